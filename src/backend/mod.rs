@@ -1,0 +1,85 @@
+//! Running a program: the contract every backend fulfils.
+//!
+//! In: a [`Program`](crate::graph::Program), parameters and a [`Batch`]. Out: an [`Outcome`]. The
+//! backend owns the loops over time and samples. Invariant: the same program, precision, parameters
+//! and batch give the same bits, for any number of threads.
+
+use std::collections::BTreeMap;
+
+use crate::tensor::Tensor;
+
+/// In which floating-point type a backend computes; tensors between rooms are always `f64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Single.
+    F32,
+    /// Double.
+    F64,
+}
+
+/// Sequences to run. T is the number of steps of the longest, B the number of samples.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Steps of each sample; the batch size is its length. A sample's later steps are not run: its
+    /// state stays and its outputs and loss there are 0.
+    pub lengths: Vec<usize>,
+    /// One tensor [T, B, sizes..] an input of the program.
+    pub inputs: Vec<Tensor>,
+    /// One entry a state: a tensor [B, sizes..] that replaces the start the program computes.
+    pub starts: Vec<Option<Tensor>>,
+}
+
+/// What to compute besides the loss and the final states.
+#[derive(Clone, Debug, Default)]
+pub struct Want {
+    /// Roots of the step graph to keep at every step, by full name (`y`, `value/read.w`).
+    pub roots: Vec<String>,
+    /// Gradients of the summed loss; the program must have its adjoint nodes.
+    pub gradients: bool,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Loss of each sample, summed over its steps.
+    pub loss: Vec<f64>,
+    /// The roots asked for, each [T, B, sizes..].
+    pub roots: BTreeMap<String, Tensor>,
+    /// States after each sample's last step, each [B, sizes..].
+    pub finals: Vec<Tensor>,
+    /// Gradients, if asked for.
+    pub gradients: Option<Gradients>,
+}
+
+/// Derivatives of the loss summed over all samples and steps.
+#[derive(Clone, Debug, Default)]
+pub struct Gradients {
+    /// One an entry of `Program::params`.
+    pub params: Vec<Tensor>,
+    /// One an entry of `Program::inputs`, each [T, B, sizes..].
+    pub inputs: Vec<Tensor>,
+    /// One an entry of `Program::states`, each [B, sizes..]: with respect to the first state.
+    pub starts: Vec<Tensor>,
+}
+
+/// A program made ready to run.
+pub trait Executable {
+    /// Runs a batch of sequences.
+    fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome;
+
+    /// The first states of one sample for these parameters, one tensor a state.
+    fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor>;
+
+    /// The first values of the optimiser's slots.
+    fn slots(&mut self) -> Vec<Tensor>;
+
+    /// One optimiser step: all parameters joined (P numbers), their gradient, the learning rate, and
+    /// the slots, which are replaced. Returns the new parameters.
+    fn update(
+        &mut self,
+        value: &Tensor,
+        gradient: &Tensor,
+        rate: f64,
+        slots: &mut Vec<Tensor>,
+    ) -> Tensor;
+}

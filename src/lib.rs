@@ -1,0 +1,9 @@
+//! `ntmc`: a compiler for memory-augmented neural networks written as equations.
+
+pub mod backend;
+pub mod diag;
+pub mod graph;
+pub mod op;
+pub mod source;
+pub mod syntax;
+pub mod tensor;

@@ -1,0 +1,3 @@
+//! The `ntmc` command.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! TEXT to TREE: the only room that knows pest.
+
+pub mod ast;
