@@ -24,7 +24,7 @@ mod build;
 mod program;
 
 pub use build::{Builder, Key};
-pub use program::{Port, Program, Update};
+pub use program::{Array, Program, Update};
 
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use super::{Graph, Path, Type};
 
 /// A named array at the border of a graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Port {
+pub struct Array {
     /// Its name: an input `x`, a parameter `write.content.k.weight`, a state `read.w`.
     pub path: Path,
     /// Its shape, one sample.
@@ -22,12 +22,12 @@ pub struct Port {
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Parameters, by the number in `Leaf::Param`.
-    pub params: Vec<Port>,
+    pub params: Vec<Array>,
     /// Inputs of one time step, by the number in `Leaf::Input`: the model's own, then `target` and
     /// `mask` or `cotangent/<path>` where a loss needs them.
-    pub inputs: Vec<Port>,
+    pub inputs: Vec<Array>,
     /// States, by the number in `Leaf::Prev` and, in adjoint nodes, `Leaf::Seed`.
-    pub states: Vec<Port>,
+    pub states: Vec<Array>,
     /// Parameters to first states: roots `start/<state>`; with adjoints `grad/param/<path>`, from
     /// `Leaf::Seed(k)`, the adjoint arriving at the start of state k.
     pub init: Graph,
@@ -46,14 +46,14 @@ pub struct Update {
     /// The graph.
     pub graph: Graph,
     /// Its inputs.
-    pub inputs: Vec<Port>,
+    pub inputs: Vec<Array>,
     /// Optimiser slots, by the number in `Leaf::Prev`.
-    pub slots: Vec<Port>,
+    pub slots: Vec<Array>,
     /// First values of the slots, as an init graph: roots `start/<slot>`.
     pub init: Graph,
 }
 
-impl Port {
+impl Array {
     /// Number of elements.
     #[must_use]
     pub fn len(&self) -> usize {
