@@ -243,3 +243,5 @@ fn named((at, item): (usize, &ast::Item)) -> Option<(usize, &ast::Name)> {
         ast::Item::Train(_) => None,
     }
 }
+
+pub(super) use slots::{constant_of, domain_named};
