@@ -11,8 +11,10 @@ pub mod library;
 pub mod typed;
 
 mod check;
+mod elaborate;
 mod errors;
 mod show;
 
 pub use check::check;
+pub use elaborate::{Given, Loss, Ports, Setting, elaborate, elaborate_optimiser, learning_rate};
 pub use flat::Model;

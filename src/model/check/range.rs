@@ -56,7 +56,12 @@ impl Cx<'_, '_> {
                     && after.iter().any(|index| is(index, name))
                 {
                     let shape = self.probe(segment)?;
-                    return self.seen_at(name, after, &shape, &format!("of `{}`", segment.name.text));
+                    return self.seen_at(
+                        name,
+                        after,
+                        &shape,
+                        &format!("of `{}`", segment.name.text),
+                    );
                 }
                 continue;
             }
@@ -96,7 +101,8 @@ impl Cx<'_, '_> {
     ) -> Option<Seen> {
         let at = indices.iter().position(|index| is(index, name))?;
         let extent = axes.get(at)?.clone();
-        let told = format!("{}, {}", show::extent(&self.def, &extent), axis_of(at, axes.len(), what));
+        let told =
+            format!("{}, {}", show::extent(&self.def, &extent), axis_of(at, axes.len(), what));
         Some((extent, (indices[at].span, told)))
     }
 
@@ -138,12 +144,7 @@ impl Cx<'_, '_> {
     }
 
     fn value_axes(&mut self, id: ValueId) -> Option<(Vec<Extent>, String)> {
-        if self.progress.get(&id) == Some(&super::declare::Progress::Running) && !self.declared.contains(&id)
-            && matches!(self.def.value(id).kind, super::super::typed::ValueKind::Computed(_))
-        {
-            return None;
-        }
-        if !self.ensure(id) {
+        if !self.shape_known(id) && !self.ensure(id) {
             return None;
         }
         let value = self.def.value(id);

@@ -7,9 +7,7 @@ use crate::syntax::ast;
 use super::super::errors;
 use super::super::int::{Atom, Poly, Test, VarId};
 use super::super::show;
-use super::super::typed::{
-    Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind,
-};
+use super::super::typed::{Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind};
 use super::calls::CallSizes;
 use super::declare::{Cx, Named, known};
 use super::equations::bare;
@@ -53,7 +51,7 @@ impl Cx<'_, '_> {
                 }
                 return self.call(segment, None, want, span);
             }
-            if let Some(result) = self.word(segment, prev, want, span) {
+            if let Some(result) = self.word(segment, prev, span) {
                 return result;
             }
         }
@@ -70,19 +68,15 @@ impl Cx<'_, '_> {
     }
 
     /// A single name that is no value: an index, a dim, a truth value, a word of starts.
-    fn word(
-        &mut self,
-        segment: &ast::Segment,
-        prev: bool,
-        want: Option<&[Extent]>,
-        span: Span,
-    ) -> Option<Option<Expr>> {
+    fn word(&mut self, segment: &ast::Segment, prev: bool, span: Span) -> Option<Option<Expr>> {
         let name = &segment.name;
         let whole = |poly: Poly| {
             Some(Expr { kind: ExprKind::Int(poly), span, shape: Vec::new(), sort: Sort::Int })
         };
         let plain = segment.brackets.is_none() && !prev;
-        if plain && let Some((_, var)) = self.scope.iter().rev().find(|(known, _)| *known == name.text) {
+        if plain
+            && let Some((_, var)) = self.scope.iter().rev().find(|(known, _)| *known == name.text)
+        {
             return Some(whole(Poly::var(*var)));
         }
         match self.named(&name.text) {
@@ -98,7 +92,7 @@ impl Cx<'_, '_> {
             None if plain => match name.text.as_str() {
                 "true" => Some(Some(known(Test::Known(true), span))),
                 "false" => Some(Some(known(Test::Known(false), span))),
-                "learned" | "uniform" => Some(self.start_word(&name.text, want, span)),
+                "learned" | "uniform" => Some(self.start_word(&name.text, span)),
                 _ => None,
             },
             None => None,
@@ -219,7 +213,9 @@ impl Cx<'_, '_> {
 
     /// A value of this definition.
     fn found(&mut self, at: Vec<At>, id: ValueId) -> Option<Found> {
-        if !self.ensure(id) {
+        // What is declared can be read before its equation is checked.
+        let ready = if self.shape_known(id) { !self.broken.contains(&id) } else { self.ensure(id) };
+        if !ready {
             return None;
         }
         let value = self.def.value(id);
@@ -332,8 +328,7 @@ impl Cx<'_, '_> {
             .map(|value| value.name.as_str())
             .collect();
         let near = nearest(&segment.name.text, names);
-        let one =
-            errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
+        let one = errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
         self.sink().push(one);
         None
     }
@@ -360,13 +355,7 @@ impl Cx<'_, '_> {
     }
 
     /// The read of a found value with the indices of its own axes.
-    fn read(
-        &mut self,
-        found: Found,
-        indices: &[ast::Arg],
-        prev: bool,
-        span: Span,
-    ) -> Option<Expr> {
+    fn read(&mut self, found: Found, indices: &[ast::Arg], prev: bool, span: Span) -> Option<Expr> {
         if indices.len() > found.shape.len() {
             let what = format!("`{}{}`", found.name, self.bracketed(&found.shape));
             let one = errors::too_many_indices(span, &what, found.shape.len(), indices.len());
@@ -382,7 +371,8 @@ impl Cx<'_, '_> {
             match one {
                 At::Given(index) => at.push(index),
                 At::Gather(extent, family) => {
-                    if found.shape.iter().any(|axis| axis.size.any(&|a| matches!(a, Atom::Var(_)))) {
+                    if found.shape.iter().any(|axis| axis.size.any(&|a| matches!(a, Atom::Var(_))))
+                    {
                         self.sink().push(errors::ragged(span, &family));
                         return None;
                     }
@@ -537,14 +527,7 @@ impl Cx<'_, '_> {
         Some((expr.clone(), low.and(high)))
     }
 
-    fn outside(
-        &mut self,
-        arg: &ast::Arg,
-        poly: &Poly,
-        extent: &Extent,
-        told: &str,
-        below: bool,
-    ) {
+    fn outside(&mut self, arg: &ast::Arg, poly: &Poly, extent: &Extent, told: &str, below: bool) {
         let one = match poly.as_var().and_then(|var| self.seen.get(&var).map(|seen| (var, seen))) {
             Some((var, (span, first))) => {
                 let name = &self.def.var(var).name;

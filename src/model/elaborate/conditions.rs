@@ -155,7 +155,8 @@ impl Engine<'_> {
         }
         let mut sum: Option<Term> = None;
         for (product, by) in poly.terms() {
-            let mut term: Option<Term> = (by != 1 || product.is_empty()).then_some(Term::Real(by as f64));
+            let mut term: Option<Term> =
+                (by != 1 || product.is_empty()).then_some(Term::Real(by as f64));
             for atom in product {
                 let factor = self.atom_term(cx, atom);
                 term = Some(match term {

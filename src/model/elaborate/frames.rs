@@ -16,8 +16,8 @@ use super::{Cx, Engine, FrameId, MOST_ELEMENTS, MOST_MEMBERS, Members};
 pub(super) enum Arg {
     /// An expression of the caller.
     Closure(Cx, Rc<Expr>),
-    /// A whole array.
-    Array(Array),
+    /// An array, read at these places and then at the reader's.
+    Array(Array, Vec<At>),
     /// One number.
     Number(f64),
 }
@@ -141,7 +141,12 @@ impl Engine<'_> {
     }
 
     /// Fresh axes for a shape.
-    pub(super) fn axes(&mut self, frame: FrameId, shape: &[Extent], members: &Members) -> Vec<Axis> {
+    pub(super) fn axes(
+        &mut self,
+        frame: FrameId,
+        shape: &[Extent],
+        members: &Members,
+    ) -> Vec<Axis> {
         let letters = ["i", "j", "k", "l", "m", "n"];
         let mut points: i64 = 1;
         let mut axes = Vec::new();
@@ -154,7 +159,10 @@ impl Engine<'_> {
                 self.sink.push(errors::too_large(span, "the model", &text));
                 points = 1;
             }
-            let dim = extent.size.as_dim().map(|dim| self.frames[frame.0].def.dims[dim.0 as usize].name.clone());
+            let dim = extent
+                .size
+                .as_dim()
+                .map(|dim| self.frames[frame.0].def.dims[dim.0 as usize].name.clone());
             axes.push(Axis {
                 var: self.fresh(),
                 name: letters.get(at).copied().unwrap_or("i").to_owned(),
@@ -221,7 +229,12 @@ impl Engine<'_> {
     }
 
     /// The first member's number and how many there are.
-    pub(super) fn family_range(&mut self, frame: FrameId, var: VarId, members: &Members) -> (i64, i64) {
+    pub(super) fn family_range(
+        &mut self,
+        frame: FrameId,
+        var: VarId,
+        members: &Members,
+    ) -> (i64, i64) {
         let extent = self.frames[frame.0].def.var(var).extent.clone();
         let low = self.number(frame, &extent.low, members);
         let size = self.number(frame, &extent.size, members).max(0);
@@ -277,7 +290,8 @@ impl Engine<'_> {
         parts.reverse();
         let tied = parts.iter().rposition(|part| def.part(*part).tied);
         let start = &self.frames[frame.0];
-        let mut path = if tied.is_some() { plain(&start.param_path) } else { start.param_path.clone() };
+        let mut path =
+            if tied.is_some() { plain(&start.param_path) } else { start.param_path.clone() };
         for (at, part) in parts.iter().enumerate() {
             let part = def.part(*part);
             join(&mut path, &part.name);
@@ -301,7 +315,8 @@ impl Engine<'_> {
         let fixed = Self::fixed(cx);
         let around: Vec<VarId> =
             self.families(cx.frame, call.part).into_iter().map(|(_, var)| var).collect();
-        let mut vars: Vec<VarId> = around.iter().copied().filter(|var| !fixed.contains_key(var)).collect();
+        let mut vars: Vec<VarId> =
+            around.iter().copied().filter(|var| !fixed.contains_key(var)).collect();
         let mut mentioned = Vec::new();
         call.args.iter().flatten().for_each(|arg| vars_in(arg, &mut mentioned));
         for var in mentioned {
@@ -423,7 +438,9 @@ impl Engine<'_> {
                 Test::Equal(left, right) => format!("{} != {}", number(left), number(right)),
                 other => format!("not ({})", self.fact(id, other)),
             },
-            Test::And(left, right) => format!("{} and {}", self.fact(id, left), self.fact(id, right)),
+            Test::And(left, right) => {
+                format!("{} and {}", self.fact(id, left), self.fact(id, right))
+            }
             Test::Or(left, right) => format!("{} or {}", self.fact(id, left), self.fact(id, right)),
             Test::Known(value) => value.to_string(),
             Test::Flag(flag) => frame.def.flags[flag.0 as usize].name.clone(),
@@ -491,12 +508,17 @@ pub(super) fn vars_in(expr: &Expr, vars: &mut Vec<VarId>) {
         ExprKind::Map(_, all) | ExprKind::List(all) | ExprKind::Cat(all) => {
             all.iter().for_each(|one| vars_in(one, vars));
         }
-        ExprKind::If(test, yes, no) => [test, yes, no].into_iter().for_each(|one| vars_in(one, vars)),
+        ExprKind::If(test, yes, no) => {
+            [test, yes, no].into_iter().for_each(|one| vars_in(one, vars))
+        }
         ExprKind::Reduce { over, body, .. } => {
             over.iter().filter_map(|(_, test)| test.as_ref()).for_each(|test| in_test(test, vars));
             vars_in(body, vars);
         }
-        ExprKind::For(_, body) | ExprKind::Whole(_, body) | ExprKind::Squash(_, body) | ExprKind::Fill(body, _) => {
+        ExprKind::For(_, body)
+        | ExprKind::Whole(_, body)
+        | ExprKind::Squash(_, body)
+        | ExprKind::Fill(body, _) => {
             vars_in(body, vars);
         }
         ExprKind::Draw(low, high) => {

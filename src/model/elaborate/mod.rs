@@ -162,6 +162,8 @@ struct Engine<'a> {
     /// Frames of calls, by caller, part, name and members.
     calls: BTreeMap<(FrameId, PartId, String, Members, bool), FrameId>,
     built: BTreeMap<Key, u32>,
+    /// Emissions before their squash.
+    raws: BTreeMap<Key, u32>,
     states: BTreeMap<Key, u32>,
     sources: BTreeMap<(FrameId, Span, Members), u32>,
     params: BTreeMap<String, u32>,
@@ -180,8 +182,9 @@ struct Engine<'a> {
 struct Starting {
     path: String,
     axes: Vec<Axis>,
-    is_param: bool,
+    /// How many of the axes are the value's own, the last ones.
     own: usize,
+    span: Span,
 }
 
 impl<'a> Engine<'a> {
@@ -194,6 +197,7 @@ impl<'a> Engine<'a> {
             frames: Vec::new(),
             calls: BTreeMap::new(),
             built: BTreeMap::new(),
+            raws: BTreeMap::new(),
             states: BTreeMap::new(),
             sources: BTreeMap::new(),
             params: BTreeMap::new(),
@@ -376,7 +380,7 @@ impl<'a> Engine<'a> {
                     let input = self.model.inputs.len() as u32;
                     let path = param.name.clone();
                     self.model.inputs.push(flat::Input { path, axes, sort });
-                    Arg::Array(flat::Array::Input(input))
+                    Arg::Array(flat::Array::Input(input), Vec::new())
                 }
             };
             self.frames[root.0].args[at] = Some(arg);

@@ -45,11 +45,9 @@ impl Engine<'_> {
             }
             ExprKind::Inside(test, base, other) => {
                 let arms = self.arms(cx, test);
-                self.choose(
-                    arms,
-                    &mut |e| e.term(cx, base, idx),
-                    &mut |e| e.term_or_number(cx, other, idx),
-                )
+                self.choose(arms, &mut |e| e.term(cx, base, idx), &mut |e| {
+                    e.term_or_number(cx, other, idx)
+                })
             }
             ExprKind::Map(scalar, args) => {
                 let args = args.iter().map(|arg| self.term_or_number(cx, arg, idx)).collect();
@@ -65,9 +63,11 @@ impl Engine<'_> {
                 self.term(&inner, body, &idx[vars.len()..])
             }
             ExprKind::List(items) => {
-                let (first, rest) = idx.split_first().unwrap_or((&ZERO, &[]));
-                let items: Vec<&Expr> = items.iter().collect();
-                self.pick(first, items.len(), &mut |e, at| e.term(cx, items[at], rest))
+                let (first, rest) = match idx.split_first() {
+                    Some((first, rest)) => (first.clone(), rest),
+                    None => (ZERO, idx),
+                };
+                self.pick(&first, items.len(), &mut |e, at| e.term(cx, &items[at], rest))
             }
             ExprKind::Cat(items) => self.cat(cx, items, &idx[0]),
             ExprKind::Whole(whole, arg) => self.whole(cx, whole, arg, idx),
@@ -112,11 +112,9 @@ impl Engine<'_> {
     fn branch(&mut self, cx: &Cx, test: &Expr, yes: &Expr, no: &Expr, idx: &[At]) -> Term {
         if let ExprKind::Test(test) = &test.kind {
             let arms = self.arms(cx, test);
-            return self.choose(
-                arms,
-                &mut |e| e.term_or_number(cx, yes, idx),
-                &mut |e| e.term_or_number(cx, no, idx),
-            );
+            return self.choose(arms, &mut |e| e.term_or_number(cx, yes, idx), &mut |e| {
+                e.term_or_number(cx, no, idx)
+            });
         }
         match self.term(cx, test, &[]) {
             Term::Truth(true) => self.term_or_number(cx, yes, idx),
@@ -178,7 +176,8 @@ impl Engine<'_> {
             Fold::Min => crate::op::scalar::MIN,
         };
         // Disjoint conditions: the parts combine to the whole.
-        let sum = parts.fold(first, |sum, when| Term::Map(join, vec![sum, one(when.clone(), &axes, &term)]));
+        let sum = parts
+            .fold(first, |sum, when| Term::Map(join, vec![sum, one(when.clone(), &axes, &term)]));
         if fold != Reduction::Mean {
             return sum;
         }
@@ -275,7 +274,8 @@ impl Engine<'_> {
             offset += count;
         }
         if let Some(place) = at.as_constant() {
-            let found = pieces.iter().find(|(from, count, ..)| (*from..from + count).contains(&place));
+            let found =
+                pieces.iter().find(|(from, count, ..)| (*from..from + count).contains(&place));
             return match found {
                 Some((from, _, item, sizes)) => {
                     let (item, sizes, from) = (*item, sizes.clone(), *from);
@@ -395,9 +395,8 @@ impl Engine<'_> {
         let body = Box::new(self.term(cx, arg, &places));
         let lows: Vec<i64> =
             arg.shape.iter().map(|axis| self.number(cx.frame, &axis.low, &fixed)).collect();
-        let moved = |idx: &[At]| {
-            idx.iter().zip(&lows).map(|(at, low)| shifted(at.clone(), -low)).collect()
-        };
+        let moved =
+            |idx: &[At]| idx.iter().zip(&lows).map(|(at, low)| shifted(at.clone(), -low)).collect();
         let function = match whole {
             Whole::Norm => {
                 let square = Term::Map(MUL, vec![(*body).clone(), *body]);
