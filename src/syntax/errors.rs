@@ -159,7 +159,7 @@ pub(super) fn dangling_doc(span: Span) -> Diagnostic {
 /// E0015: a version this program cannot read.
 pub(super) fn newer_version(span: Span, version: &str) -> Diagnostic {
     let message = format!("version {version} of the language is not known here");
-    Diagnostic::new("E0015", message, span, format!("this program reads versions 1 to {NEWEST}"))
+    Diagnostic::new("E0015", message, span, format!("this program reads version {NEWEST}"))
         .help("use a newer `ntmc`, or write `ntm 1`")
 }
 

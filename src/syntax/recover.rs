@@ -192,7 +192,7 @@ impl Recovery {
                 Some(_) | None => at += 1,
             }
         }
-        at
+        at.min(self.tokens.len())
     }
 
     /// Cuts the inside of a block into statements or settings.
@@ -233,7 +233,9 @@ impl Recovery {
             Kind::Word if token.first => {
                 let continues = [",", ":", "via"].contains(&last) || declares;
                 let keyword = super::lex::KEYWORDS.contains(&word);
-                (after_value && !keyword) || (!continues && self.is_equation(at))
+                // No keyword is followed by `=`, so this one is used as the name of a value.
+                let misused = keyword && self.word(at + 1) == "=";
+                (after_value && !keyword) || (!continues && (misused || self.is_equation(at)))
             }
             Kind::Word => complete && after_value && self.is_equation(at),
             Kind::Number
@@ -274,9 +276,6 @@ impl Recovery {
         let Some((open, close)) = self.block(piece) else {
             return self.read(Rule::item_entry, piece, Place::Item, build);
         };
-        if !ITEMS.contains(&self.word(start)) {
-            return self.read(Rule::item_entry, piece, Place::Item, build);
-        }
         let head = Piece { lo: piece.lo, hi: open + 1 };
         let item = self.read_head(Rule::item_entry, head, Place::Item, build);
         let inside = Piece { lo: open + 1, hi: close };

@@ -162,4 +162,3 @@ pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
     out.sort();
     out
 }
-
