@@ -3,3 +3,4 @@
 mod errors;
 mod format;
 mod support;
+mod trees;

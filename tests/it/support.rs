@@ -63,6 +63,24 @@ pub(crate) fn placeless(tree: &ast::File) -> serde_json::Value {
     value
 }
 
+/// A tree without places and without parentheses, which printing may add.
+pub(crate) fn plain(tree: &ast::File) -> serde_json::Value {
+    let mut value = placeless(tree);
+    unwrap_parentheses(&mut value);
+    value
+}
+
+fn unwrap_parentheses(value: &mut serde_json::Value) {
+    while let Some(inner) = value.pointer("/kind/Paren") {
+        *value = inner.clone();
+    }
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(unwrap_parentheses),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(unwrap_parentheses),
+        _ => {}
+    }
+}
+
 /// Removes everything that looks like a span.
 fn strip(value: &mut serde_json::Value) {
     match value {
