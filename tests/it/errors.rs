@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{codes, diagnose, diagnose_text, expectations, found, rendered, specs_below};
+use crate::support::{
+    codes, diagnose, diagnose_text, expectations, found, rendered, specs_below, value_of,
+};
 
 #[test]
 fn every_mistake_is_reported_where_it_is() {
@@ -105,5 +107,23 @@ fn a_mistake_anywhere_gives_a_message_and_no_panic() {
             let (sources, sink) = diagnose_text(&text[..end]);
             rendered(&sources, &sink);
         }
+    }
+}
+
+#[test]
+fn values_from_the_command_line_are_read_like_the_file() {
+    for text in ["1..20", "copy(bits = 8, length = 1..20)", "beta = 2 * K", "[1, 2]", "-1e-4"] {
+        assert!(value_of(text).is_ok(), "{text}: {:?}", value_of(text));
+    }
+    for (text, message) in [
+        ("", "expected a value, but nothing follows"),
+        ("copy(bits = )", "expected a value after `=`, found `)`"),
+        ("copy(bits = 8", "`(` is never closed"),
+        ("1 2", "two values stand side by side"),
+        ("head", "`head` is a keyword and cannot be a name"),
+        ("x = 3 y = 4", "two values stand side by side"),
+    ] {
+        let shown = value_of(text).unwrap_err();
+        assert!(shown.contains(message) && shown.contains("--set #1"), "{text}: {shown}");
     }
 }
