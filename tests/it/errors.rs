@@ -68,6 +68,36 @@ fn hostile_texts_are_refused_at_once() {
 }
 
 #[test]
+fn large_nonsense_is_refused_soon() {
+    let block =
+        |line: &str| format!("ntm 1\ndef f(x) -> y {{\n{}}}\n", line.repeat(900_000 / line.len()));
+    let texts = [
+        block("a\n"),
+        block("a ;"),
+        block("x = \n"),
+        block("a = b c\n"),
+        block("a.b."),
+        block("?"),
+        block("## doc\n"),
+        block("head a {\n}\n}\n"),
+        block("def f(\n"),
+        block("\"\n"),
+        block("(\n)["),
+        block("x = a, "),
+        block("part p { x = 1 } ; "),
+        block("f(a) "),
+        block("x == 3\n"),
+    ];
+    for text in texts {
+        let start = Instant::now();
+        let (_, sink) = diagnose_text(&text);
+        let took = start.elapsed();
+        assert!(sink.has_errors() && sink.sorted().len() <= 50, "{}", &text[..60]);
+        assert!(took < Duration::from_secs(20), "{took:?} for {}", &text[..60]);
+    }
+}
+
+#[test]
 fn what_is_within_the_limits_is_read() {
     for (open, close) in [("(", ")"), ("-(", ")"), ("f(", ")"), ("1 + (", ")"), ("[", "]")] {
         let levels = 195 / open.chars().filter(|c| !c.is_whitespace() && *c != '1').count();
