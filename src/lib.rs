@@ -9,3 +9,4 @@ pub mod op;
 pub mod source;
 pub mod syntax;
 pub mod tensor;
+pub mod vectors;
