@@ -9,7 +9,7 @@ use super::error::Error;
 use super::file::File;
 use super::form::Form;
 use super::place::{self, Lead};
-use super::resolve::{Bindings, Case, is_given};
+use super::resolve::{Bindings, Case, LossKind, is_given};
 use crate::backend::{Batch, Executable, Gradients, Outcome, Want};
 use crate::graph::{self, Program};
 use crate::tensor::Tensor;
@@ -221,13 +221,18 @@ impl Results {
     /// The arrays of a file that `ntmc exec` writes: results, the traces asked for, last states, the
     /// loss, and gradients with respect to everything the program learns, starts from or reads.
     #[must_use]
-    pub fn output(&self, program: &Program) -> BTreeMap<String, Tensor> {
+    pub fn output(&self, program: &Program, case: &Case) -> BTreeMap<String, Tensor> {
+        let result = |path: &str| match &case.bindings.loss {
+            LossKind::Cotangents(paths) => paths.iter().any(|one| one == path),
+            LossKind::HalfSquares | LossKind::Domain { .. } => false,
+        };
         let own = |path: &str| !is_given(path) || path == "x";
         let inputs: Vec<&str> =
             program.inputs.iter().map(|array| array.path.0.as_str()).filter(|p| own(p)).collect();
         let rename = |name: &str| {
             if let Some(path) = name.strip_prefix("value/").or_else(|| name.strip_prefix("next/")) {
-                return Some(format!("trace/{path}"));
+                let kind = if result(path) { "y" } else { "trace" };
+                return Some(format!("{kind}/{path}"));
             }
             if let Some(input) = name.strip_prefix("grad/x/") {
                 let alone = inputs == [input] && input == "x";

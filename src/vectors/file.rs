@@ -117,7 +117,7 @@ impl File {
         }
         let mut text = serde_json::Value::Object(header).to_string();
         // Numbers start at a multiple of 8 bytes, as the format asks.
-        while text.len() % 8 != 0 {
+        while !text.len().is_multiple_of(8) {
             text.push(' ');
         }
         let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
@@ -140,15 +140,19 @@ fn ndarray_refuses(shape: &[usize]) -> bool {
 
 /// Appends the numbers stored in `data`.
 fn numbers(dtype: Dtype, data: &[u8], into: &mut Vec<f64>) -> Result<(), String> {
-    match dtype {
-        Dtype::F64 => into.extend(words::<8>(data).map(f64::from_le_bytes)),
-        Dtype::F32 => into.extend(words::<4>(data).map(|four| f64::from(f32::from_le_bytes(four)))),
-        Dtype::I64 => into.extend(words::<8>(data).map(|eight| i64::from_le_bytes(eight) as f64)),
-        Dtype::I32 => into.extend(words::<4>(data).map(|four| f64::from(i32::from_le_bytes(four)))),
-        Dtype::BOOL => into.extend(data.iter().map(|byte| f64::from(u8::from(*byte != 0)))),
-        other => {
-            return Err(format!("its type is {other}; only F64, F32, I64, I32 and BOOL are read"));
-        }
+    // The list of types is open, so an `if` chain rather than a match with a wildcard.
+    if dtype == Dtype::F64 {
+        into.extend(words::<8>(data).map(f64::from_le_bytes));
+    } else if dtype == Dtype::F32 {
+        into.extend(words::<4>(data).map(|four| f64::from(f32::from_le_bytes(four))));
+    } else if dtype == Dtype::I64 {
+        into.extend(words::<8>(data).map(|eight| i64::from_le_bytes(eight) as f64));
+    } else if dtype == Dtype::I32 {
+        into.extend(words::<4>(data).map(|four| f64::from(i32::from_le_bytes(four))));
+    } else if dtype == Dtype::BOOL {
+        into.extend(data.iter().map(|byte| f64::from(u8::from(*byte != 0))));
+    } else {
+        return Err(format!("its type is {dtype}; only F64, F32, I64, I32 and BOOL are read"));
     }
     Ok(())
 }

@@ -41,6 +41,9 @@
 use serde::Deserialize;
 
 use super::error::Error;
+use super::file::File;
+use super::resolve::is_given;
+use super::value::Value;
 
 /// A map, as written.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -140,5 +143,31 @@ impl Map {
         let options = ron::Options::default()
             .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
         options.from_str(text).map_err(|why| Error::data("", why).of_file(name))
+    }
+
+    /// The map of a file in our own names: every given array is the tensor of that name. Its
+    /// metadata may hold `sizes`, a record.
+    #[must_use]
+    pub fn plain(file: &File) -> Map {
+        let (given, rest): (Vec<&String>, _) = file.slots.keys().partition(|name| is_given(name));
+        let sizes = match file.meta() {
+            Value::Record(fields) => match fields.get("sizes") {
+                Some(Value::Record(sizes)) => sizes.keys().cloned().collect(),
+                Some(_) | None => Vec::new(),
+            },
+            Value::Int(_) | Value::Real(_) | Value::Truth(_) | Value::Text(_) | Value::List(_) => {
+                Vec::new()
+            }
+        };
+        let size = |name: String| (name.clone(), format!("meta.sizes['{name}']"));
+        Map {
+            sizes: sizes.into_iter().map(size).collect(),
+            arrays: given
+                .into_iter()
+                .map(|name| Item::Bind(name.clone(), Expr::File(name.clone())))
+                .collect(),
+            ignore: rest.into_iter().cloned().collect(),
+            ..Map::default()
+        }
     }
 }

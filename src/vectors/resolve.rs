@@ -65,7 +65,23 @@ pub struct Case {
     pub gradients: Vec<(String, String)>,
 }
 
-/// All cases of a file, and what no case used.
+impl Case {
+    /// The same, to be run without comparing: these traces, the results that cotangents are given
+    /// for, and gradients if asked for.
+    #[must_use]
+    pub fn to_run(mut self, traces: &[String], gradients: bool) -> Case {
+        self.arrays.retain(|array| is_given(&array.name));
+        self.gradients.clear();
+        self.bindings.traces = traces.to_vec();
+        if let LossKind::Cotangents(paths) = &self.bindings.loss {
+            self.bindings.traces.extend(paths.iter().cloned());
+        }
+        self.bindings.gradients = gradients;
+        self
+    }
+}
+
+/// All cases of a file; a tensor that no case uses is an error.
 pub fn resolve(map: &Map, file: &File) -> Result<Vec<Case>, Error> {
     let mut used = BTreeSet::new();
     let mut cases = Vec::new();
