@@ -6,5 +6,13 @@
 //! that the spec is right; no later room may fail because of it.
 
 pub mod flat;
+pub mod int;
+pub mod library;
+pub mod typed;
 
+mod check;
+mod errors;
+mod show;
+
+pub use check::check;
 pub use flat::Model;
