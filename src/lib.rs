@@ -1,6 +1,7 @@
 //! `ntmc`: a compiler for memory-augmented neural networks written as equations.
 
 pub mod backend;
+pub mod cli;
 pub mod diag;
 pub mod graph;
 pub mod lower;
@@ -9,3 +10,4 @@ pub mod op;
 pub mod source;
 pub mod syntax;
 pub mod tensor;
+pub mod vectors;

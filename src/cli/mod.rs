@@ -1,0 +1,4 @@
+//! The command line: one file a verb.
+
+pub mod exec;
+pub mod verify;
