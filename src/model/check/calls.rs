@@ -361,12 +361,15 @@ impl Cx<'_, '_> {
     fn cat(&mut self, args: &[ast::Arg], piped: &Option<Expr>, span: Span) -> Option<Expr> {
         let mut all: Vec<Expr> = piped.iter().cloned().collect();
         for arg in args {
-            all.push(self.expr(&arg.value, None)?);
+            let plain = matches!(arg.value.kind, ast::ExprKind::Ref(_) | ast::ExprKind::Prev(_));
+            let outer = std::mem::replace(&mut self.joining, plain);
+            let one = self.expr(&arg.value, None);
+            self.joining = outer;
+            all.push(one?);
         }
         let mut size = Poly::default();
         for one in &all {
-            let points = one.shape.iter().fold(Poly::number(1), |p, axis| p.times(&axis.size));
-            size = size.plus(&points);
+            size = size.plus(&points(one));
         }
         let shape = vec![Extent::of(size)];
         Some(Expr { kind: ExprKind::Cat(all), span, shape, sort: Sort::Real })
@@ -771,6 +774,22 @@ impl Cx<'_, '_> {
             call.name = format!("{}_{count}", call.name);
         }
         Some(call)
+    }
+}
+
+/// The number of entries; members that differ in shape are counted one by one.
+fn points(expr: &Expr) -> Poly {
+    let count = |shape: &[Extent]| {
+        shape.iter().fold(Poly::number(1), |product, axis| product.times(&axis.size))
+    };
+    match (&expr.kind, &expr.shape[..]) {
+        (ExprKind::For(vars, _), [first, rest @ ..])
+            if rest.iter().any(|axis| axis.size.mentions(vars[0])) =>
+        {
+            let sum = Atom::Sum(vars[0], Box::new(first.size.clone()), Box::new(count(rest)));
+            Poly::atom(sum)
+        }
+        (_, shape) => count(shape),
     }
 }
 

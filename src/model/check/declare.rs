@@ -79,6 +79,8 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) calls: BTreeMap<(PartId, String), usize>,
     /// Calls made by each equation.
     pub(super) called: BTreeMap<(PartId, String, String), usize>,
+    /// Whether an argument of `cat` is checked: members that differ in shape may be joined.
+    pub(super) joining: bool,
     /// Whether the next call is the whole of `part name = call`.
     pub(super) instance: bool,
 }
@@ -117,6 +119,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             equation: String::new(),
             calls: BTreeMap::new(),
             called: BTreeMap::new(),
+            joining: false,
             instance: false,
         };
         cx.signature(tree);

@@ -156,13 +156,22 @@ impl Cx<'_, '_> {
             self.start.take(),
             std::mem::take(&mut self.equation),
             std::mem::take(&mut self.instance),
+            std::mem::take(&mut self.joining),
             self.facts.clone(),
         );
         let right = match pending {
             Pending::Equation(tree, part) => self.within(part, |cx| cx.define(id, &tree, part)),
             Pending::Call(tree, part) => self.within(part, |cx| cx.define_call(id, &tree, part)),
         };
-        (self.scope, self.part, self.start, self.equation, self.instance, self.facts) = around;
+        (
+            self.scope,
+            self.part,
+            self.start,
+            self.equation,
+            self.instance,
+            self.joining,
+            self.facts,
+        ) = around;
         self.stack.pop();
         if right.is_none() && !self.circle.is_empty() {
             *self.sink() = reported;

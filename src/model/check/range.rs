@@ -47,7 +47,7 @@ impl Cx<'_, '_> {
 
     fn infer_ref(&mut self, name: &str, one: &ast::Ref) -> Option<Seen> {
         let mut at: Option<(Option<PartId>, Vec<ast::Segment>)> = None;
-        for segment in &one.segments {
+        for (depth, segment) in one.segments.iter().enumerate() {
             if let Some(args) = &segment.args {
                 if let Some(found) = args.iter().find_map(|arg| self.infer_arg(name, arg)) {
                     return Some(found);
@@ -66,7 +66,10 @@ impl Cx<'_, '_> {
                 continue;
             }
             let (inside, before) = at.take().unwrap_or((None, Vec::new()));
-            let axes = self.segment_axes(inside, segment);
+            let axes = match self.segment_axes(inside, segment) {
+                Some(axes) => Some(axes),
+                None => self.instance_axes(name, one, depth),
+            };
             if let (Some(indices), Some((axes, what))) = (&segment.brackets, &axes)
                 && let Some(found) = self.seen_at(name, indices, axes, what)
             {
@@ -141,6 +144,27 @@ impl Cx<'_, '_> {
             }
             Named::Dim(_) | Named::Flag(_) => None,
         }
+    }
+
+    /// The axes of a value inside a named instance: the path is read without its last indices.
+    fn instance_axes(
+        &mut self,
+        name: &str,
+        one: &ast::Ref,
+        depth: usize,
+    ) -> Option<(Vec<Extent>, String)> {
+        let last = one.segments.get(depth)?;
+        if depth == 0 || !last.brackets.iter().flatten().any(|index| is(index, name)) {
+            return None;
+        }
+        let mut segments = one.segments[..=depth].to_vec();
+        segments[depth].brackets = None;
+        let path = ast::Ref { segments, span: one.span };
+        let kept = std::mem::take(self.sink());
+        let found = self.reference(&path, false, None, one.span);
+        *self.sink() = kept;
+        let what = format!("of `{}`", last.name.text);
+        found.map(|expr| (expr.shape, what))
     }
 
     fn value_axes(&mut self, id: ValueId) -> Option<(Vec<Extent>, String)> {

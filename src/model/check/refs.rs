@@ -5,7 +5,7 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::int::{Atom, Poly, Test, VarId};
+use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
 use super::super::show;
 use super::super::typed::{Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind};
 use super::calls::CallSizes;
@@ -367,16 +367,31 @@ impl Cx<'_, '_> {
         }
         let mut at = Vec::new();
         let mut gathered = Vec::new();
-        for one in found.at {
+        let mut found = found;
+        let families = self.def.families(self.def.value(found.value).part);
+        for (depth, one) in std::mem::take(&mut found.at).into_iter().enumerate() {
+            let own = families.get(depth).copied();
             match one {
-                At::Given(index) => at.push(index),
+                At::Given(index) => {
+                    // A member's shape may depend on its number.
+                    if let (Some(own), ExprKind::Int(poly)) = (own, &index.kind) {
+                        member_shape(&mut found.shape, own, poly);
+                    }
+                    at.push(index);
+                }
                 At::Gather(extent, family) => {
-                    if found.shape.iter().any(|axis| axis.size.any(&|a| matches!(a, Atom::Var(_))))
-                    {
+                    let ragged = found
+                        .shape
+                        .iter()
+                        .any(|axis| own.is_some_and(|own| axis.size.mentions(own)));
+                    if ragged && !self.joining {
                         self.sink().push(errors::ragged(span, &family));
                         return None;
                     }
                     let var = self.add_var(String::new(), span, extent.clone());
+                    if let Some(own) = own {
+                        member_shape(&mut found.shape, own, &Poly::var(var));
+                    }
                     gathered.push((var, extent));
                     let kind = ExprKind::Int(Poly::var(var));
                     at.push(Expr { kind, span, shape: Vec::new(), sort: Sort::Int });
@@ -554,6 +569,32 @@ fn affine(poly: &Poly) -> bool {
         let varies = |atom: &&Atom| matches!(atom, Atom::Var(_) | Atom::Mod(..) | Atom::If(..));
         product.iter().filter(varies).count() <= 1
     })
+}
+
+/// A shape with one family's variable replaced by a member's number.
+fn member_shape(shape: &mut [Extent], family: VarId, number: &Poly) {
+    struct Member<'a>(VarId, &'a Poly);
+    impl Substitution for Member<'_> {
+        fn dim(&self, dim: DimId) -> Poly {
+            Poly::dim(dim)
+        }
+        fn var(&self, var: VarId) -> Poly {
+            if var == self.0 { self.1.clone() } else { Poly::var(var) }
+        }
+        fn flag(&self, flag: FlagId) -> Test {
+            Test::Flag(flag)
+        }
+        fn item(&self, list: DimId, at: Poly) -> Poly {
+            Poly::atom(Atom::Item(list, Box::new(at)))
+        }
+        fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
+            Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self))))
+        }
+    }
+    let by = Member(family, number);
+    for axis in shape {
+        *axis = Extent { low: axis.low.map(&by), size: axis.size.map(&by) };
+    }
 }
 
 /// The call that an instance's equation is.

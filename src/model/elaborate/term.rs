@@ -257,19 +257,20 @@ impl Engine<'_> {
 
     /// The piece of a joined vector that holds a place.
     fn cat(&mut self, cx: &Cx, items: &[Expr], at: &At) -> Term {
-        let fixed = Self::fixed(cx);
         let At::Linear(at) = at.clone() else {
             // A digit or computed place into a joined vector: give it a name and read that.
             return self.error(errors::not_affine(items[0].span));
         };
-        let mut pieces: Vec<(i64, i64, &Expr, Vec<i64>)> = Vec::new();
+        let mut pieces: Vec<(i64, i64, Cx, &Expr, Vec<i64>)> = Vec::new();
         let mut offset = 0;
-        for item in items {
+        let all: Vec<_> = items.iter().map(|item| self.members_of(cx, item)).collect();
+        for (cx, item) in all.into_iter().flatten() {
+            let fixed = Self::fixed(&cx);
             let sizes: Vec<i64> =
                 item.shape.iter().map(|axis| self.number(cx.frame, &axis.size, &fixed)).collect();
             let count: i64 = sizes.iter().product();
             if count > 0 {
-                pieces.push((offset, count, item, sizes));
+                pieces.push((offset, count, cx, item, sizes));
             }
             offset += count;
         }
@@ -277,16 +278,15 @@ impl Engine<'_> {
             let found =
                 pieces.iter().find(|(from, count, ..)| (*from..from + count).contains(&place));
             return match found {
-                Some((from, _, item, sizes)) => {
-                    let (item, sizes, from) = (*item, sizes.clone(), *from);
-                    self.piece(cx, item, &sizes, &Linear::constant(place - from))
+                Some((from, _, cx, item, sizes)) => {
+                    self.piece(cx, item, sizes, &Linear::constant(place - from))
                 }
                 None => Term::Real(0.0),
             };
         }
         let last = pieces.len().saturating_sub(1);
         let mut arms = Vec::new();
-        for (k, (from, count, item, sizes)) in pieces.iter().enumerate() {
+        for (k, (from, count, cx, item, sizes)) in pieces.iter().enumerate() {
             let limit = |rel, bound| flat::Cond {
                 left: At::Linear(at.clone()),
                 rel,
@@ -306,6 +306,24 @@ impl Engine<'_> {
             1 => arms.remove(0).1,
             _ => Term::Choose(arms),
         }
+    }
+
+    /// What is joined: an array, or the members of a family one by one where they differ in shape.
+    fn members_of<'e>(&mut self, cx: &Cx, item: &'e Expr) -> Vec<(Cx, &'e Expr)> {
+        if let (ExprKind::For(vars, body), [first, rest @ ..]) = (&item.kind, &item.shape[..])
+            && rest.iter().any(|axis| axis.size.mentions(vars[0]))
+        {
+            let count = self.number(cx.frame, &first.size, &Self::fixed(cx));
+            let low = self.number(cx.frame, &first.low, &Self::fixed(cx));
+            return (low..low + count)
+                .map(|member| {
+                    let mut inner = cx.clone();
+                    inner.env.insert(vars[0], At::Linear(Linear::constant(member)));
+                    (inner, &**body)
+                })
+                .collect();
+        }
+        vec![(cx.clone(), item)]
     }
 
     /// An entry of a flattened array.
