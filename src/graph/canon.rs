@@ -13,6 +13,12 @@ use super::{Graph, NodeId, Part, Path, Read};
 /// Puts a graph into canonical order and drops what is not reached. The graph keeps the laws.
 #[must_use]
 pub fn canonical(graph: &Graph) -> Graph {
+    // What is written on one line depends on who uses it, so unused users go first.
+    let reached = ordered(graph);
+    if reached.len() == graph.len() { reached } else { ordered(&reached) }
+}
+
+fn ordered(graph: &Graph) -> Graph {
     let mut roots = graph.roots.clone();
     roots.sort_by(|left, right| left.0.cmp(&right.0));
     let order = Walk::new(graph).order(&roots);
@@ -41,10 +47,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(graph: &'a Graph) -> Walk<'a> {
-        let done = vec![false; graph.len()];
-        // Forms count the uses, and an unreachable user must not: it would move a node to a line of
-        // its own in the first walk and not in the second.
-        Walk { graph, forms: forms(graph), done, order: Vec::new() }
+        Walk { graph, forms: forms(graph), done: vec![false; graph.len()], order: Vec::new() }
     }
 
     fn order(mut self, roots: &[(Path, Read)]) -> Vec<NodeId> {
@@ -79,7 +82,8 @@ impl<'a> Walk<'a> {
 
     fn emit(&mut self, line: NodeId) {
         let mut list = Vec::new();
-        let inline = |id: NodeId| self.forms[id.0 as usize] != Form::Line && !self.done[id.0 as usize];
+        let inline =
+            |id: NodeId| self.forms[id.0 as usize] != Form::Line && !self.done[id.0 as usize];
         created(self.graph, line, &inline, &mut list);
         for id in list.into_iter().chain([line]) {
             self.done[id.0 as usize] = true;

@@ -35,7 +35,8 @@ impl Graph {
         }
         for (from, to, operand) in edges {
             if from.0 as usize >= graph.len() {
-                let sentence = format!("operand {} is node {}, which is absent", operand.port.0, from.0);
+                let sentence =
+                    format!("operand {} is node {}, which is absent", operand.port.0, from.0);
                 return Err(Violation { node: NodeId(to as u32), sentence });
             }
             graph.dag.add_edge(NodeIndex::new(from.0 as usize), NodeIndex::new(to), operand);
@@ -118,7 +119,8 @@ impl Serialize for Graph {
             origin: part.node.origin,
             operands: part.operands.into_iter().map(operand).collect(),
         };
-        let root = |(name, read): &(Path, Read)| StoredRoot { name: name.clone(), read: read.clone() };
+        let root =
+            |(name, read): &(Path, Read)| StoredRoot { name: name.clone(), read: read.clone() };
         let nodes = self.parts().into_iter().map(node).collect();
         Stored { nodes, roots: self.roots.iter().map(root).collect() }.serialize(serializer)
     }

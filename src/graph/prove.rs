@@ -105,7 +105,8 @@ impl Domain {
     }
 
     fn var(&mut self, var: Var) -> Affine {
-        let axis = Axis(u8::try_from(self.vars.len()).expect("verify bounds the number of indices"));
+        let axis =
+            Axis(u8::try_from(self.vars.len()).expect("verify bounds the number of indices"));
         self.vars.push(var);
         Affine::axis(axis)
     }
@@ -133,10 +134,11 @@ impl Domain {
 
     /// Two arms that are not provably apart.
     pub(super) fn overlap(&self, arms: &[Vec<Test>]) -> Option<(usize, usize)> {
-        let apart = |a: usize, b: usize| {
-            self.with(arms[a].iter().chain(&arms[b]).cloned()).is_empty()
-        };
-        (0..arms.len()).flat_map(|a| (a + 1..arms.len()).map(move |b| (a, b))).find(|(a, b)| !apart(*a, *b))
+        let apart =
+            |a: usize, b: usize| self.with(arms[a].iter().chain(&arms[b]).cloned()).is_empty();
+        (0..arms.len())
+            .flat_map(|a| (a + 1..arms.len()).map(move |b| (a, b)))
+            .find(|(a, b)| !apart(*a, *b))
     }
 
     /// Whether every point provably lies in some arm.
@@ -162,9 +164,7 @@ impl Domain {
         let direct = follows(&Affine::constant(-1))
             || match test.rel {
                 Rel::Eq => follows(diff) && follows(&diff.times(-1)),
-                Rel::Ne => {
-                    follows(&below(diff)) || follows(&diff.plus(&Affine::constant(-1)))
-                }
+                Rel::Ne => follows(&below(diff)) || follows(&diff.plus(&Affine::constant(-1))),
                 Rel::Lt => follows(&below(diff)),
                 Rel::Ge => follows(diff),
             };

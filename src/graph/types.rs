@@ -3,7 +3,7 @@
 //! In: a node of a graph whose operands are there. Out: the sentence that says what is wrong, or
 //! nothing. Invariant: an `Index` may stand where a real number is asked for, and nowhere else.
 
-use super::{Axis, Fold, Graph, Leaf, NodeId, Op, Type};
+use super::{Axis, Bits, Fold, Graph, Leaf, NodeId, Op, Type};
 use crate::op::Opaque;
 use crate::op::scalar::Sort;
 
@@ -103,7 +103,7 @@ fn check_leaf(graph: &Graph, id: NodeId, leaf: &Leaf) -> Checked {
             require(node.ty == Type::Real, || "parameters and seeds are real".to_owned())
         }
         Leaf::Const(bits) => {
-            let truth = bits.value() == 0.0 || bits.value() == 1.0;
+            let truth = [Bits::of(0.0), Bits::of(1.0)].contains(bits);
             let fits = node.ty == Type::Real || (node.ty == Type::Bool && truth);
             require(fits, || format!("the constant {bits} is not {}", name(node.ty)))
         }

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::prove::{Domain, Test};
 use super::{
-    Access, Affine, Axis, Cond, Graph, Index, Key, NodeId, Op, Operand, Path, Port, Read, Rel, Type,
-    types,
+    Access, Affine, Axis, Cond, Graph, Index, Key, NodeId, Op, Operand, Path, Port, Read, Rel,
+    Type, types,
 };
 use crate::op::Opaque;
 
@@ -93,7 +93,9 @@ fn check_node(graph: &Graph, id: NodeId) -> Checked {
 fn check_ports(graph: &Graph, id: NodeId) -> Checked {
     let operands = graph.operands(id);
     for (at, (from, operand)) in operands.iter().enumerate() {
-        require(usize::from(operand.port.0) == at, || format!("port {at} is missing or taken twice"))?;
+        require(usize::from(operand.port.0) == at, || {
+            format!("port {at} is missing or taken twice")
+        })?;
         require(*from < id, || format!("operand {at} comes after its user"))?;
         let rank = graph.node(*from).space.rank();
         require(operand.access.0.len() == rank, || {
@@ -171,7 +173,8 @@ fn check_affine(affine: &Affine, sizes: &[u32]) -> Checked {
 fn check_values(graph: &Graph, id: NodeId) -> Checked {
     let node = graph.node(id);
     let operands = graph.operands(id);
-    let mut referred: BTreeSet<Port> = operands.iter().flat_map(|(_, o)| o.access.ports()).collect();
+    let mut referred: BTreeSet<Port> =
+        operands.iter().flat_map(|(_, o)| o.access.ports()).collect();
     let gathered = |conditions: &[Cond]| conditions.iter().any(|cond| cond.left.port().is_some());
     require(!gathered(&node.space.when), || "its space depends on a value".to_owned())?;
     let arms = operands.iter().any(|(_, operand)| gathered(&operand.when));
@@ -335,7 +338,8 @@ fn check_reads(graph: &Graph, id: NodeId) -> Checked {
                 format!("operand {at} uses index {} where it is not read", port.0)
             })?;
         }
-        here.check(graph, *from, &operand.access).map_err(|text| format!("operand {at}: {text}"))?;
+        here.check(graph, *from, &operand.access)
+            .map_err(|text| format!("operand {at}: {text}"))?;
     }
     Ok(())
 }

@@ -94,9 +94,8 @@ pub(in crate::graph) fn guard<'a>(
     axes: &[Axis],
 ) -> Vec<Cond> {
     let place = |axis: Axis| axes.iter().position(|own| *own == axis);
-    let inside = |cond: &&Cond| {
-        cond.left.port().is_none() && cond.axes().all(|axis| place(axis).is_some())
-    };
+    let inside =
+        |cond: &&Cond| cond.left.port().is_none() && cond.axes().all(|axis| place(axis).is_some());
     let own = |axis: Axis| Affine::axis(Axis(place(axis).unwrap_or(0) as u8));
     conditions.into_iter().filter(inside).map(|cond| cond.substitute(&own)).collect()
 }
@@ -156,7 +155,8 @@ pub(in crate::graph) fn forms(graph: &Graph) -> Vec<Form> {
     for id in graph.ids() {
         let at = id.0 as usize;
         if literal(graph.node(id)).is_some() && !named[at] {
-            let plain = graph.node(id).origin == Origin { span: graph.node(id).origin.span, ..Origin::default() };
+            let plain = graph.node(id).origin
+                == Origin { span: graph.node(id).origin.span, ..Origin::default() };
             forms[at] = if plain { Form::Literal } else { Form::Line };
         }
         for (from, operand) in graph.operands(id).into_iter().take(graph.arity(id)) {
@@ -243,7 +243,8 @@ pub(super) fn standard_ports(graph: &Graph, id: NodeId) -> bool {
     let same = |a: &(NodeId, &Operand), b: &(NodeId, &Operand)| {
         a.0 == b.0 && a.1.access == b.1.access && a.1.when == b.1.when
     };
-    let repeated = (1..extras.len()).any(|at| extras[..at].iter().any(|one| same(one, &extras[at])));
+    let repeated =
+        (1..extras.len()).any(|at| extras[..at].iter().any(|one| same(one, &extras[at])));
     fine && !repeated && next == operands.len()
 }
 
