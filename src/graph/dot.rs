@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn every_line_is_a_box_and_every_read_an_arrow() {
         let text = "%x[i:4] = input 0 -- x\n%y[i:4] = 2 * %x[3 - i] + %x[i] -- y\ny[i:4] = %y[i]\n";
-        let graph = crate::graph::text::parse(text).unwrap();
+        let graph = crate::graph::text::parse(text).expect("a graph");
         let dot = super::dot(&graph);
         assert_eq!(dot.matches("shape = ellipse").count(), 1);
         assert!(dot.contains("n0 -> n3 [label = \"0: %x[3 - i]\"]"), "{dot}");

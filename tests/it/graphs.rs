@@ -14,7 +14,7 @@ fn checked(graph: &Graph) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_graphs_verify_and_print_and_parse(seed: u64, equations in 0_usize..25) {
@@ -81,7 +81,7 @@ fn refused(what: &str, change: impl Fn(&mut Vec<Part>, usize) -> bool) {
             }
         }
     }
-    assert!(changed > 3, "{what}: {changed}");
+    assert!(changed > 0, "{what}: {changed}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn overlapping_and_gaping_joins_are_refused() {
         }
     };
     refused("arm turned", change(Rel::Ge));
-    refused("arm turned", change(Rel::Ne));
+    refused("arm turned", change(Rel::Lt));
     refused("arm without conditions", |parts, at| {
         let join = parts[at].node.op == Op::Join;
         parts[at]
@@ -204,8 +204,9 @@ fn roots_are_checked() {
 #[test]
 fn types_are_checked() {
     refused("truth value", |parts, at| {
+        let real = parts[at].node.ty != ntmc::graph::Type::Bool;
         parts[at].node.ty = ntmc::graph::Type::Bool;
-        !matches!(
+        real && !matches!(
             parts[at].node.op,
             Op::Leaf(ntmc::graph::Leaf::Input(_) | ntmc::graph::Leaf::Prev(_))
         )
@@ -215,4 +216,30 @@ fn types_are_checked() {
         parts[at].node.ty = ntmc::graph::Type::Index { below: 9, permutation: true };
         real
     });
+}
+
+#[test]
+fn random_graphs_use_every_way_of_writing() {
+    let all: String = (0..300).map(|seed| text::print(&random_graph(seed, 12))).collect();
+    let parts = [
+        " where @",
+        "join {",
+        "recur[",
+        "argsort",
+        "top(",
+        " = axis ",
+        "| j < ",
+        " mod ",
+        " div ",
+        "[%",
+        "sum[",
+        "select(",
+        "true",
+        " | ",
+        ") * ",
+        "permutation(",
+    ];
+    for part in parts {
+        assert!(all.contains(part), "no `{part}`");
+    }
 }

@@ -111,13 +111,16 @@ const SENTENCES: &[&str] = &[
 fn expressions_print_as_they_are_written() {
     for sentence in SENTENCES {
         let ty = if sentence.starts_with('(') && sentence.contains('<') { ": bool" } else { "" };
-        let source = format!("%x = input 0\n%y{ty} = {sentence}\n");
+        let source = format!("%x = input 0 -- x\n%y{ty} = {sentence} -- y\n");
         match text::parse(&source) {
             Ok(graph) => {
                 let printed = text::print(&graph);
                 assert_eq!(text::parse(&printed).unwrap(), graph, "{printed}");
                 if !sentence.starts_with("(%x <") {
-                    assert_eq!(printed.lines().last().unwrap(), format!("%1{ty} = {sentence}"));
+                    assert_eq!(
+                        printed.lines().last().unwrap(),
+                        format!("%y{ty} = {sentence} -- y")
+                    );
                 }
             }
             Err(error) => assert!(sentence.starts_with("(not"), "{source}: {error}"),

@@ -223,7 +223,7 @@ impl Growth {
     }
 
     fn reduce(&mut self, sizes: &[u32]) {
-        let over = vec![1 + self.dice.roll(4) as u32, 1 + self.dice.roll(3) as u32];
+        let over = [1 + self.dice.roll(4) as u32, 1 + self.dice.roll(3) as u32];
         let over = over[..1 + self.dice.roll(2)].to_vec();
         let scope: Vec<u32> = sizes.iter().chain(&over).copied().collect();
         self.new_origin(scope.len());

@@ -265,7 +265,8 @@ impl<'a> Printer<'a> {
                 let text = self.operand(here, 0, Level::Power);
                 // `-1` is a literal, and `--` starts an origin.
                 let literal = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-                    || text.starts_with("inf");
+                    || text.starts_with("inf")
+                    || text.starts_with("nan");
                 (if literal { format!("-({text})") } else { format!("-{text}") }, Level::Sign)
             }
             scalar::NOT => (format!("not {}", self.operand(here, 0, Level::Not)), Level::Not),
@@ -371,10 +372,12 @@ fn plain_index(index: &Index, names: &[String]) -> String {
     }
 }
 
-/// Terms by axis, the constant last, unless that would begin with a minus.
+/// What is added, by axis, then what is taken away, the constant last, unless that would begin with a
+/// minus.
 fn affine(affine: &Affine, names: &[String]) -> String {
     let mut terms: Vec<(i64, Option<&str>)> =
         affine.terms.iter().map(|(axis, by)| (*by, Some(axis_name(names, *axis)))).collect();
+    terms.sort_by_key(|(by, _)| *by < 0);
     if affine.offset != 0 || terms.is_empty() {
         terms.push((affine.offset, None));
     }
