@@ -17,6 +17,13 @@ impl Code {
     pub fn is_warning(self) -> bool {
         self.0.starts_with('W')
     }
+
+    /// Whether the text went over a limit of this program rather than against the language:
+    /// `E0090` to `E0099`, for which the command line has its own exit code.
+    #[must_use]
+    pub fn is_limit(self) -> bool {
+        self.0.starts_with("E009")
+    }
 }
 
 /// A place and the local fact about it.

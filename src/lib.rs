@@ -3,6 +3,8 @@
 pub mod backend;
 pub mod diag;
 pub mod graph;
+pub mod lower;
+pub mod model;
 pub mod op;
 pub mod source;
 pub mod syntax;

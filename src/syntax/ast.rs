@@ -35,6 +35,8 @@ pub struct Doc {
 pub struct Comment {
     /// The text after `#`, as written, without trailing blanks.
     pub text: String,
+    /// Whether it is the first thing on its line.
+    pub own_line: bool,
     /// Where it stands.
     pub span: Span,
 }
@@ -44,12 +46,16 @@ pub struct Comment {
 pub struct File {
     /// The number after `ntm`.
     pub version: u32,
+    /// `ntm 1`.
+    pub version_span: Span,
     /// `use` lines.
     pub imports: Vec<Import>,
     /// Definitions, models and training blocks in the author's order.
     pub items: Vec<Item>,
     /// Every `#` comment in source order.
     pub comments: Vec<Comment>,
+    /// Every run of blank lines in source order; kept beside the tree for the formatter.
+    pub blanks: Vec<Span>,
     /// The whole text.
     pub span: Span,
 }

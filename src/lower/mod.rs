@@ -1,0 +1,1 @@
+//! MODEL to PROGRAM: flat equations to graphs.

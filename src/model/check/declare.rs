@@ -1,0 +1,647 @@
+//! What a definition names: its signature, then every statement of its body and parts.
+
+use std::collections::BTreeMap;
+
+use crate::diag::Diagnostics;
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::super::errors;
+use super::super::int::{DimId, Facts, FlagId, Poly, Test, VarId};
+use super::super::typed::{
+    Def, Dim, DimKind, Domain, Emission, Equation, Expr, ExprKind, Extent, Flag, Left, Owns, Param,
+    ParamKind, Part, PartId, Sort, Start, Value, ValueId, ValueKind, VarInfo,
+};
+use super::Global;
+
+/// What a name of a block stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Value(ValueId),
+    Part(PartId),
+    Dim(DimId),
+    Flag(FlagId),
+}
+
+/// What is still to be checked of a value.
+#[derive(Clone)]
+pub(super) enum Pending {
+    /// An equation in a part.
+    Equation(ast::Equation, PartId),
+    /// `controller`, or `part name = call`: the value of the call.
+    Call(ast::Expr, PartId),
+}
+
+/// How far the equation of a value has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    Waiting,
+    Running,
+    Done,
+}
+
+/// One definition under check.
+pub(super) struct Cx<'g, 'a> {
+    pub(super) global: &'g mut Global<'a>,
+    pub(super) module: usize,
+    pub(super) is_model: bool,
+    pub(super) def: Def,
+    /// Names of each part.
+    pub(super) names: Vec<BTreeMap<String, Named>>,
+    pub(super) pending: BTreeMap<ValueId, Pending>,
+    pub(super) progress: BTreeMap<ValueId, Progress>,
+    /// Computed values whose shape was written down.
+    pub(super) declared: Vec<ValueId>,
+    /// Values with an error: reads of them say nothing more.
+    pub(super) broken: Vec<ValueId>,
+    /// Slots whose starts and sources are checked after the equations.
+    pub(super) later: Vec<(ValueId, ast::Slot)>,
+    pub(super) emits: Vec<(Vec<ValueId>, ast::Emit, PartId)>,
+    pub(super) throughs: Vec<(PartId, ast::Ref)>,
+    equations: Vec<(ast::Equation, PartId)>,
+    requires: Vec<(ast::Require, PartId)>,
+    /// Index variables in scope, innermost last.
+    pub(super) scope: Vec<(String, VarId)>,
+    pub(super) facts: Facts,
+    /// Where an index variable got its range, for messages.
+    pub(super) seen: BTreeMap<VarId, (Span, String)>,
+    /// The part whose block is being checked.
+    pub(super) part: PartId,
+    /// Whether a start is being checked, and of which domain.
+    pub(super) start: Option<Domain>,
+    /// The name of the equation being checked.
+    pub(super) equation: String,
+    /// How often each block calls each definition.
+    pub(super) calls: BTreeMap<(PartId, String), usize>,
+    /// Calls made by each equation.
+    pub(super) called: BTreeMap<(PartId, String, String), usize>,
+    /// Whether the next call is the whole of `part name = call`.
+    pub(super) instance: bool,
+}
+
+impl<'g, 'a> Cx<'g, 'a> {
+    /// Checks a definition; `None` when it has errors.
+    pub(super) fn check(
+        global: &'g mut Global<'a>,
+        module: usize,
+        tree: &ast::Def,
+        is_model: bool,
+    ) -> Option<Def> {
+        let before = std::mem::take(global.sink);
+        let mut cx = Cx {
+            global,
+            module,
+            is_model,
+            def: empty(tree),
+            names: vec![BTreeMap::new()],
+            pending: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            declared: Vec::new(),
+            broken: Vec::new(),
+            later: Vec::new(),
+            emits: Vec::new(),
+            throughs: Vec::new(),
+            equations: Vec::new(),
+            requires: Vec::new(),
+            scope: Vec::new(),
+            facts: Facts::default(),
+            seen: BTreeMap::new(),
+            part: PartId(0),
+            start: None,
+            equation: String::new(),
+            calls: BTreeMap::new(),
+            called: BTreeMap::new(),
+            instance: false,
+        };
+        cx.signature(tree);
+        cx.body(tree);
+        cx.finish();
+        let Cx { def, broken, global, .. } = cx;
+        let mine = std::mem::replace(global.sink, before);
+        let right = !mine.has_errors() && broken.is_empty();
+        global.sink.extend(mine);
+        right.then_some(def)
+    }
+
+    pub(super) fn sink(&mut self) -> &mut Diagnostics {
+        self.global.sink
+    }
+
+    // ---- the signature --------------------------------------------------------------------
+
+    fn signature(&mut self, tree: &ast::Def) {
+        for generic in &tree.generics {
+            self.generic(generic);
+        }
+        let whole = |slot: &ast::Slot| {
+            let of = slot.of.as_ref().map(|of| of.name.text.as_str());
+            slot.shape.is_empty() && matches!(of, Some("int" | "bool"))
+        };
+        for param in tree.params.iter().filter(|param| whole(&param.slot)) {
+            self.number_param(param);
+        }
+        let slots = tree.params.iter().map(|param| &param.slot);
+        let result = self.is_model.then_some(&tree.result);
+        for slot in slots.chain(result) {
+            self.implicit_dims(&slot.shape);
+        }
+        for param in tree.params.iter().filter(|param| !whole(&param.slot)) {
+            self.param(param);
+        }
+        // Numbers were entered first; the signature keeps the written order.
+        let place = |name: &str| tree.params.iter().position(|param| param.slot.name.text == name);
+        self.def.params.sort_by_key(|param| place(&param.name));
+    }
+
+    fn generic(&mut self, generic: &ast::Generic) {
+        let length = generic.list.as_ref().map(|list| match self.names[0].get(&list.text) {
+            Some(Named::Dim(dim)) => *dim,
+            Some(_) | None => self.add_dim(list, DimKind::Implicit, None),
+        });
+        let default = generic.default.as_ref().and_then(|value| match (&value.kind, length) {
+            (ast::ExprKind::List(items), Some(_)) => {
+                items.iter().map(|item| self.poly(&item.value)).collect::<Option<Vec<Poly>>>()
+            }
+            _ => self.poly(value).map(|poly| vec![poly]),
+        });
+        let kind = length.map_or(DimKind::Explicit, DimKind::List);
+        self.add_dim(&generic.name, kind, default);
+    }
+
+    fn add_dim(&mut self, name: &ast::Name, kind: DimKind, default: Option<Vec<Poly>>) -> DimId {
+        let id = DimId(self.def.dims.len() as u32);
+        self.def.dims.push(Dim { name: name.text.clone(), span: name.span, kind, default });
+        self.enter(name, Named::Dim(id));
+        id
+    }
+
+    /// An `int` or `bool` parameter.
+    fn number_param(&mut self, param: &ast::Param) {
+        let slot = &param.slot;
+        let is_int = slot.of.as_ref().is_some_and(|of| of.name.text == "int");
+        let kind = if is_int {
+            let default = slot.value.as_ref().and_then(|value| self.poly(value));
+            ParamKind::Int(self.add_dim(&slot.name, DimKind::Int, default.map(|one| vec![one])))
+        } else {
+            let default = slot.value.as_ref().and_then(|value| self.test(value));
+            let id = FlagId(self.def.flags.len() as u32);
+            self.def.flags.push(Flag { name: slot.name.text.clone(), default });
+            self.enter(&slot.name, Named::Flag(id));
+            ParamKind::Flag(id)
+        };
+        self.def.params.push(Param { name: slot.name.text.clone(), span: slot.span, kind });
+    }
+
+    /// Names in a shape that nothing declares are dims inferred from the arguments.
+    fn implicit_dims(&mut self, shape: &[ast::Range]) {
+        let mut names = Vec::new();
+        for range in shape {
+            for end in std::iter::once(&range.start).chain(&range.end) {
+                free_names(end, &mut names);
+            }
+        }
+        for name in names {
+            if !self.names[0].contains_key(&name.text) {
+                self.add_dim(&name, DimKind::Implicit, None);
+            }
+        }
+    }
+
+    fn param(&mut self, param: &ast::Param) {
+        let slot = &param.slot;
+        let kind = match param.role {
+            ast::Role::Plain => ValueKind::Argument,
+            ast::Role::Emit => emission(),
+            ast::Role::Param => ValueKind::Param(Start::Default),
+            ast::Role::State => ValueKind::State(Start::Default, None),
+        };
+        let Some(id) = self.declare(slot, PartId(0), kind) else { return };
+        let kind = match param.role {
+            ast::Role::Plain => ParamKind::Plain(id, None),
+            ast::Role::Emit => {
+                // A signature's emissions are the caller's to give; a call counts those left out.
+                ParamKind::Emit(id)
+            }
+            ast::Role::Param => {
+                self.own(|owns| owns.params = true);
+                ParamKind::Param(id)
+            }
+            ast::Role::State => {
+                self.own(|owns| owns.state = true);
+                ParamKind::State(id)
+            }
+        };
+        self.later.push((id, slot.clone()));
+        self.def.params.push(Param { name: slot.name.text.clone(), span: slot.span, kind });
+    }
+
+    pub(super) fn own(&mut self, mark: impl FnOnce(&mut Owns)) {
+        mark(&mut self.def.owns);
+    }
+
+    // ---- the body -------------------------------------------------------------------------
+
+    fn body(&mut self, tree: &ast::Def) {
+        match &tree.body {
+            ast::Body::Block(block) => {
+                let result = tree.result.name.text.clone();
+                if !self.names[0].contains_key(&result) && !declares(block, &result) {
+                    self.declare_result(tree);
+                }
+                self.block(block, PartId(0));
+                // Equations come after every declaration, so that the order of lines never matters.
+                for (equation, part) in std::mem::take(&mut self.equations) {
+                    self.equation(&equation, part);
+                }
+                self.bind_result(tree);
+                for (require, part) in std::mem::take(&mut self.requires) {
+                    self.require(&require, part);
+                }
+            }
+            ast::Body::Expr(right) => {
+                self.declare_result(tree);
+                self.bind_result(tree);
+                let left = ast::Ref {
+                    segments: vec![segment(&tree.result.name)],
+                    span: tree.result.span,
+                };
+                let span = right.span;
+                let right = right.clone();
+                let one =
+                    ast::Equation { docs: Vec::new(), left, right, elsewhere: None, span };
+                self.count_calls(PartId(0), &one.right);
+                self.equation_of(self.def.result, one, PartId(0));
+            }
+        }
+        self.check_all();
+    }
+
+    /// The result as a computed value of its declared shape.
+    fn declare_result(&mut self, tree: &ast::Def) {
+        let unset = Equation {
+            part: PartId(0),
+            left: Left::Bare(Vec::new()),
+            right: number(0.0, tree.result.span),
+            span: tree.result.span,
+        };
+        self.declare(&tree.result, PartId(0), ValueKind::Computed(unset));
+    }
+
+    /// Finds the result among the body's names and joins what both declarations say.
+    fn bind_result(&mut self, tree: &ast::Def) {
+        let result = &tree.result;
+        let Some(Named::Value(id)) = self.names[0].get(&result.name.text).copied() else {
+            let one = errors::result_missing(result.name.span, &result.name.text);
+            return self.sink().push(one);
+        };
+        self.def.result = id;
+        if let Some((sort, domain)) = self.sort_and_domain(result.of.as_ref()) {
+            let value = &mut self.def.values[id.0 as usize];
+            if value.domain == Domain::REAL && result.of.is_some() {
+                value.domain = domain;
+                value.sort = sort;
+            }
+        }
+        let wanted: Option<Vec<Extent>> = result.shape.iter().map(|range| self.extent(range)).collect();
+        let Some(wanted) = wanted else { return };
+        let known = !matches!(self.def.value(id).kind, ValueKind::Computed(_));
+        if known && self.def.value(id).shape != wanted {
+            let found = self.shown(&self.def.value(id).shape.clone());
+            let wanted = self.shown(&wanted);
+            let what = format!("the result `{}`", result.name.text);
+            let one = errors::wrong_shape(self.def.value(id).span, &what, &wanted, &found);
+            self.sink().push(one);
+        } else if !known {
+            self.def.values[id.0 as usize].shape = wanted;
+            self.declared_shape(id);
+        }
+    }
+
+    /// Enters every name of a block, parts inside included.
+    fn block(&mut self, block: &[ast::Stmt], part: PartId) {
+        for stmt in block {
+            match stmt {
+                ast::Stmt::State(_, kind, slots, _) => self.states(*kind, slots, part),
+                ast::Stmt::Emit(emit) => self.emit(emit, part),
+                ast::Stmt::Controller(one) => self.controller(one, part),
+                ast::Stmt::Part(one) => self.part(one, part),
+                ast::Stmt::Equation(one) => self.equations.push((one.clone(), part)),
+                ast::Stmt::Require(one) => self.requires.push((one.clone(), part)),
+            }
+        }
+    }
+
+    fn states(&mut self, kind: ast::StateKind, slots: &[ast::Slot], part: PartId) {
+        for slot in slots {
+            let what = match kind {
+                ast::StateKind::Param => {
+                    self.own(|owns| owns.params = true);
+                    ValueKind::Param(Start::Default)
+                }
+                ast::StateKind::State | ast::StateKind::Memory => {
+                    self.own(|owns| owns.state = true);
+                    if slot.value.is_none() {
+                        let one = errors::no_start(slot.span, &slot.name.text);
+                        self.sink().push(one);
+                    }
+                    ValueKind::State(Start::Default, None)
+                }
+            };
+            if let Some(id) = self.declare(slot, part, what) {
+                self.later.push((id, slot.clone()));
+            }
+        }
+    }
+
+    fn emit(&mut self, emit: &ast::Emit, part: PartId) {
+        let ids: Vec<ValueId> =
+            emit.slots.iter().filter_map(|slot| self.declare(slot, part, emission())).collect();
+        if ids.len() == emit.slots.len() {
+            self.later.extend(ids.iter().copied().zip(emit.slots.iter().cloned()));
+            self.emits.push((ids, emit.clone(), part));
+        }
+        if let Some(from) = &emit.from {
+            self.count_calls(part, from);
+        }
+    }
+
+    fn controller(&mut self, one: &ast::Controller, part: PartId) {
+        let slot = ast::Slot {
+            name: one.name.clone(),
+            shape: Vec::new(),
+            of: None,
+            value: None,
+            span: one.span,
+        };
+        let id = match self.names[part.0 as usize].get(&one.name.text) {
+            // A model's result, say, that is also its controller.
+            Some(Named::Value(id)) if !self.pending.contains_key(id) => Some(*id),
+            Some(_) | None => self.declare(&slot, part, computed(part, one.span)),
+        };
+        let Some(id) = id else { return };
+        self.count_calls(part, &one.value);
+        self.pending.insert(id, Pending::Call(one.value.clone(), part));
+        let here = &mut self.def.parts[part.0 as usize].controller;
+        if here.is_some() {
+            let first = self.def.values
+                [self.def.parts[part.0 as usize].controller.as_ref().map_or(0, |c| c.value.0 as usize)]
+            .span;
+            self.sink().push(errors::two_controllers(one.name.span, first));
+            return;
+        }
+        *here = Some(super::super::typed::Controller { value: id, through: None });
+        if let Some(through) = &one.through {
+            self.throughs.push((part, through.clone()));
+        }
+    }
+
+    fn part(&mut self, tree: &ast::Part, parent: PartId) {
+        let id = PartId(self.def.parts.len() as u32);
+        self.enter_in(parent, &tree.name, Named::Part(id));
+        let around = std::mem::replace(&mut self.part, parent);
+        let family = tree.family.as_ref().and_then(|family| self.family(family, &tree.name));
+        self.part = around;
+        self.def.parts.push(Part {
+            name: tree.name.text.clone(),
+            span: tree.name.span,
+            parent: Some(parent),
+            family,
+            tied: tree.tied,
+            in_order: false,
+            instance: None,
+            controller: None,
+        });
+        self.names.push(BTreeMap::new());
+        match &tree.body {
+            ast::Body::Block(block) => self.block(block, id),
+            ast::Body::Expr(call) => {
+                // The instance's result lives in the part, under a name no one can write.
+                let name = ast::Name { text: String::new(), span: tree.name.span };
+                let slot =
+                    ast::Slot { name, shape: Vec::new(), of: None, value: None, span: tree.span };
+                if let Some(value) = self.declare(&slot, id, computed(id, tree.span)) {
+                    self.count_calls(id, call);
+                    self.pending.insert(value, Pending::Call(call.clone(), id));
+                    self.def.parts[id.0 as usize].instance = Some(value);
+                }
+            }
+        }
+    }
+
+    /// The index variable of a family's members.
+    fn family(&mut self, family: &ast::Family, part: &ast::Name) -> Option<VarId> {
+        let extent = self.extent(&family.range)?;
+        let (name, span) = match &family.index {
+            Some(index) => (index.text.clone(), index.span),
+            None => (String::new(), part.span),
+        };
+        Some(self.add_var(name, span, extent))
+    }
+
+    /// A new index variable with its range among the facts.
+    pub(super) fn add_var(&mut self, name: String, span: Span, extent: Extent) -> VarId {
+        let id = VarId(self.def.vars.len() as u32);
+        self.facts.range(id, extent.low.clone(), extent.high());
+        self.def.vars.push(VarInfo { name, span, extent });
+        id
+    }
+
+    fn require(&mut self, require: &ast::Require, part: PartId) {
+        self.within(part, |cx| {
+            if let Some(condition) = cx.test(&require.condition) {
+                if part == PartId(0) {
+                    cx.facts.assume(&condition, true);
+                }
+                cx.def.requires.push(super::super::typed::Require {
+                    part,
+                    condition,
+                    text: require.text.clone(),
+                    span: require.span,
+                });
+            }
+        });
+    }
+
+    // ---- names ----------------------------------------------------------------------------
+
+    /// Adds a value under its name in a part.
+    pub(super) fn declare(
+        &mut self,
+        slot: &ast::Slot,
+        part: PartId,
+        kind: ValueKind,
+    ) -> Option<ValueId> {
+        let around = std::mem::replace(&mut self.part, part);
+        let mut scope = self.family_scope(part);
+        std::mem::swap(&mut self.scope, &mut scope);
+        let shape: Option<Vec<Extent>> = slot.shape.iter().map(|range| self.extent(range)).collect();
+        let of = self.sort_and_domain(slot.of.as_ref());
+        self.scope = scope;
+        self.part = around;
+        let (shape, (sort, domain)) = (shape?, of?);
+        let id = ValueId(self.def.values.len() as u32);
+        let emits = matches!(kind, ValueKind::Emission(_));
+        if emits && (domain == Domain::Weighting || sort != Sort::Real) {
+            let of = slot.of.as_ref().map_or(slot.span, |of| of.span);
+            let word = slot.of.as_ref().map_or("", |of| of.name.text.as_str());
+            let one = errors::not_emittable(of, word);
+            self.sink().push(one);
+        }
+        self.def.values.push(Value {
+            name: slot.name.text.clone(),
+            span: slot.span,
+            part,
+            shape,
+            sort,
+            domain,
+            via: None,
+            kind,
+        });
+        self.enter_in(part, &slot.name, Named::Value(id));
+        Some(id)
+    }
+
+    fn enter(&mut self, name: &ast::Name, named: Named) {
+        self.enter_in(PartId(0), name, named);
+    }
+
+    fn enter_in(&mut self, part: PartId, name: &ast::Name, named: Named) {
+        let names = &mut self.names[part.0 as usize];
+        match names.get(&name.text).copied() {
+            None => {
+                names.insert(name.text.clone(), named);
+            }
+            Some(first) => {
+                let first = self.place(first);
+                self.sink().push(errors::defined_twice(name.span, &name.text, first));
+            }
+        }
+    }
+
+    /// Where a name was declared.
+    pub(super) fn place(&self, named: Named) -> Span {
+        match named {
+            Named::Value(id) => self.def.value(id).span,
+            Named::Part(id) => self.def.part(id).span,
+            Named::Dim(id) => self.def.dims[id.0 as usize].span,
+            Named::Flag(_) => self.def.span,
+        }
+    }
+
+    /// What a name means in the current part: its own names, then those around it.
+    pub(super) fn named(&self, name: &str) -> Option<Named> {
+        let around: Vec<PartId> = self.def.around(self.part).collect();
+        around.into_iter().find_map(|part| self.names[part.0 as usize].get(name).copied())
+    }
+
+    /// Every name visible in the current part.
+    pub(super) fn visible(&self) -> Vec<String> {
+        let around: Vec<PartId> = self.def.around(self.part).collect();
+        let names = around.iter().flat_map(|part| self.names[part.0 as usize].keys());
+        names.filter(|name| !name.is_empty()).cloned().collect()
+    }
+
+    /// The named index variables of the families around a part.
+    pub(super) fn family_scope(&self, part: PartId) -> Vec<(String, VarId)> {
+        let named = |var: VarId| (self.def.var(var).name.clone(), var);
+        self.def.families(part).into_iter().map(named).filter(|(name, _)| !name.is_empty()).collect()
+    }
+
+    /// Runs a check inside a part, with the indices of its families in scope.
+    pub(super) fn within<T>(&mut self, part: PartId, run: impl FnOnce(&mut Self) -> T) -> T {
+        let scope = self.family_scope(part);
+        let around = std::mem::replace(&mut self.part, part);
+        let outer = std::mem::replace(&mut self.scope, scope);
+        let result = run(self);
+        self.part = around;
+        self.scope = outer;
+        result
+    }
+}
+
+fn empty(tree: &ast::Def) -> Def {
+    let body = Part {
+        name: String::new(),
+        span: tree.name.span,
+        parent: None,
+        family: None,
+        tied: false,
+        in_order: false,
+        instance: None,
+        controller: None,
+    };
+    Def {
+        name: tree.name.text.clone(),
+        span: tree.name.span,
+        dims: Vec::new(),
+        flags: Vec::new(),
+        vars: Vec::new(),
+        params: Vec::new(),
+        parts: vec![body],
+        values: Vec::new(),
+        result: ValueId(0),
+        requires: Vec::new(),
+        owns: Owns::default(),
+    }
+}
+
+fn emission() -> ValueKind {
+    ValueKind::Emission(Emission { start: None, from: None, through: None })
+}
+
+fn computed(part: PartId, span: Span) -> ValueKind {
+    let right = number(0.0, span);
+    ValueKind::Computed(Equation { part, left: Left::Bare(Vec::new()), right, span })
+}
+
+/// A constant.
+pub(super) fn number(value: f64, span: Span) -> Expr {
+    Expr { kind: ExprKind::Real(value), span, shape: Vec::new(), sort: Sort::Real }
+}
+
+/// A condition that is known.
+pub(super) fn known(test: Test, span: Span) -> Expr {
+    Expr { kind: ExprKind::Test(test), span, shape: Vec::new(), sort: Sort::Bool }
+}
+
+fn segment(name: &ast::Name) -> ast::Segment {
+    ast::Segment { name: name.clone(), brackets: None, args: None, after: None }
+}
+
+/// Whether a block declares a name other than by an equation.
+fn declares(block: &[ast::Stmt], name: &str) -> bool {
+    let has = |slots: &[ast::Slot]| slots.iter().any(|slot| slot.name.text == name);
+    block.iter().any(|stmt| match stmt {
+        ast::Stmt::State(_, _, slots, _) => has(slots),
+        ast::Stmt::Emit(emit) => has(&emit.slots),
+        ast::Stmt::Controller(one) => one.name.text == name,
+        ast::Stmt::Part(_) | ast::Stmt::Require(_) | ast::Stmt::Equation(_) => false,
+    })
+}
+
+/// Plain names in a dim expression.
+fn free_names(tree: &ast::Expr, names: &mut Vec<ast::Name>) {
+    match &tree.kind {
+        ast::ExprKind::Ref(one) => {
+            if let [segment] = &one.segments[..]
+                && segment.brackets.is_none()
+                && segment.args.is_none()
+            {
+                names.push(segment.name.clone());
+            }
+        }
+        ast::ExprKind::Binary(_, left, right) => {
+            free_names(left, names);
+            free_names(right, names);
+        }
+        ast::ExprKind::Unary(_, inner) | ast::ExprKind::Paren(inner) => free_names(inner, names),
+        ast::ExprKind::Number(..)
+        | ast::ExprKind::Text(_)
+        | ast::ExprKind::Pipe(..)
+        | ast::ExprKind::If(..)
+        | ast::ExprKind::For(..)
+        | ast::ExprKind::Reduce(..)
+        | ast::ExprKind::Prev(_)
+        | ast::ExprKind::List(_) => {}
+    }
+}

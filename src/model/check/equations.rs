@@ -1,0 +1,458 @@
+//! Equations: which value each defines, over which indices, and with what shape.
+
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::super::errors;
+use super::super::typed::{
+    Equation, Expr, Extent, Left, PartId, Sort, Stage, ValueId, ValueKind,
+};
+use super::declare::{Cx, Named, Pending, Progress};
+
+impl Cx<'_, '_> {
+    /// Finds or makes the value that an equation defines.
+    pub(super) fn equation(&mut self, tree: &ast::Equation, part: PartId) {
+        let name = &tree.left.segments[0].name;
+        self.count_calls(part, &tree.right);
+        let own = self.names[part.0 as usize].get(&name.text).copied();
+        let around: Vec<PartId> = self.def.around(part).skip(1).collect();
+        let outer = around.iter().find_map(|p| self.names[p.0 as usize].get(&name.text).copied());
+        let target = match (own, outer) {
+            (Some(Named::Value(id)), _) => id,
+            (Some(other), _) => {
+                let first = self.place(other);
+                return self.sink().push(errors::defined_twice(name.span, &name.text, first));
+            }
+            (None, Some(Named::Value(id)))
+                if matches!(self.def.value(id).kind, ValueKind::State(..)) =>
+            {
+                self.pass_along(id, part);
+                id
+            }
+            (None, _) => {
+                let slot = ast::Slot {
+                    name: name.clone(),
+                    shape: Vec::new(),
+                    of: None,
+                    value: None,
+                    span: tree.left.span,
+                };
+                let unset = Equation {
+                    part,
+                    left: Left::Bare(Vec::new()),
+                    right: super::declare::number(0.0, tree.span),
+                    span: tree.span,
+                };
+                match self.declare(&slot, part, ValueKind::Computed(unset)) {
+                    Some(id) => id,
+                    None => return,
+                }
+            }
+        };
+        self.equation_of(target, tree.clone(), part);
+    }
+
+    /// Enters the one equation of a value.
+    pub(super) fn equation_of(&mut self, id: ValueId, tree: ast::Equation, part: PartId) {
+        let value = self.def.value(id);
+        let (name, first) = (value.name.clone(), value.span);
+        let taken = self.pending.get(&id).map(|pending| match pending {
+            Pending::Equation(first, _) => first.left.span,
+            Pending::Call(first, _) => first.span,
+        });
+        let fixed = match value.kind {
+            ValueKind::State(..) | ValueKind::Computed(_) => None,
+            ValueKind::Argument | ValueKind::Param(_) | ValueKind::Emission(_) => Some(first),
+        };
+        if let Some(first) = taken.or(fixed) {
+            return self.sink().push(errors::defined_twice(tree.left.span, &name, first));
+        }
+        self.pending.insert(id, Pending::Equation(tree, part));
+    }
+
+    /// A state gets its value inside a part: the families between are built in order.
+    fn pass_along(&mut self, state: ValueId, part: PartId) {
+        let owner = self.def.value(state).part;
+        let between: Vec<PartId> = self.def.around(part).take_while(|p| *p != owner).collect();
+        for part in between {
+            self.def.parts[part.0 as usize].in_order = true;
+        }
+    }
+
+    /// Checks everything that is still pending, then what hangs on slots.
+    pub(super) fn check_all(&mut self) {
+        self.slots();
+        let all: Vec<ValueId> = self.pending.keys().copied().collect();
+        for id in all {
+            self.ensure(id);
+        }
+        self.emissions();
+        self.controllers();
+    }
+
+    /// What is wrong with the definition as a whole.
+    pub(super) fn finish(&mut self) {
+        for at in 0..self.def.values.len() {
+            let id = ValueId(at as u32);
+            let value = self.def.value(id);
+            let lone = matches!(value.kind, ValueKind::State(_, None));
+            if lone && !self.broken.contains(&id) {
+                let one = errors::never_updated(value.span, &value.name.clone());
+                self.sink().push(one);
+            }
+        }
+    }
+
+    /// Checks the equation of a value if that has not happened; false when it has errors.
+    pub(super) fn ensure(&mut self, id: ValueId) -> bool {
+        match self.progress.get(&id).copied().unwrap_or(Progress::Waiting) {
+            Progress::Done => return !self.broken.contains(&id),
+            Progress::Running => {
+                // Only a value whose shape is known may be needed while its equation is checked.
+                if self.shape_known(id) {
+                    return true;
+                }
+                let value = self.def.value(id);
+                let one = errors::needs_itself(value.span, &value.name.clone());
+                self.sink().push(one);
+                self.broken.push(id);
+                return false;
+            }
+            Progress::Waiting => {}
+        }
+        let Some(pending) = self.pending.get(&id).cloned() else {
+            return !self.broken.contains(&id);
+        };
+        self.progress.insert(id, Progress::Running);
+        let around = (
+            std::mem::take(&mut self.scope),
+            self.part,
+            self.start.take(),
+            std::mem::take(&mut self.equation),
+            std::mem::take(&mut self.instance),
+            self.facts.clone(),
+        );
+        let right = match pending {
+            Pending::Equation(tree, part) => self.within(part, |cx| cx.define(id, &tree, part)),
+            Pending::Call(tree, part) => self.within(part, |cx| cx.define_call(id, &tree, part)),
+        };
+        (self.scope, self.part, self.start, self.equation, self.instance, self.facts) = around;
+        if right.is_none() && !self.broken.contains(&id) {
+            self.broken.push(id);
+        }
+        self.progress.insert(id, Progress::Done);
+        right.is_some()
+    }
+
+    /// Whether the shape of a value was written down rather than found from its equation.
+    fn shape_known(&self, id: ValueId) -> bool {
+        !matches!(self.def.value(id).kind, ValueKind::Computed(_)) || self.declared.contains(&id)
+    }
+
+    /// Marks the shape of a computed value as written down.
+    pub(super) fn declared_shape(&mut self, id: ValueId) {
+        self.declared.push(id);
+    }
+
+    /// `controller h = call`, `part name = call`.
+    fn define_call(&mut self, id: ValueId, tree: &ast::Expr, part: PartId) -> Option<()> {
+        let value = self.def.value(id);
+        self.instance = self.def.part(part).instance == Some(id);
+        self.equation = value.name.clone();
+        let wanted = self.shape_known(id).then(|| value.shape.clone());
+        let right = self.expr(tree, wanted.as_deref())?;
+        self.instance = false;
+        self.settle(id, part, Left::Bare(Vec::new()), right, tree.span)
+    }
+
+    /// `name[i, j] = right`.
+    fn define(&mut self, id: ValueId, tree: &ast::Equation, part: PartId) -> Option<()> {
+        self.equation = self.def.value(id).name.clone();
+        let left = self.left(id, tree)?;
+        let vars = match &left {
+            Left::Bare(vars) => vars.len(),
+            Left::Permuted(vars, ..) => vars.len() + 1,
+        };
+        let wanted = self.shape_known(id).then(|| self.def.value(id).shape[vars..].to_vec());
+        let right = self.expr(&tree.right, wanted.as_deref())?;
+        self.settle(id, part, left, right, tree.span)
+    }
+
+    /// Joins an equation's right side with its value: shapes, sorts.
+    fn settle(
+        &mut self,
+        id: ValueId,
+        part: PartId,
+        left: Left,
+        right: Expr,
+        span: Span,
+    ) -> Option<()> {
+        let leading: Vec<Extent> = match &left {
+            Left::Bare(vars) => vars.iter().map(|var| self.def.var(*var).extent.clone()).collect(),
+            Left::Permuted(vars, _, last) => vars
+                .iter()
+                .chain(std::iter::once(last))
+                .map(|var| self.def.var(*var).extent.clone())
+                .collect(),
+        };
+        if self.shape_known(id) {
+            let rest = self.def.value(id).shape[leading.len()..].to_vec();
+            if right.shape != rest {
+                let what = format!("`{}`", self.def.value(id).name);
+                let (wanted, found) = (self.shown(&rest), self.shown(&right.shape));
+                self.sink().push(errors::wrong_shape(right.span, &what, &wanted, &found));
+                return None;
+            }
+        } else {
+            let mut shape = leading;
+            shape.extend(right.shape.clone());
+            let value = &mut self.def.values[id.0 as usize];
+            value.shape = shape;
+            value.sort = match &right.sort {
+                Sort::Int => Sort::Real,
+                sort => sort.clone(),
+            };
+        }
+        if matches!(right.sort, Sort::Bool) && self.def.value(id).sort == Sort::Real {
+            let one = errors::wrong_sort(right.span, "a number", "a condition");
+            self.sink().push(one);
+            return None;
+        }
+        self.claim(id, &right);
+        let equation = Equation { part, left, right, span };
+        match &mut self.def.values[id.0 as usize].kind {
+            ValueKind::State(_, slot) => *slot = Some(equation),
+            ValueKind::Computed(slot) => *slot = equation,
+            ValueKind::Argument | ValueKind::Param(_) | ValueKind::Emission(_) => {}
+        }
+        Some(())
+    }
+
+    /// A constant that breaks the claim of the value it defines.
+    fn claim(&mut self, id: ValueId, right: &Expr) {
+        let value = self.def.value(id);
+        if let Some(number) = super::slots::constant_of(right)
+            && !super::slots::holds(&value.domain, number)
+        {
+            let domain = super::super::show::domain(&value.domain);
+            let one =
+                errors::outside_domain(right.span, &value.name.clone(), &domain, number, value.span);
+            self.sink().push(one);
+        }
+    }
+
+    /// The indices on the left: distinct names, or a permutation applied to one.
+    fn left(&mut self, id: ValueId, tree: &ast::Equation) -> Option<Left> {
+        let [segment] = &tree.left.segments[..] else {
+            let name = &tree.left.segments[1].name;
+            let one = errors::unknown_value(tree.left.span, &name.text, None);
+            self.sink().push(one);
+            return None;
+        };
+        if segment.args.is_some() {
+            self.sink().push(errors::not_one_to_one(tree.left.span));
+            return None;
+        }
+        let indices = segment.brackets.as_deref().unwrap_or_default();
+        let known = self.shape_known(id).then(|| self.def.value(id).shape.clone());
+        if let Some(shape) = &known
+            && indices.len() > shape.len()
+        {
+            let what = format!("`{}`", segment.name.text);
+            let one =
+                errors::too_many_indices(tree.left.span, &what, shape.len(), indices.len());
+            self.sink().push(one);
+            return None;
+        }
+        let mut vars = Vec::new();
+        for (at, index) in indices.iter().enumerate() {
+            let axis = known.as_ref().map(|shape| shape[at].clone());
+            match bare(index) {
+                Some(name) => vars.push(self.left_index(name, axis, tree)?),
+                None if at + 1 == indices.len() => {
+                    let (order, last) = self.permuted(index, axis, tree)?;
+                    return Some(Left::Permuted(vars, order, last));
+                }
+                None => {
+                    self.sink().push(errors::not_one_to_one(index.span));
+                    return None;
+                }
+            }
+        }
+        Some(Left::Bare(vars))
+    }
+
+    /// One bare index on the left, with its range.
+    fn left_index(
+        &mut self,
+        name: &ast::Name,
+        axis: Option<Extent>,
+        tree: &ast::Equation,
+    ) -> Option<super::super::int::VarId> {
+        self.refuse_value(name)?;
+        if self.scope.iter().any(|(known, _)| *known == name.text) {
+            self.sink().push(errors::not_one_to_one(name.span));
+            return None;
+        }
+        let (extent, seen) = match axis {
+            Some(extent) => {
+                let told = format!("{}, on the left", super::super::show::extent(&self.def, &extent));
+                (extent, (name.span, told))
+            }
+            None => match self.infer(&name.text, &[&tree.right]) {
+                Some(found) => found,
+                None => {
+                    self.sink().push(errors::unseen_range(name.span, &name.text));
+                    return None;
+                }
+            },
+        };
+        let var = self.add_var(name.text.clone(), name.span, extent);
+        self.seen.insert(var, seen);
+        self.scope.push((name.text.clone(), var));
+        Some(var)
+    }
+
+    /// `a[phi[j]]`: the permutation and the variable it is applied to.
+    fn permuted(
+        &mut self,
+        index: &ast::Arg,
+        axis: Option<Extent>,
+        tree: &ast::Equation,
+    ) -> Option<(Expr, super::super::int::VarId)> {
+        let inner = match &index.value.kind {
+            ast::ExprKind::Ref(one) => one.segments.last().and_then(|segment| {
+                let list = segment.after.as_ref().or(segment.brackets.as_ref())?;
+                list.last().and_then(bare)
+            }),
+            _ => None,
+        };
+        let Some(name) = inner.cloned() else {
+            self.sink().push(errors::not_one_to_one(index.span));
+            return None;
+        };
+        self.refuse_value(&name)?;
+        let (extent, seen) = match axis.map(|extent| (extent, (name.span, "the left".to_owned()))) {
+            Some(found) => found,
+            None => {
+                let found = self.infer(&name.text, &[&index.value, &tree.right]);
+                let Some(found) = found else {
+                    self.sink().push(errors::unseen_range(name.span, &name.text));
+                    return None;
+                };
+                found
+            }
+        };
+        let var = self.add_var(name.text.clone(), name.span, extent.clone());
+        self.seen.insert(var, seen);
+        self.scope.push((name.text.clone(), var));
+        let order = self.expr(&index.value, None)?;
+        match &order.sort {
+            Sort::Index { below, permutation: true } if *below == extent.size => Some((order, var)),
+            Sort::Index { .. } | Sort::Real | Sort::Int | Sort::Bool => {
+                self.sink().push(errors::not_one_to_one(index.span));
+                None
+            }
+        }
+    }
+
+    /// An index may not have the name of a value.
+    pub(super) fn refuse_value(&mut self, name: &ast::Name) -> Option<()> {
+        if let Some(named) = self.named(&name.text) {
+            let place = Some(self.place(named));
+            let one = errors::value_as_index(name.span, &name.text, place);
+            self.sink().push(one);
+            return None;
+        }
+        Some(())
+    }
+
+    /// Sources, stages and starts of emissions.
+    fn emissions(&mut self) {
+        for (ids, tree, part) in std::mem::take(&mut self.emits) {
+            self.within(part, |cx| {
+                cx.equation = tree.slots[0].name.text.clone();
+                let from = tree.from.as_ref().map(|from| cx.expr(from, None));
+                if from.is_some() {
+                    cx.own(|owns| owns.params = true);
+                } else if !cx.has_controller(part) {
+                    if cx.is_model {
+                        let one = errors::no_controller(tree.span, &tree.slots[0].name.text);
+                        cx.sink().push(one);
+                    }
+                    cx.own(|owns| owns.emits = true);
+                } else {
+                    cx.own(|owns| owns.params = true);
+                }
+                let through = tree.through.as_ref().and_then(|stage| cx.stage(stage));
+                for id in &ids {
+                    if let ValueKind::Emission(emission) = &mut cx.def.values[id.0 as usize].kind {
+                        emission.from = from.clone().flatten().map(Box::new);
+                        emission.through.clone_from(&through);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whether a controller is declared in a part or around it.
+    pub(super) fn has_controller(&self, part: PartId) -> bool {
+        self.def.around(part).any(|part| self.def.part(part).controller.is_some())
+    }
+
+    fn controllers(&mut self) {
+        for (part, stage) in std::mem::take(&mut self.throughs) {
+            let through = self.within(part, |cx| cx.stage(&stage));
+            if let Some(controller) = &mut self.def.parts[part.0 as usize].controller {
+                controller.through = through;
+            }
+        }
+    }
+
+    /// The stage between an affine map and its squash: a function of each number.
+    pub(super) fn stage(&mut self, tree: &ast::Ref) -> Option<Stage> {
+        let [segment] = &tree.segments[..] else {
+            self.sink().push(errors::not_a_stage(tree.span, &tree.segments[0].name.text));
+            return None;
+        };
+        let scalar = crate::op::Scalar::named(&segment.name.text).filter(|one| one.row().public);
+        let Some(scalar) = scalar else {
+            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text));
+            return None;
+        };
+        let mut args = Vec::new();
+        for arg in segment.args.as_deref().unwrap_or_default() {
+            args.push(self.expr(&arg.value, None)?);
+        }
+        if args.len() + 1 != scalar.row().takes.len() {
+            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text));
+            return None;
+        }
+        Some(Stage::Scalar(scalar, args))
+    }
+
+    /// Counts textual calls in a block, so that paths can tell them apart.
+    pub(super) fn count_calls(&mut self, part: PartId, tree: &ast::Expr) {
+        let mut names = Vec::new();
+        super::range::calls_in(tree, &mut names);
+        for name in names {
+            *self.calls.entry((part, name)).or_default() += 1;
+        }
+    }
+}
+
+/// The name, if an index is one bare name.
+pub(super) fn bare(index: &ast::Arg) -> Option<&ast::Name> {
+    if index.name.is_some() || index.to.is_some() || index.default.is_some() {
+        return None;
+    }
+    match &index.value.kind {
+        ast::ExprKind::Ref(one) => match &one.segments[..] {
+            [segment] if segment.brackets.is_none() && segment.args.is_none() => {
+                Some(&segment.name)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}

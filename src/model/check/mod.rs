@@ -1,0 +1,245 @@
+//! TREE to CHECKED: every definition once, generically, before any dim is a number.
+//!
+//! In: the tree of a spec and a [`Library`] for what it imports. Out: [`Checked`]. Invariant: a
+//! definition that is checked can only fail to be elaborated where dims of a call do not fit, a
+//! `require` fails, or values need each other; no later message points into std because of a user.
+
+mod calls;
+mod declare;
+mod equations;
+mod expr;
+mod range;
+mod refs;
+mod slots;
+mod start;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::diag::{Diagnostics, nearest};
+use crate::source::{FileId, Source, Sources, Span};
+use crate::syntax::{self, ast};
+
+use super::errors;
+use super::library::{Library, STD};
+use super::typed::{Checked, DefId};
+
+/// A definition before it is checked: its module and its place there.
+type Key = (usize, usize);
+
+/// How far a definition has come.
+#[derive(Clone, Copy)]
+enum Status {
+    Running,
+    Done(Option<DefId>),
+}
+
+/// One file with what it can see.
+struct Module {
+    name: String,
+    file: Rc<ast::File>,
+    /// Visible definitions, with the import (or the definition itself) that brings each.
+    scope: BTreeMap<String, Vec<(Key, Span)>>,
+}
+
+/// Everything known while definitions are checked.
+struct Global<'a> {
+    sources: &'a mut Sources,
+    library: &'a dyn Library,
+    sink: &'a mut Diagnostics,
+    modules: Vec<Module>,
+    by_name: BTreeMap<String, Option<usize>>,
+    status: BTreeMap<Key, Status>,
+    checked: Checked,
+}
+
+/// Checks a parsed spec and everything it uses. Mistakes go to the sink; what could be checked in
+/// spite of them is returned.
+pub fn check(
+    file: &ast::File,
+    library: &dyn Library,
+    sources: &mut Sources,
+    sink: &mut Diagnostics,
+) -> Checked {
+    let mut global = Global {
+        sources,
+        library,
+        sink,
+        modules: Vec::new(),
+        by_name: BTreeMap::new(),
+        status: BTreeMap::new(),
+        checked: Checked::default(),
+    };
+    for (name, text) in STD {
+        global.load_std(name, text);
+    }
+    let spec = global.add("this file".to_owned(), Rc::new(file.clone()));
+    for item in 0..file.items.len() {
+        let id = global.definition((spec, item));
+        if let (ast::Item::Model(_), Some(id)) = (&file.items[item], id) {
+            global.checked.models.push(id);
+        }
+        if let ast::Item::Train(train) = &file.items[item] {
+            global.checked.trains.push(train.clone());
+        }
+    }
+    for module in ["std.loss", "std.optim"] {
+        global.offer(module);
+    }
+    global.checked
+}
+
+impl Global<'_> {
+    fn load_std(&mut self, name: &str, text: &str) {
+        let id = self.sources.add(Source::new(name, text));
+        let parsed = syntax::parse(self.sources, id, self.sink);
+        let module = parsed.map(|file| self.add(name.to_owned(), Rc::new(file)));
+        self.by_name.insert(name.to_owned(), module);
+    }
+
+    /// The module of that name, loaded on first use.
+    fn module(&mut self, name: &str) -> Option<usize> {
+        if let Some(known) = self.by_name.get(name) {
+            return *known;
+        }
+        let source = self.library.source(name)?;
+        // Entered before it is read, so that modules that import each other end.
+        self.by_name.insert(name.to_owned(), None);
+        let id: FileId = self.sources.add(source);
+        let file = syntax::parse(self.sources, id, self.sink)?;
+        let module = self.add(name.to_owned(), Rc::new(file));
+        self.by_name.insert(name.to_owned(), Some(module));
+        Some(module)
+    }
+
+    /// Adds a parsed file and works out what it can see.
+    fn add(&mut self, name: String, file: Rc<ast::File>) -> usize {
+        let at = self.modules.len();
+        let module = Module { name, file: Rc::clone(&file), scope: BTreeMap::new() };
+        self.modules.push(module);
+        let mut scope: BTreeMap<String, Vec<(Key, Span)>> = BTreeMap::new();
+        for import in &file.imports {
+            self.import(import, &mut scope);
+        }
+        let mut own: BTreeMap<String, Span> = BTreeMap::new();
+        for (item, name) in file.items.iter().enumerate().filter_map(named) {
+            match own.get(&name.text) {
+                Some(first) => {
+                    self.sink.push(errors::duplicate_definition(name.span, &name.text, *first));
+                }
+                None => {
+                    own.insert(name.text.clone(), name.span);
+                    // A file's own definition wins over an import.
+                    scope.insert(name.text.clone(), vec![((at, item), name.span)]);
+                }
+            }
+        }
+        self.modules[at].scope = scope;
+        at
+    }
+
+    fn import(&mut self, import: &ast::Import, scope: &mut BTreeMap<String, Vec<(Key, Span)>>) {
+        let Some(module) = self.module(&import.module.text) else {
+            let known: Vec<&str> = STD.iter().map(|(name, _)| *name).collect();
+            let near = nearest(&import.module.text, known);
+            let one = errors::unknown_module(import.module.span, &import.module.text, near);
+            self.sink.push(one);
+            return;
+        };
+        let file = Rc::clone(&self.modules[module].file);
+        let all: BTreeMap<&str, usize> =
+            file.items.iter().enumerate().filter_map(named).map(|(at, n)| (n.text.as_str(), at)).collect();
+        let mut bring = |name: &str, at: usize, span: Span| {
+            let entry = scope.entry(name.to_owned()).or_default();
+            if entry.iter().all(|(key, _)| *key != (module, at)) {
+                entry.push(((module, at), span));
+            }
+        };
+        match &import.names {
+            None => all.iter().for_each(|(name, at)| bring(name, *at, import.module.span)),
+            Some(names) => {
+                for name in names {
+                    match all.get(name.text.as_str()) {
+                        Some(at) => bring(&name.text, *at, name.span),
+                        None => {
+                            let near = nearest(&name.text, all.keys().copied());
+                            let module = &import.module.text;
+                            let one = errors::not_in_module(name.span, module, &name.text, near);
+                            self.sink.push(one);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Checks the definitions of a module that the compiler itself calls.
+    fn offer(&mut self, module: &str) {
+        let Some(at) = self.by_name.get(module).copied().flatten() else { return };
+        let file = Rc::clone(&self.modules[at].file);
+        for (item, name) in file.items.iter().enumerate().filter_map(named) {
+            if let Some(id) = self.definition((at, item)) {
+                self.checked.library.insert((module.to_owned(), name.text.clone()), id);
+            }
+        }
+    }
+
+    /// Checks a definition on first use. `None`: it has errors, is no definition, or is running.
+    fn definition(&mut self, key: Key) -> Option<DefId> {
+        if let Some(Status::Done(id)) = self.status.get(&key) {
+            return *id;
+        }
+        let file = Rc::clone(&self.modules[key.0].file);
+        let (ast::Item::Def(def) | ast::Item::Model(def)) = &file.items[key.1] else { return None };
+        let is_model = matches!(file.items[key.1], ast::Item::Model(_));
+        self.status.insert(key, Status::Running);
+        let checked = declare::Cx::check(self, key.0, def, is_model);
+        let id = checked.map(|def| {
+            self.checked.defs.push(Rc::new(def));
+            DefId(self.checked.defs.len() as u32 - 1)
+        });
+        self.status.insert(key, Status::Done(id));
+        id
+    }
+
+    /// The definition a module sees under a name; reports what is wrong with the name.
+    fn lookup(&mut self, module: usize, name: &ast::Name) -> Option<DefId> {
+        let found = self.modules[module].scope.get(&name.text).cloned().unwrap_or_default();
+        match found[..] {
+            [] => {
+                let scope = &self.modules[module].scope;
+                let near = nearest(&name.text, scope.keys().map(String::as_str));
+                let home = self.modules.iter().find(|other| {
+                    other.name.starts_with("std.")
+                        && other.file.items.iter().enumerate().filter_map(named).any(|(_, n)| n.text == name.text)
+                });
+                let home = home.map(|module| module.name.as_str());
+                let one = errors::unknown_definition(name.span, &name.text, home, near);
+                self.sink.push(one);
+                None
+            }
+            [(key, _)] => {
+                if let Some(Status::Running) = self.status.get(&key) {
+                    self.sink.push(errors::recursion(name.span, &name.text));
+                    return None;
+                }
+                self.definition(key)
+            }
+            [(first, here), (second, there), ..] => {
+                let (a, b) = (&self.modules[first.0].name, &self.modules[second.0].name);
+                let one =
+                    errors::ambiguous_definition(name.span, &name.text, (a, here), (b, there));
+                self.sink.push(one);
+                None
+            }
+        }
+    }
+}
+
+/// The place and name of an item that is a definition.
+fn named((at, item): (usize, &ast::Item)) -> Option<(usize, &ast::Name)> {
+    match item {
+        ast::Item::Def(def) | ast::Item::Model(def) => Some((at, &def.name)),
+        ast::Item::Train(_) => None,
+    }
+}

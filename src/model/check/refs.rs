@@ -1,0 +1,600 @@
+//! References: a path of names with indices becomes a read of one value.
+
+use crate::diag::nearest;
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::super::errors;
+use super::super::int::{Atom, Poly, Test, VarId};
+use super::super::show;
+use super::super::typed::{
+    Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind,
+};
+use super::calls::CallSizes;
+use super::declare::{Cx, Named, known};
+use super::equations::bare;
+use super::range::axis_of;
+
+/// One index of a read: given, or running over a whole family.
+enum At {
+    Given(Expr),
+    Gather(Extent, String),
+}
+
+/// A value found by its path, in the caller's terms.
+struct Found {
+    at: Vec<At>,
+    value: ValueId,
+    inner: Vec<ValueId>,
+    name: String,
+    shape: Vec<Extent>,
+    sort: Sort,
+    is_state: bool,
+    is_param: bool,
+    place: Span,
+}
+
+impl Cx<'_, '_> {
+    /// A name, a path, an indexed value or a call.
+    pub(super) fn reference(
+        &mut self,
+        tree: &ast::Ref,
+        prev: bool,
+        want: Option<&[Extent]>,
+        span: Span,
+    ) -> Option<Expr> {
+        let first = &tree.segments[0];
+        if let [segment] = &tree.segments[..] {
+            if segment.args.is_some() {
+                if prev {
+                    let one = errors::prev_of_value(span, &segment.name.text, segment.name.span);
+                    self.sink().push(one);
+                    return None;
+                }
+                return self.call(segment, None, want, span);
+            }
+            if let Some(result) = self.word(segment, prev, want, span) {
+                return result;
+            }
+        }
+        if let Some(bad) = tree.segments.iter().find(|segment| segment.args.is_some()) {
+            self.sink().push(errors::not_callable(bad.name.span, &bad.name.text));
+            return None;
+        }
+        let Some(named) = self.named(&first.name.text) else {
+            return self.unknown(&first.name);
+        };
+        let (found, rest) = self.walk(named, tree)?;
+        self.time(&found, prev, span)?;
+        self.read(found, rest, prev, span)
+    }
+
+    /// A single name that is no value: an index, a dim, a truth value, a word of starts.
+    fn word(
+        &mut self,
+        segment: &ast::Segment,
+        prev: bool,
+        want: Option<&[Extent]>,
+        span: Span,
+    ) -> Option<Option<Expr>> {
+        let name = &segment.name;
+        let whole = |poly: Poly| {
+            Some(Expr { kind: ExprKind::Int(poly), span, shape: Vec::new(), sort: Sort::Int })
+        };
+        let plain = segment.brackets.is_none() && !prev;
+        if plain && let Some((_, var)) = self.scope.iter().rev().find(|(known, _)| *known == name.text) {
+            return Some(whole(Poly::var(*var)));
+        }
+        match self.named(&name.text) {
+            Some(Named::Dim(dim)) => Some(match &segment.brackets {
+                None => whole(Poly::dim(dim)),
+                Some(indices) => {
+                    let at = indices.first().and_then(|index| self.poly(&index.value));
+                    at.and_then(|at| whole(Poly::atom(Atom::Item(dim, Box::new(at)))))
+                }
+            }),
+            Some(Named::Flag(flag)) => Some(Some(known(Test::Flag(flag), span))),
+            Some(Named::Value(_) | Named::Part(_)) => None,
+            None if plain => match name.text.as_str() {
+                "true" => Some(Some(known(Test::Known(true), span))),
+                "false" => Some(Some(known(Test::Known(false), span))),
+                "learned" | "uniform" => Some(self.start_word(&name.text, want, span)),
+                _ => None,
+            },
+            None => None,
+        }
+    }
+
+    fn unknown(&mut self, name: &ast::Name) -> Option<Expr> {
+        let mut names = self.visible();
+        names.extend(self.scope.iter().map(|(name, _)| name.clone()));
+        let near = nearest(&name.text, names.iter().map(String::as_str));
+        let one = if name.text == "sigmoid" {
+            errors::unknown_value(name.span, &name.text, Some("unit"))
+        } else {
+            errors::unknown_value(name.span, &name.text, near)
+        };
+        self.sink().push(one);
+        None
+    }
+
+    // ---- paths ------------------------------------------------------------------------------
+
+    /// Follows the segments of a path; returns the value and the brackets that index its own axes.
+    fn walk<'t>(&mut self, named: Named, tree: &'t ast::Ref) -> Option<(Found, &'t [ast::Arg])> {
+        let mut at: Vec<At> = Vec::new();
+        let mut named = named;
+        for (depth, segment) in tree.segments.iter().enumerate() {
+            let last = depth + 1 == tree.segments.len();
+            let brackets = segment.brackets.as_deref().unwrap_or_default();
+            match named {
+                Named::Value(id) => {
+                    if depth == 0 {
+                        at = self.own_families(self.def.value(id).part);
+                    }
+                    if !last {
+                        let next = &tree.segments[depth + 1].name;
+                        let one =
+                            errors::unknown_member(next.span, &segment.name.text, &next.text, None);
+                        self.sink().push(one);
+                        return None;
+                    }
+                    return Some((self.found(at, id)?, brackets));
+                }
+                Named::Part(part) => {
+                    if depth == 0 {
+                        let parent = self.def.part(part).parent.unwrap_or(PartId(0));
+                        at = self.own_families(parent);
+                    }
+                    let rest = self.member(part, brackets, &mut at)?;
+                    let instance = self.def.part(part).instance;
+                    if last {
+                        let Some(id) = instance else {
+                            let one = errors::not_callable(segment.name.span, &segment.name.text);
+                            self.sink().push(one);
+                            return None;
+                        };
+                        return Some((self.found(at, id)?, rest));
+                    }
+                    if let Some(bad) = rest.first() {
+                        let what = format!("`{}`", segment.name.text);
+                        let axes = usize::from(self.def.part(part).family.is_some());
+                        let one = errors::too_many_indices(bad.span, &what, axes, brackets.len());
+                        self.sink().push(one);
+                        return None;
+                    }
+                    if let Some(id) = instance {
+                        return self.inside(at, id, &tree.segments[depth + 1..]);
+                    }
+                    let next = &tree.segments[depth + 1].name;
+                    let names = &self.names[part.0 as usize];
+                    let Some(found) = names.get(&next.text) else {
+                        let near = nearest(&next.text, names.keys().map(String::as_str));
+                        let one =
+                            errors::unknown_member(next.span, &segment.name.text, &next.text, near);
+                        self.sink().push(one);
+                        return None;
+                    };
+                    named = *found;
+                }
+                Named::Dim(_) | Named::Flag(_) => {
+                    let one = errors::not_callable(segment.name.span, &segment.name.text);
+                    self.sink().push(one);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// The indices of the families around a part, as seen from inside.
+    fn own_families(&self, part: PartId) -> Vec<At> {
+        let own = |var: VarId| {
+            let span = self.def.var(var).span;
+            let kind = ExprKind::Int(Poly::var(var));
+            At::Given(Expr { kind, span, shape: Vec::new(), sort: Sort::Int })
+        };
+        self.def.families(part).into_iter().map(own).collect()
+    }
+
+    /// One family step of a path; returns the brackets that are left.
+    fn member<'t>(
+        &mut self,
+        part: PartId,
+        brackets: &'t [ast::Arg],
+        at: &mut Vec<At>,
+    ) -> Option<&'t [ast::Arg]> {
+        let Some(var) = self.def.part(part).family else { return Some(brackets) };
+        let extent = self.def.var(var).extent.clone();
+        let name = self.def.part(part).name.clone();
+        let Some((first, rest)) = brackets.split_first() else {
+            at.push(At::Gather(extent, name));
+            return Some(brackets);
+        };
+        let what = axis_of(0, 1, &format!("of the members of `{name}`"));
+        let index = self.index(first, &extent, &what)?;
+        at.push(At::Given(index));
+        Some(rest)
+    }
+
+    /// A value of this definition.
+    fn found(&mut self, at: Vec<At>, id: ValueId) -> Option<Found> {
+        if !self.ensure(id) {
+            return None;
+        }
+        let value = self.def.value(id);
+        Some(Found {
+            at,
+            value: id,
+            inner: Vec::new(),
+            name: value.name.clone(),
+            shape: value.shape.clone(),
+            sort: value.sort.clone(),
+            is_state: matches!(value.kind, ValueKind::State(..)),
+            is_param: matches!(value.kind, ValueKind::Param(_)),
+            place: value.span,
+        })
+    }
+
+    /// A value inside a named instance: `cell.c`, `access.read.r`.
+    fn inside<'t>(
+        &mut self,
+        mut at: Vec<At>,
+        instance: ValueId,
+        segments: &'t [ast::Segment],
+    ) -> Option<(Found, &'t [ast::Arg])> {
+        if !self.ensure(instance) {
+            return None;
+        }
+        let call = self.call_of(instance);
+        let Some(mut call) = call else {
+            let name = &segments[0].name;
+            self.sink().push(errors::unknown_member(name.span, "this", &name.text, None));
+            return None;
+        };
+        let mut sizes = CallSizes::of(&call);
+        let mut inner = Vec::new();
+        let mut part = PartId(0);
+        for (depth, segment) in segments.iter().enumerate() {
+            let last = depth + 1 == segments.len();
+            let def = self.global.checked.def(call.def).clone();
+            let brackets = segment.brackets.as_deref().unwrap_or_default();
+            if let Some(id) = value_named(&def, part, &segment.name.text)
+                && last
+            {
+                inner.push(id);
+                let value = def.value(id);
+                let found = Found {
+                    at,
+                    value: instance,
+                    inner,
+                    name: value.name.clone(),
+                    shape: sizes.shape(&value.shape),
+                    sort: sizes.sort(&value.sort),
+                    is_state: matches!(value.kind, ValueKind::State(..)),
+                    is_param: matches!(value.kind, ValueKind::Param(_)),
+                    place: segment.name.span,
+                };
+                return Some((found, brackets));
+            }
+            let Some(next) = part_named(&def, part, &segment.name.text) else {
+                return self.no_member(&def, part, segment);
+            };
+            let mut rest = brackets;
+            if let Some(var) = def.part(next).family {
+                let extent = sizes.extent(&def.var(var).extent);
+                match rest.split_first() {
+                    None => at.push(At::Gather(extent, def.part(next).name.clone())),
+                    Some((first, more)) => {
+                        let what = format!("the members of `{}`", def.part(next).name);
+                        at.push(At::Given(self.index(first, &extent, &what)?));
+                        rest = more;
+                    }
+                }
+            }
+            part = next;
+            if let Some(id) = def.part(next).instance {
+                inner.push(id);
+                let nested = nested_call(&def, id).cloned();
+                if last {
+                    let value = def.value(id);
+                    let found = Found {
+                        at,
+                        value: instance,
+                        inner,
+                        name: segment.name.text.clone(),
+                        shape: sizes.shape(&value.shape),
+                        sort: sizes.sort(&value.sort),
+                        is_state: false,
+                        is_param: false,
+                        place: segment.name.span,
+                    };
+                    return Some((found, rest));
+                }
+                let Some(nested) = nested else {
+                    return self.no_member(&def, part, segment);
+                };
+                sizes = sizes.then(&nested);
+                call = nested;
+                part = PartId(0);
+            }
+        }
+        let last = segments.last()?;
+        self.sink().push(errors::not_callable(last.name.span, &last.name.text));
+        None
+    }
+
+    fn no_member<T>(&mut self, def: &Def, part: PartId, segment: &ast::Segment) -> Option<T> {
+        let names: Vec<&str> = def
+            .values
+            .iter()
+            .filter(|value| value.part == part)
+            .map(|value| value.name.as_str())
+            .collect();
+        let near = nearest(&segment.name.text, names);
+        let one =
+            errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
+        self.sink().push(one);
+        None
+    }
+
+    /// The call that a named instance stands for.
+    fn call_of(&self, instance: ValueId) -> Option<Call> {
+        nested_call(&self.def, instance).cloned()
+    }
+
+    // ---- reads ------------------------------------------------------------------------------
+
+    /// `prev` needs a state; a start needs what exists before the first step.
+    fn time(&mut self, found: &Found, prev: bool, span: Span) -> Option<()> {
+        if prev && !found.is_state {
+            let one = errors::prev_of_value(span, &found.name, found.place);
+            self.sink().push(one);
+            return None;
+        }
+        if self.start.is_some() && !found.is_param {
+            self.sink().push(errors::only_at_a_step(span, &found.name));
+            return None;
+        }
+        Some(())
+    }
+
+    /// The read of a found value with the indices of its own axes.
+    fn read(
+        &mut self,
+        found: Found,
+        indices: &[ast::Arg],
+        prev: bool,
+        span: Span,
+    ) -> Option<Expr> {
+        if indices.len() > found.shape.len() {
+            let what = format!("`{}{}`", found.name, self.bracketed(&found.shape));
+            let one = errors::too_many_indices(span, &what, found.shape.len(), indices.len());
+            self.sink().push(one);
+            return None;
+        }
+        if !prev {
+            self.siblings(&found, span)?;
+        }
+        let mut at = Vec::new();
+        let mut gathered = Vec::new();
+        for one in found.at {
+            match one {
+                At::Given(index) => at.push(index),
+                At::Gather(extent, family) => {
+                    if found.shape.iter().any(|axis| axis.size.any(&|a| matches!(a, Atom::Var(_)))) {
+                        self.sink().push(errors::ragged(span, &family));
+                        return None;
+                    }
+                    let var = self.add_var(String::new(), span, extent.clone());
+                    gathered.push((var, extent));
+                    let kind = ExprKind::Int(Poly::var(var));
+                    at.push(Expr { kind, span, shape: Vec::new(), sort: Sort::Int });
+                }
+            }
+        }
+        let what = format!("of `{}{}`", found.name, self.bracketed(&found.shape));
+        let mut default = None;
+        for (axis, index) in indices.iter().enumerate() {
+            let told = axis_of(axis, found.shape.len(), &what);
+            let extent = &found.shape[axis];
+            let checked = match &index.default {
+                None => self.index(index, extent, &told)?,
+                Some(tree) => {
+                    let (checked, test) = self.guarded_index(index, extent)?;
+                    default = Some((test, tree));
+                    checked
+                }
+            };
+            at.push(checked);
+        }
+        let rest = found.shape[indices.len()..].to_vec();
+        let kind =
+            ExprKind::Read { value: found.value, inner: found.inner, prev, part: self.part, at };
+        let mut expr = Expr { kind, span, shape: rest.clone(), sort: found.sort };
+        if let Some((test, tree)) = default {
+            let other = self.expr(tree, Some(&rest))?;
+            if !other.shape.is_empty() && other.shape != rest {
+                self.mismatch(span, &expr, &other);
+                return None;
+            }
+            let sort = if expr.sort == other.sort { expr.sort.clone() } else { Sort::Real };
+            let kind = ExprKind::Inside(test, Box::new(expr), Box::new(other));
+            expr = Expr { kind, span, shape: rest, sort };
+        }
+        if gathered.is_empty() {
+            return Some(expr);
+        }
+        let (vars, mut shape): (Vec<VarId>, Vec<Extent>) = gathered.into_iter().unzip();
+        shape.extend(expr.shape.clone());
+        let sort = expr.sort.clone();
+        Some(Expr { kind: ExprKind::For(vars, Box::new(expr)), span, shape, sort })
+    }
+
+    /// A member that looks at another of its family makes the family one built in order.
+    fn siblings(&mut self, found: &Found, span: Span) -> Option<()> {
+        let part = self.def.value(found.value).part;
+        let owners: Vec<PartId> = {
+            let mut all: Vec<PartId> =
+                self.def.around(part).filter(|p| self.def.part(*p).family.is_some()).collect();
+            all.reverse();
+            all
+        };
+        let here: Vec<PartId> = self.def.around(self.part).collect();
+        for (owner, at) in owners.into_iter().zip(&found.at) {
+            let Some(own) = self.def.part(owner).family else { continue };
+            if !here.contains(&owner) {
+                continue;
+            }
+            let earlier = match at {
+                At::Given(Expr { kind: ExprKind::Int(poly), .. }) => {
+                    if poly.as_var() == Some(own) {
+                        continue;
+                    }
+                    let gap = Poly::var(own).minus(poly).add(-1);
+                    self.facts.at_least_zero(&gap)
+                }
+                At::Given(_) | At::Gather(..) => false,
+            };
+            if !earlier {
+                let name = self.def.part(owner).name.clone();
+                self.sink().push(errors::later_member(span, &name));
+                return None;
+            }
+            self.def.parts[owner.0 as usize].in_order = true;
+        }
+        Some(())
+    }
+
+    /// An index that provably stays inside its axis.
+    pub(super) fn index(&mut self, arg: &ast::Arg, extent: &Extent, told: &str) -> Option<Expr> {
+        if let Some(to) = &arg.to {
+            self.sink().push(errors::not_an_index(arg.value.span.to(to.span)));
+            return None;
+        }
+        if let Some(name) = bare(arg)
+            && self.scope.iter().all(|(known, _)| *known != name.text)
+            && self.named(&name.text).is_none()
+        {
+            let names: Vec<&str> = self.scope.iter().map(|(name, _)| name.as_str()).collect();
+            let near = nearest(&name.text, names.iter().copied()).or(names.last().copied());
+            let near = near.map(str::to_owned);
+            self.sink().push(errors::unbound_index(name.span, &name.text, near.as_deref()));
+            return None;
+        }
+        let expr = self.expr(&arg.value, None)?;
+        match (&expr.kind, &expr.sort) {
+            (ExprKind::Int(poly), _) => {
+                if !affine(poly) {
+                    self.sink().push(errors::not_affine(arg.span));
+                    return None;
+                }
+                let below = poly.minus(&extent.low);
+                let above = extent.high().minus(poly);
+                let (low, high) =
+                    (self.facts.at_least_zero(&below), self.facts.at_least_zero(&above));
+                if !(low && high) {
+                    self.outside(arg, poly, extent, told, !low);
+                    return None;
+                }
+            }
+            (_, Sort::Index { below, .. }) if expr.shape.is_empty() => {
+                let fits = extent.low == Poly::number(0)
+                    && self.facts.at_least_zero(&extent.size.minus(below));
+                if !fits {
+                    let text = show::poly(&self.def, below);
+                    let one = errors::wrong_shape(
+                        arg.span,
+                        told,
+                        &show::extent(&self.def, extent),
+                        &format!("an index below {text}"),
+                    );
+                    self.sink().push(one);
+                    return None;
+                }
+            }
+            (_, Sort::Index { .. } | Sort::Real | Sort::Int | Sort::Bool) => {
+                self.sink().push(errors::not_an_index(arg.span));
+                return None;
+            }
+        }
+        Some(expr)
+    }
+
+    /// An index with a default: where it lies inside is a condition.
+    fn guarded_index(&mut self, arg: &ast::Arg, extent: &Extent) -> Option<(Expr, Test)> {
+        let expr = self.expr(&arg.value, None)?;
+        let ExprKind::Int(poly) = &expr.kind else {
+            self.sink().push(errors::not_an_index(arg.span));
+            return None;
+        };
+        if !affine(poly) {
+            self.sink().push(errors::not_affine(arg.span));
+            return None;
+        }
+        let low = Test::less(poly.clone(), extent.low.clone()).not();
+        let high = Test::less(extent.high(), poly.clone()).not();
+        Some((expr.clone(), low.and(high)))
+    }
+
+    fn outside(
+        &mut self,
+        arg: &ast::Arg,
+        poly: &Poly,
+        extent: &Extent,
+        told: &str,
+        below: bool,
+    ) {
+        let one = match poly.as_var().and_then(|var| self.seen.get(&var).map(|seen| (var, seen))) {
+            Some((var, (span, first))) => {
+                let name = &self.def.var(var).name;
+                let axis = show::extent(&self.def, extent);
+                let other = self
+                    .scope
+                    .iter()
+                    .find(|(_, other)| self.def.var(*other).extent == *extent)
+                    .map(|(other, _)| format!("did you mean `{other}`?"));
+                errors::two_dims(arg.span, name, (&axis, told), (*span, first), other)
+            }
+            None => {
+                let text = self.global.sources.text(arg.value.span).to_owned();
+                errors::outside(arg.span, &text, below, told)
+            }
+        };
+        self.sink().push(one);
+    }
+}
+
+/// Whether no product of index variables occurs.
+fn affine(poly: &Poly) -> bool {
+    poly.terms().all(|(product, _)| {
+        let varies = |atom: &&Atom| matches!(atom, Atom::Var(_) | Atom::Mod(..) | Atom::If(..));
+        product.iter().filter(varies).count() <= 1
+    })
+}
+
+/// The call that an instance's equation is.
+fn nested_call(def: &Def, instance: ValueId) -> Option<&Call> {
+    match &def.value(instance).kind {
+        ValueKind::Computed(equation) => match &equation.right.kind {
+            ExprKind::Call(call) => Some(call),
+            _ => None,
+        },
+        ValueKind::Argument
+        | ValueKind::Param(_)
+        | ValueKind::State(..)
+        | ValueKind::Emission(_) => None,
+    }
+}
+
+/// A value of a part by name.
+fn value_named(def: &Def, part: PartId, name: &str) -> Option<ValueId> {
+    let at = def.values.iter().position(|value| value.part == part && value.name == name)?;
+    Some(ValueId(at as u32))
+}
+
+/// A part in a part by name.
+fn part_named(def: &Def, parent: PartId, name: &str) -> Option<PartId> {
+    let at = def.parts.iter().position(|part| part.parent == Some(parent) && part.name == name)?;
+    Some(PartId(at as u32))
+}

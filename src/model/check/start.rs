@@ -1,0 +1,195 @@
+//! Starts: initial values of states and params, natural starts of emissions, defaults of arguments.
+
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::super::errors;
+use super::super::int::Poly;
+use super::super::show;
+use super::super::typed::{
+    Domain, Expr, ExprKind, Extent, ParamKind, Sort, Start, ValueId, ValueKind,
+};
+use super::declare::Cx;
+use super::slots::{constant_of, holds};
+
+impl Cx<'_, '_> {
+    /// Checks what stands after `=` in every slot.
+    pub(super) fn slots(&mut self) {
+        for (id, slot) in std::mem::take(&mut self.later) {
+            let part = self.def.value(id).part;
+            self.via(id, &slot);
+            let Some(tree) = &slot.value else { continue };
+            self.within(part, |cx| {
+                cx.equation.clone_from(&slot.name.text);
+                if cx.slot_start(id, tree).is_none() {
+                    cx.broken.push(id);
+                }
+            });
+        }
+    }
+
+    /// `via` names another map into the same range.
+    fn via(&mut self, id: ValueId, slot: &ast::Slot) {
+        let Some(name) = slot.of.as_ref().and_then(|of| of.via.clone()) else { return };
+        let span = name.span;
+        let segment = ast::Segment { name, brackets: None, args: None, after: None };
+        let stage = self.stage(&ast::Ref { segments: vec![segment], span });
+        self.def.values[id.0 as usize].via = stage;
+    }
+
+    fn slot_start(&mut self, id: ValueId, tree: &ast::Expr) -> Option<()> {
+        let value = self.def.value(id).clone();
+        let is_argument = matches!(value.kind, ValueKind::Argument);
+        if !is_argument {
+            self.start = Some(value.domain.clone());
+        }
+        let start = self.expr(tree, Some(&value.shape));
+        self.start = None;
+        let start = self.filled(start?, &value.shape, &value.name)?;
+        self.starts_inside(&value.name, &value.domain, &value.kind, &start, value.span)?;
+        match &mut self.def.values[id.0 as usize].kind {
+            ValueKind::Param(slot) | ValueKind::State(slot, _) => {
+                *slot = Start::Value(Box::new(start));
+            }
+            ValueKind::Emission(emission) => emission.start = Some(Box::new(start)),
+            ValueKind::Argument => {
+                for param in &mut self.def.params {
+                    if let ParamKind::Plain(own, default) = &mut param.kind
+                        && *own == id
+                    {
+                        *default = Some(start.clone());
+                    }
+                }
+            }
+            ValueKind::Computed(_) => {}
+        }
+        Some(())
+    }
+
+    /// A start of the right shape; a number fills it.
+    pub(super) fn filled(&mut self, start: Expr, shape: &[Extent], name: &str) -> Option<Expr> {
+        if start.shape == shape {
+            return Some(start);
+        }
+        if start.shape.is_empty() {
+            let span = start.span;
+            let sort = start.sort.clone();
+            let kind = ExprKind::Fill(Box::new(start), shape.to_vec());
+            return Some(Expr { kind, span, shape: shape.to_vec(), sort });
+        }
+        let (wanted, found) = (self.shown(shape), self.shown(&start.shape));
+        let what = format!("`{name}`");
+        self.sink().push(errors::wrong_shape(start.span, &what, &wanted, &found));
+        None
+    }
+
+    fn starts_inside(
+        &mut self,
+        name: &str,
+        domain: &Domain,
+        kind: &ValueKind,
+        start: &Expr,
+        declared: Span,
+    ) -> Option<()> {
+        let Some(value) = constant_of(start) else { return Some(()) };
+        let emitted = matches!(kind, ValueKind::Emission(_));
+        let told = show::domain(domain);
+        if matches!(domain, Domain::Simplex) && !emitted {
+            let one = errors::bad_start(start.span, name, &told, "does not sum to 1");
+            self.sink().push(one);
+            return None;
+        }
+        let strict = match domain {
+            Domain::Real(low, high) => low != &Some(value) && high != &Some(value),
+            Domain::Simplex | Domain::Weighting | Domain::Sphere => true,
+        };
+        if !holds(domain, value) || (emitted && !strict) {
+            let one = match kind {
+                ValueKind::State(..) | ValueKind::Param(_) => {
+                    errors::bad_start(start.span, name, &told, &format!("is {value}"))
+                }
+                ValueKind::Argument | ValueKind::Emission(_) | ValueKind::Computed(_) => {
+                    errors::outside_domain(start.span, name, &told, value, declared)
+                }
+            };
+            self.sink().push(one);
+            return None;
+        }
+        Some(())
+    }
+
+    /// `learned`, `uniform` without arguments.
+    pub(super) fn start_word(
+        &mut self,
+        name: &str,
+        want: Option<&[Extent]>,
+        span: Span,
+    ) -> Option<Expr> {
+        let (Some(domain), Some(shape)) = (self.start.clone(), want) else {
+            self.sink().push(errors::start_word(span, name));
+            return None;
+        };
+        let shape = shape.to_vec();
+        let sort = Sort::Real;
+        if name == "learned" {
+            return Some(Expr { kind: ExprKind::Learned(domain), span, shape, sort });
+        }
+        let Some(last) = shape.last() else {
+            self.sink().push(errors::needs_array(span, name));
+            return None;
+        };
+        let size = Expr {
+            kind: ExprKind::Int(last.size.clone()),
+            span,
+            shape: Vec::new(),
+            sort: Sort::Int,
+        };
+        let one = Expr {
+            kind: ExprKind::Int(Poly::number(1)),
+            span,
+            shape: Vec::new(),
+            sort: Sort::Int,
+        };
+        let share = self.map(crate::op::scalar::DIV, vec![one, size], span)?;
+        let kind = ExprKind::Fill(Box::new(share), shape.clone());
+        Some(Expr { kind, span, shape, sort })
+    }
+
+    /// `one_hot(k)`, `normal(s)`, `uniform(a..b)`.
+    pub(super) fn start_call(
+        &mut self,
+        name: &str,
+        args: &[ast::Arg],
+        want: Option<&[Extent]>,
+        span: Span,
+    ) -> Option<Expr> {
+        let (Some(_), Some(shape)) = (&self.start, want) else {
+            self.sink().push(errors::start_word(span, name));
+            return None;
+        };
+        let shape = shape.to_vec();
+        let [arg] = args else {
+            self.sink().push(errors::missing_argument(span, name, "one argument", None));
+            return None;
+        };
+        let sort = Sort::Real;
+        if name == "one_hot" {
+            let Some(last) = shape.last().cloned() else {
+                self.sink().push(errors::needs_array(span, name));
+                return None;
+            };
+            let at = self.index(arg, &last, "the last axis")?;
+            let ExprKind::Int(poly) = at.kind else {
+                self.sink().push(errors::not_a_whole_number(arg.span, "the position"));
+                return None;
+            };
+            return Some(Expr { kind: ExprKind::OneHot(poly, shape.clone()), span, shape, sort });
+        }
+        let low = self.expr(&arg.value, None)?;
+        let high = match &arg.to {
+            Some(tree) => Some(Box::new(self.expr(tree, None)?)),
+            None => None,
+        };
+        Some(Expr { kind: ExprKind::Draw(Box::new(low), high), span, shape, sort })
+    }
+}

@@ -1,0 +1,620 @@
+//! Every sentence that the checker and the elaborator can say.
+//!
+//! One factory a mistake; the caller passes what it has, the factory owns wording, labels and help.
+
+use crate::diag::Diagnostic;
+use crate::source::Span;
+
+fn new(code: &'static str, message: String, span: Span, label: String) -> Diagnostic {
+    Diagnostic::new(code, message, span, label)
+}
+
+fn suggest(nearest: Option<&str>) -> Option<String> {
+    nearest.map(|name| format!("did you mean `{name}`?"))
+}
+
+fn with_help(mut one: Diagnostic, help: Option<String>) -> Diagnostic {
+    one.help = help;
+    one
+}
+
+// ---- names ------------------------------------------------------------------------------------
+
+pub(super) fn unknown_value(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0101", format!("no value `{name}` here"), span, "not declared".to_owned());
+    with_help(one, suggest(nearest))
+}
+
+pub(super) fn unknown_member(
+    span: Span,
+    part: &str,
+    name: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    let message = format!("`{part}` has no value `{name}`");
+    with_help(new("E0101", message, span, format!("not declared in `{part}`")), suggest(nearest))
+}
+
+pub(super) fn unknown_definition(
+    span: Span,
+    name: &str,
+    module: Option<&str>,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    let one = new("E0102", format!("no definition `{name}`"), span, "called here".to_owned());
+    let import = module.map(|module| format!("it is in {module}: add `use {module}`"));
+    with_help(one, import.or_else(|| suggest(nearest)))
+}
+
+pub(super) fn unknown_module(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0108", format!("no module `{name}`"), span, "imported here".to_owned());
+    let file = format!("`use {name}` means std, or the file `{name}.ntm` beside this one");
+    with_help(one, suggest(nearest).or(Some(file)))
+}
+
+pub(super) fn not_in_module(
+    span: Span,
+    module: &str,
+    name: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    let message = format!("`{module}` has no definition `{name}`");
+    with_help(new("E0102", message, span, "imported here".to_owned()), suggest(nearest))
+}
+
+pub(super) fn ambiguous_definition(
+    span: Span,
+    name: &str,
+    first: (&str, Span),
+    second: (&str, Span),
+) -> Diagnostic {
+    let message = format!("`{name}` comes from both `{}` and `{}`", first.0, second.0);
+    new("E0103", message, span, "which of them?".to_owned())
+        .label(first.1, "one is imported here")
+        .label(second.1, "the other here")
+        .help(format!("import it from one: `use {} ({name})`", first.0))
+}
+
+pub(super) fn duplicate_definition(span: Span, name: &str, first: Span) -> Diagnostic {
+    new("E0109", format!("`{name}` is defined twice"), span, "and again here".to_owned())
+        .label(first, "it is defined here")
+        .help("rename one of them")
+}
+
+pub(super) fn unknown_argument(
+    span: Span,
+    def: &str,
+    name: &str,
+    nearest: Option<(&str, bool)>,
+) -> Diagnostic {
+    let message = format!("`{def}` has no argument `{name}`");
+    let help = nearest.map(|(name, emitted)| {
+        let more = if emitted { " It is emitted unless given" } else { "" };
+        format!("did you mean `{name}`?{more}")
+    });
+    with_help(new("E0104", message, span, "not in the signature".to_owned()), help)
+}
+
+pub(super) fn value_as_index(span: Span, name: &str, declared: Option<Span>) -> Diagnostic {
+    let message = format!("`{name}` is a value and cannot also be an index");
+    let one = new("E0105", message, span, "used as an index here".to_owned());
+    let one = match declared {
+        Some(place) => one.label(place, "the value"),
+        None => one,
+    };
+    one.help("rename the index")
+}
+
+pub(super) fn missing_argument(span: Span, def: &str, slot: &str, usual: Option<&str>) -> Diagnostic {
+    let one = new("E0106", format!("`{def}` needs `{slot}`"), span, "not given here".to_owned());
+    with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
+}
+
+pub(super) fn by_name_only(span: Span, def: &str) -> Diagnostic {
+    new(
+        "E0107",
+        format!("`{def}` gets more arguments by position than it has plain ones"),
+        span,
+        "one too many".to_owned(),
+    )
+    .help("an `emit`, `param` or `state` argument is given by name: `name = value`")
+}
+
+pub(super) fn argument_twice(span: Span, def: &str, name: &str) -> Diagnostic {
+    new("E0110", format!("`{def}` gets `{name}` twice"), span, "the second time".to_owned())
+        .help("remove one of them")
+}
+
+// ---- indices and shapes -----------------------------------------------------------------------
+
+pub(super) fn unbound_index(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let message = format!("index `{name}` is not bound");
+    let label = "on the left of no `=`, in no `sum` or `for`".to_owned();
+    let help = match nearest {
+        Some(near) => format!("`{near}`? or bind it: `sum[{name}] ...`"),
+        None => format!("bind it: `sum[{name}] ...`, or name it on the left"),
+    };
+    new("E0201", message, span, label).help(help)
+}
+
+pub(super) fn two_dims(
+    span: Span,
+    name: &str,
+    here: (&str, &str),
+    first: (Span, &str),
+    nearest: Option<String>,
+) -> Diagnostic {
+    let message = format!("index `{name}` stands for two different dims");
+    let one = new("E0202", message, span, format!("here `{name}` runs over {}, {}", here.0, here.1))
+        .label(first.0, format!("here `{name}` runs over {}", first.1));
+    with_help(one, nearest)
+}
+
+pub(super) fn unseen_range(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0203",
+        format!("the range of `{name}` cannot be seen"),
+        span,
+        "it never stands alone as an index".to_owned(),
+    )
+    .help(format!("give it: `{name} in N`, or `{name} in -range..range`"))
+}
+
+pub(super) fn outside(span: Span, index: &str, below: bool, axis: &str) -> Diagnostic {
+    let message = if below {
+        format!("the index `{index}` can be below the first entry of {axis}")
+    } else {
+        format!("the index `{index}` can be past the last entry of {axis}")
+    };
+    let help = format!(
+        "wrap it `({index}) mod N`, give a default `{index} else 0`, or guard it with `if`"
+    );
+    new("E0204", message, span, "cannot be proved to stay inside".to_owned()).help(help)
+}
+
+pub(super) fn shapes_differ(span: Span, left: (Span, &str), right: (Span, &str)) -> Diagnostic {
+    let message = format!(
+        "shapes {} and {} do not match, and nothing is broadcast",
+        left.1, right.1
+    );
+    new("E0205", message, span, "these two".to_owned())
+        .label(left.0, left.1.to_owned())
+        .label(right.0, right.1.to_owned())
+        .help("name the axes: `M[i, c] * w[i]`")
+}
+
+pub(super) fn wrong_shape(span: Span, what: &str, wanted: &str, found: &str) -> Diagnostic {
+    new(
+        "E0205",
+        format!("{what} has shape {wanted}, and this is {found}"),
+        span,
+        found.to_owned(),
+    )
+    .help("nothing is broadcast: name the axes with indices or `for`")
+}
+
+pub(super) fn argument_shape(
+    span: Span,
+    argument: &str,
+    wanted: &str,
+    found: &str,
+    swapped: bool,
+) -> Diagnostic {
+    let code = if swapped { "E0208" } else { "E0205" };
+    new(
+        code,
+        format!("argument `{argument}`: expected {wanted}, found {found}"),
+        span,
+        format!("this is {found}"),
+    )
+    .help("dims are compared by name, never by value")
+}
+
+pub(super) fn too_many_indices(span: Span, what: &str, axes: usize, given: usize) -> Diagnostic {
+    let axes = match axes {
+        0 => "no axis".to_owned(),
+        1 => "one axis".to_owned(),
+        more => format!("{more} axes"),
+    };
+    let given = if given == 1 { "an index".to_owned() } else { format!("{given} indices") };
+    new("E0206", format!("{what} has {axes} and gets {given}"), span, "too many".to_owned())
+        .help("remove the index that is too many")
+}
+
+pub(super) fn not_one_to_one(span: Span) -> Diagnostic {
+    new(
+        "E0207",
+        "the left side may name a slot twice, or never".to_owned(),
+        span,
+        "not a permutation of a bare index".to_owned(),
+    )
+    .help("sum over it: `a[i] = sum[m] if idx[m] == i then ... else 0`, or add `elsewhere`")
+}
+
+pub(super) fn size_not_inferred(span: Span, def: &str, dim: &str) -> Diagnostic {
+    new(
+        "E0209",
+        format!("the size {dim} of `{def}` cannot be inferred"),
+        span,
+        "called here".to_owned(),
+    )
+    .help(format!("give it: `{def}[{dim}](...)`"))
+}
+
+pub(super) fn needs_array(span: Span, function: &str) -> Diagnostic {
+    new(
+        "E0210",
+        format!("`{function}` takes a whole axis, and this is one number"),
+        span,
+        "a single number".to_owned(),
+    )
+    .help(format!("`{function}(for i: ...)` builds the array"))
+}
+
+pub(super) fn ragged(span: Span, part: &str) -> Diagnostic {
+    new(
+        "E0211",
+        format!("the members of `{part}` differ in shape"),
+        span,
+        "used as one array here".to_owned(),
+    )
+    .help("use a member, or join them with `cat`")
+}
+
+pub(super) fn not_a_whole_number(span: Span, what: &str) -> Diagnostic {
+    new(
+        "E0212",
+        format!("{what} must be a whole number known when the model is built"),
+        span,
+        "this is not".to_owned(),
+    )
+    .help("use dims, `int` parameters and indices only")
+}
+
+pub(super) fn not_affine(span: Span) -> Diagnostic {
+    new(
+        "E0213",
+        "an index may add and scale index variables, not multiply them".to_owned(),
+        span,
+        "a product of indices".to_owned(),
+    )
+    .help("split the axis in two, one for each index")
+}
+
+pub(super) fn not_an_index(span: Span) -> Diagnostic {
+    new("E0214", "an index is a whole number".to_owned(), span, "this is not".to_owned())
+        .help("use an index variable, a number, or values of sort `index(N)`")
+}
+
+pub(super) fn whole_needs_axes(span: Span, function: &str, axes: usize) -> Diagnostic {
+    let message = format!("`{function}` orders one axis, and this has {axes}");
+    new("E0215", message, span, "too many axes".to_owned())
+        .help(format!("one row at a time: `{function}(x[i])`"))
+}
+
+pub(super) fn wrong_sort(span: Span, wanted: &str, found: &str) -> Diagnostic {
+    new("E0216", format!("expected {wanted}, found {found}"), span, found.to_owned())
+        .help("`if`, `and`, `or`, `not` take conditions; arithmetic takes numbers")
+}
+
+// ---- time -------------------------------------------------------------------------------------
+
+pub(super) fn no_start(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0301",
+        format!("`{name}` needs a value before the first step"),
+        span,
+        "a state without a start".to_owned(),
+    )
+    .help("add `= 0`, `= 1e-6`, or `= learned`")
+}
+
+pub(super) fn prev_of_value(span: Span, name: &str, place: Span) -> Diagnostic {
+    new(
+        "E0302",
+        format!("`{name}` has no previous value"),
+        span,
+        "one step ago of this".to_owned(),
+    )
+    .label(place, "it is computed afresh each step")
+    .help(format!("declare `state {name} = 0` to carry it from step to step"))
+}
+
+pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0303",
+        format!("`{name}` never gets a next value"),
+        span,
+        "a state without an equation".to_owned(),
+    )
+    .help(format!("write `{name} = prev {name}` if it is meant to stay"))
+}
+
+pub(super) fn cycle(places: &[(String, Span)]) -> Diagnostic {
+    let (name, span) = &places[0];
+    let names: Vec<String> = places.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let message =
+        format!("these values need each other within one step: {} -> {}", names.join(" -> "), names[0]);
+    let mut one = new("E0304", message, *span, format!("`{name}` needs the next"));
+    for (name, span) in &places[1..] {
+        one = one.label(*span, format!("`{name}`"));
+    }
+    one.help(format!("one of them should look back one step: `prev {name}`, with `state {name}`"))
+}
+
+pub(super) fn defined_twice(span: Span, name: &str, first: Span) -> Diagnostic {
+    new("E0305", format!("`{name}` is defined twice"), span, "and again here".to_owned())
+        .label(first, "it is defined here")
+        .help("remove or rename one of them")
+}
+
+pub(super) fn later_member(span: Span, part: &str) -> Diagnostic {
+    new(
+        "E0306",
+        format!("a member of `{part}` may look only at earlier members"),
+        span,
+        "not provably earlier".to_owned(),
+    )
+    .help("use `prev`, or an earlier member behind a guard: `if l == 0 then ... else part[l - 1].x`")
+}
+
+pub(super) fn only_at_a_step(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0307",
+        format!("`{name}` exists only at a step"),
+        span,
+        "used before the first step".to_owned(),
+    )
+    .help("a start is made of numbers, dims, params and `learned`")
+}
+
+pub(super) fn start_word(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0308",
+        format!("`{name}` is a start"),
+        span,
+        "not the start of a state or param".to_owned(),
+    )
+    .help(format!("write it where something starts: `state s[N] = {name}`"))
+}
+
+pub(super) fn result_missing(span: Span, name: &str) -> Diagnostic {
+    new("E0309", format!("the result `{name}` is never defined"), span, "the result".to_owned())
+        .help(format!("add an equation `{name} = ...` or `emit {name}[..] from ...`"))
+}
+
+pub(super) fn needs_itself(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0304",
+        format!("the shape of `{name}` depends on itself"),
+        span,
+        "its equation needs its own value".to_owned(),
+    )
+    .help(format!("declare its shape: `state {name}[N] = 0`, and use `prev {name}`"))
+}
+
+pub(super) fn no_draw_per_episode(span: Span) -> Diagnostic {
+    new(
+        "E0310",
+        "a state cannot be drawn anew in every episode yet".to_owned(),
+        span,
+        "a random start".to_owned(),
+    )
+    .help("draw it once: `param S[N] = normal(0.1)` and `state s[N] = S`")
+}
+
+// ---- domains and instances --------------------------------------------------------------------
+
+pub(super) fn outside_domain(
+    span: Span,
+    name: &str,
+    domain: &str,
+    value: f64,
+    declared: Span,
+) -> Diagnostic {
+    new("E0401", format!("`{name}` must lie in {domain}, this is {value}"), span, "outside".to_owned())
+        .label(declared, format!("`{name}` is declared here"))
+        .help(format!("give a value inside {domain}"))
+}
+
+pub(super) fn bad_start(span: Span, name: &str, domain: &str, why: &str) -> Diagnostic {
+    let help = if why.contains("sum") {
+        "use `uniform` or `one_hot(0)`".to_owned()
+    } else {
+        format!("start inside {domain}, or drop the claim")
+    };
+    new("E0402", format!("`{name}` is declared {domain}, and its start {why}"), span, why.to_owned())
+        .help(help)
+}
+
+pub(super) fn not_emittable(span: Span, domain: &str) -> Diagnostic {
+    new("E0404", format!("a `{domain}` cannot be emitted"), span, "no map leads into it".to_owned())
+        .help("emit a `simplex` and multiply by an emitted `unit`")
+}
+
+pub(super) fn unknown_domain(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0405", format!("no domain `{name}`"), span, "unknown".to_owned());
+    let all = "real, unit, signed, positive, simplex, weighting, sphere, index, int, bool";
+    with_help(one, suggest(nearest).or_else(|| Some(format!("the domains are {all}"))))
+}
+
+pub(super) fn bad_bounds(span: Span) -> Diagnostic {
+    new(
+        "E0406",
+        "these are not the bounds of a domain".to_owned(),
+        span,
+        "expected numbers, the lower first".to_owned(),
+    )
+    .help("write `real(0..1)`, `real(1..)` or `real(..0)`; `index(N)` takes a dim")
+}
+
+pub(super) fn no_controller(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0501",
+        format!("nothing to emit from: no controller encloses `{name}`"),
+        span,
+        "emitted here".to_owned(),
+    )
+    .help("add `controller h = lstm[H](...)`, or `from z`")
+}
+
+pub(super) fn shared_emission(span: Span, def: &str, index: &str) -> Diagnostic {
+    new(
+        "E0502",
+        format!("`{def}` emits, so all `{index}` would share one emission"),
+        span,
+        format!("called under the index `{index}`"),
+    )
+    .help(format!("make a family: `part each[{index}: N] {{ ... }}`"))
+}
+
+pub(super) fn state_under_index(span: Span, def: &str, index: &str) -> Diagnostic {
+    new(
+        "E0503",
+        format!("`{def}` keeps state and cannot stand under the index `{index}`"),
+        span,
+        "called here".to_owned(),
+    )
+    .help(format!("`part each[{index}: N] {{ ... {def}(...) }}`"))
+}
+
+pub(super) fn recursion(span: Span, name: &str) -> Diagnostic {
+    new("E0504", format!("`{name}` calls itself"), span, "through this call".to_owned())
+        .help("definitions cannot be recursive; repeat with a family")
+}
+
+pub(super) fn two_owning_calls(span: Span, def: &str) -> Diagnostic {
+    new(
+        "E0505",
+        format!("`{def}` is called twice in one equation, and each call owns weights or state"),
+        span,
+        "the second call".to_owned(),
+    )
+    .help("give each its own equation or part, so that each has a name")
+}
+
+pub(super) fn two_controllers(span: Span, first: Span) -> Diagnostic {
+    new("E0507", "two controllers in one block".to_owned(), span, "the second".to_owned())
+        .label(first, "the first")
+        .help("put one of them into a part of its own")
+}
+
+pub(super) fn not_a_stage(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0508",
+        format!("`{name}` cannot stand here: only a function of each number can"),
+        span,
+        "a stage between an affine map and its squash".to_owned(),
+    )
+    .help("use a scalar function such as `clip(-20, 20)`")
+}
+
+pub(super) fn not_callable(span: Span, name: &str) -> Diagnostic {
+    new("E0509", format!("`{name}` is not a call"), span, "expected a call".to_owned())
+        .help(format!("write `{name}(...)`"))
+}
+
+pub(super) fn param_argument(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0510",
+        format!("`{name}` is a param and can only be given a param"),
+        span,
+        "not a param".to_owned(),
+    )
+    .help("declare `param A[..]` and pass it by name")
+}
+
+// ---- models, tasks, command line -----------------------------------------------------------------
+
+pub(super) fn nothing_to_set(span: Span, name: &str, known: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0601", format!("nothing named `{name}` to set"), span, "unknown".to_owned());
+    let help = match nearest {
+        Some(near) => format!("this model has {known}; did you mean `{near}`?"),
+        None => format!("this model has {known}"),
+    };
+    one.help(help)
+}
+
+pub(super) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
+    new("E0602", format!("`{name}` is {wanted}, this is not"), span, "wrong kind".to_owned())
+        .help(format!("give {wanted}"))
+}
+
+pub(super) fn output_does_not_fit(span: Span, wanted: &str, found: &str) -> Diagnostic {
+    new(
+        "E0603",
+        format!("the task wants {wanted}, the model defines {found}"),
+        span,
+        "the model's result".to_owned(),
+    )
+    .help("leave the domain of the result to the task")
+}
+
+pub(super) fn requirement_failed(span: Span, text: &str, fact: &str, call: Option<Span>) -> Diagnostic {
+    let one = new("E0604", text.to_owned(), span, format!("{fact} is false"));
+    match call {
+        Some(call) => one.label(call, "for this call"),
+        None => one,
+    }
+    .help("change the sizes, or the argument")
+}
+
+pub(super) fn size_unknown(span: Span, dim: &str) -> Diagnostic {
+    new(
+        "E0610",
+        format!("the size {dim} is not known"),
+        span,
+        "neither a default nor a task binds it".to_owned(),
+    )
+    .help(format!("give it: `--set {dim}=8`, a default `{dim} = 8`, or a `train` block"))
+}
+
+pub(super) fn size_not_positive(span: Span, dim: &str, value: i64) -> Diagnostic {
+    new("E0611", format!("{dim} is {value}, and a size is at least 1"), span, "too small".to_owned())
+        .help("choose a larger size")
+}
+
+pub(super) fn unknown_model(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0612", format!("no model `{name}` in this file"), span, "unknown".to_owned());
+    with_help(one, suggest(nearest))
+}
+
+pub(super) fn no_model(span: Span) -> Diagnostic {
+    new("E0612", "the file has no model".to_owned(), span, "nothing to run".to_owned())
+        .help("add `model name(x[X]) -> y[Y] { ... }`")
+}
+
+pub(super) fn unknown_train(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0613", format!("no train block `{name}`"), span, "unknown".to_owned());
+    with_help(one, suggest(nearest))
+}
+
+pub(super) fn too_large(span: Span, what: &str, size: &str) -> Diagnostic {
+    new("E0690", format!("{what} is too large: {size}"), span, "beyond the limit".to_owned())
+        .help("choose smaller sizes")
+}
+
+pub(super) fn no_loss(span: Span, domain: &str) -> Diagnostic {
+    new(
+        "E0614",
+        format!("no loss in std for an output in {domain}"),
+        span,
+        "the model's result".to_owned(),
+    )
+    .help("leave the domain of the result to the task")
+}
+
+pub(super) fn unknown_optimiser(span: Span, name: &str, known: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0615", format!("no optimizer `{name}`"), span, "unknown".to_owned());
+    with_help(one, suggest(nearest).or_else(|| Some(format!("std.optim has {known}"))))
+}
+
+pub(super) fn task_inputs(span: Span, model: &str) -> Diagnostic {
+    new(
+        "E0616",
+        format!("`{model}` cannot train: a task gives one vector in and wants one vector out"),
+        span,
+        "the model's signature".to_owned(),
+    )
+    .help("write `model name(x[X]) -> y[Y]`")
+}

@@ -1,0 +1,220 @@
+//! What can be said before parsing: brackets that match, and texts that are too deep to parse.
+//!
+//! In: tokens. Out: the partner of each bracket, the tokens that spoil whatever contains them, and
+//! diagnostics. Invariant: within the limit neither the parser nor the tree nests deeper than
+//! [`LEVELS`].
+
+use crate::diag::Diagnostic;
+use crate::source::{FileId, Span};
+use crate::syntax::errors;
+use crate::syntax::lex::{KEYWORDS, Kind, Token};
+
+/// How many brackets and operators may lie inside each other.
+const LEVELS: usize = 200;
+
+/// Words that begin an item; on a new line they end whatever is still open.
+pub(super) const ITEMS: &[&str] = &["def", "model", "train"];
+
+/// Words that begin a statement.
+pub(super) const STATEMENTS: &[&str] =
+    &["state", "memory", "param", "emit", "controller", "head", "part", "require"];
+
+/// The outcome of the scan.
+#[derive(Debug, Default)]
+pub(super) struct Brackets {
+    /// For each token that is a matched bracket, the other one.
+    pub(super) partner: Vec<Option<usize>>,
+    /// Tokens already reported: a piece that holds one is not blamed again.
+    pub(super) bad: Vec<bool>,
+    /// Mistakes.
+    pub(super) found: Vec<Diagnostic>,
+    /// Set if the text must not be parsed at all.
+    pub(super) limit: Option<Diagnostic>,
+}
+
+/// Matches brackets and measures depth.
+pub(super) fn scan(text: &str, tokens: &[Token], file: FileId) -> Brackets {
+    let none = vec![None; tokens.len()];
+    let out = Brackets { partner: none, bad: vec![false; tokens.len()], ..Brackets::default() };
+    let mut scan = Scan { text, tokens, file, open: Vec::new(), depth: Depth::default(), out };
+    for at in 0..tokens.len() {
+        scan.token(at);
+        if scan.depth.now() > LEVELS {
+            let span = scan.span(at);
+            scan.out.limit = Some(errors::too_deep(span, LEVELS));
+            return scan.out;
+        }
+    }
+    scan.unwind(0);
+    scan.out
+}
+
+/// The state of a scan.
+struct Scan<'a> {
+    text: &'a str,
+    tokens: &'a [Token],
+    file: FileId,
+    /// The brackets open now.
+    open: Vec<usize>,
+    depth: Depth,
+    out: Brackets,
+}
+
+impl Scan<'_> {
+    fn text(&self, at: usize) -> &str {
+        &self.text[self.tokens[at].start..self.tokens[at].end]
+    }
+
+    fn span(&self, at: usize) -> Span {
+        self.tokens[at].span(self.file)
+    }
+
+    fn token(&mut self, at: usize) {
+        let token = self.tokens[at];
+        match token.kind {
+            Kind::Open => {
+                self.open.push(at);
+                self.depth.open();
+            }
+            Kind::Close => self.close(at),
+            Kind::OpenText => self.spoil(at, errors::open_string(self.span(at))),
+            Kind::Unknown => {
+                let follows = at > 0
+                    && self.tokens[at - 1].kind == Kind::Unknown
+                    && self.tokens[at - 1].end == token.start;
+                self.out.bad[at] = true;
+                let character = self.text(at).chars().next();
+                if let (false, Some(character)) = (follows, character) {
+                    self.spoil(at, errors::unknown_character(self.span(at), character));
+                }
+            }
+            Kind::Word => self.word(at),
+            Kind::Op => match self.text(at) {
+                "," | "=" | ":=" | ";" => self.depth.restart(),
+                _ => self.depth.operator(),
+            },
+            Kind::Number | Kind::Text | Kind::Doc => {}
+        }
+    }
+
+    fn word(&mut self, at: usize) {
+        let token = self.tokens[at];
+        let word = self.text(at);
+        if token.first && ITEMS.contains(&word) {
+            // No definition stands inside another, so whatever is open was forgotten.
+            self.unwind(0);
+            self.depth.restart();
+        } else if STATEMENTS.contains(&word) || self.starts_line(at) {
+            self.depth.restart();
+        } else if matches!(word, "if" | "for" | "not" | "and" | "or" | "mod" | "prev")
+            || self.tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Open)
+        {
+            self.depth.operator();
+        }
+    }
+
+    /// Whether the word begins a line of a block, after a value.
+    fn starts_line(&self, at: usize) -> bool {
+        let in_block = self.open.last().is_none_or(|open| self.text(*open) == "{");
+        in_block && self.tokens[at].first && at > 0 && ends_value(self.text, self.tokens[at - 1])
+    }
+
+    fn close(&mut self, at: usize) {
+        let bracket = self.text(at);
+        let fits = |open: &usize| errors::closer(self.text(*open)) == bracket;
+        match self.open.iter().rposition(fits) {
+            Some(place) => {
+                self.unwind(place + 1);
+                if let Some(open) = self.open.pop() {
+                    self.out.partner[open] = Some(at);
+                    self.out.partner[at] = Some(open);
+                }
+                self.depth.close();
+            }
+            None => self.spoil(at, errors::stray_closer(self.span(at), bracket)),
+        }
+    }
+
+    /// Gives up on the brackets above `keep`. Only the innermost is reported: the others follow.
+    fn unwind(&mut self, keep: usize) {
+        let mut first = true;
+        while self.open.len() > keep {
+            let Some(open) = self.open.pop() else { return };
+            self.depth.close();
+            self.out.bad[open] = true;
+            if std::mem::take(&mut first) {
+                self.spoil(open, errors::unclosed(self.span(open), self.text(open)));
+            }
+        }
+    }
+
+    fn spoil(&mut self, at: usize, diagnostic: Diagnostic) {
+        self.out.bad[at] = true;
+        // A binary file would make a million of them.
+        if self.out.found.len() < super::recover::MOST {
+            self.out.found.push(diagnostic);
+        }
+    }
+}
+
+/// Whether a value may end with this token, so that a new line may begin a statement.
+pub(super) fn ends_value(text: &str, token: Token) -> bool {
+    match token.kind {
+        Kind::Word => {
+            let word = &text[token.start..token.end];
+            word == "tied" || !KEYWORDS.contains(&word)
+        }
+        Kind::Number | Kind::Text | Kind::OpenText | Kind::Close => true,
+        Kind::Open | Kind::Op | Kind::Doc | Kind::Unknown => false,
+    }
+}
+
+/// An upper bound of how deep the tree gets: within a bracket, the number of operators plus the
+/// depth of the deepest operand.
+#[derive(Debug, Default)]
+struct Depth {
+    /// The brackets around the current one.
+    around: Vec<Level>,
+    /// What `around` adds up to, the brackets themselves included.
+    above: usize,
+    /// The current one.
+    here: Level,
+}
+
+/// One bracket's share.
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    /// Operators since the last separator.
+    operators: usize,
+    /// The deepest operand since then.
+    operand: usize,
+    /// The deepest part before.
+    before: usize,
+}
+
+impl Depth {
+    fn now(&self) -> usize {
+        self.above + self.here.operators + self.here.operand
+    }
+
+    fn open(&mut self) {
+        self.above += self.here.operators + 1;
+        self.around.push(std::mem::take(&mut self.here));
+    }
+
+    fn close(&mut self) {
+        let inner = (self.here.operators + self.here.operand).max(self.here.before);
+        self.here = self.around.pop().unwrap_or_default();
+        self.above -= self.here.operators + 1;
+        self.here.operand = self.here.operand.max(inner + 1);
+    }
+
+    fn operator(&mut self) {
+        self.here.operators += 1;
+    }
+
+    fn restart(&mut self) {
+        let before = (self.here.operators + self.here.operand).max(self.here.before);
+        self.here = Level { before, ..Level::default() };
+    }
+}

@@ -1,0 +1,278 @@
+//! From the place where parsing stopped to a sentence about the mistake.
+//!
+//! In: a piece and the byte at which pest gave up. Out: one diagnostic, and perhaps a correction.
+//! The common slips are told apart by the tokens around the place; everything else becomes
+//! "expected X, found Y" in words of the language, never of the grammar.
+
+use crate::diag::Diagnostic;
+use crate::source::Span;
+use crate::syntax::brackets::{ITEMS, STATEMENTS, ends_value};
+use crate::syntax::errors;
+use crate::syntax::grammar::{Rule, Stop};
+use crate::syntax::lex::{KEYWORDS, Kind};
+use crate::syntax::recover::{Piece, Recovery};
+
+/// What a piece ought to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Version and imports.
+    File,
+    /// A definition, a model or a training block.
+    Item,
+    /// A statement of a block.
+    Statement,
+    /// A setting of a training block.
+    Setting,
+    /// A value from the command line.
+    Value,
+}
+
+/// A mistake and what to put in place of a token, if that is obvious.
+pub(super) struct Slip {
+    /// The message.
+    pub(super) diagnostic: Diagnostic,
+    /// The token and its correction.
+    pub(super) correction: Option<(usize, &'static str)>,
+}
+
+/// Says what is wrong with a piece.
+pub(super) fn slip(text: &Recovery, piece: Piece, stop: &Stop, place: Place) -> Slip {
+    let tokens = &text.tokens[piece.lo..piece.hi];
+    let at = piece.lo + tokens.partition_point(|token| token.end <= stop.at);
+    let look = Look { text, piece, stop, place, at };
+    if stop.gave_up {
+        return Slip { diagnostic: errors::too_much_work(look.here()), correction: None };
+    }
+    if look.word(0) == "==" && look.is_statement_equation() {
+        let diagnostic = errors::compares(look.here());
+        return Slip { diagnostic, correction: Some((at, "=")) };
+    }
+    let diagnostic = look.special();
+    let diagnostic = diagnostic.unwrap_or_else(|| look.general());
+    Slip { diagnostic, correction: None }
+}
+
+/// A piece and the token at which it cannot be read on.
+struct Look<'a> {
+    text: &'a Recovery,
+    piece: Piece,
+    stop: &'a Stop,
+    place: Place,
+    at: usize,
+}
+
+impl Look<'_> {
+    /// The token `by` places from the bad one; nothing outside the piece.
+    fn word(&self, by: isize) -> &str {
+        match self.token(by) {
+            Some(at) => self.text.word(at),
+            None => "",
+        }
+    }
+
+    fn token(&self, by: isize) -> Option<usize> {
+        let at = self.at.checked_add_signed(by)?;
+        (self.piece.lo..self.piece.hi).contains(&at).then_some(at)
+    }
+
+    fn kind(&self, by: isize) -> Option<Kind> {
+        self.token(by).map(|at| self.text.tokens[at].kind)
+    }
+
+    /// The place of the bad token.
+    fn here(&self) -> Span {
+        match (self.token(0), self.token(-1)) {
+            (Some(at), _) | (None, Some(at)) => self.text.span(at),
+            (None, None) => self.text.span(self.at),
+        }
+    }
+
+    /// Whether a value may end right before the bad token.
+    fn after_value(&self) -> bool {
+        self.token(-1).is_some_and(|at| ends_value(&self.text.text, self.text.tokens[at]))
+    }
+
+    /// Whether the bad token may begin a value.
+    fn starts_value(&self) -> bool {
+        match self.kind(0) {
+            Some(Kind::Number | Kind::Text | Kind::Open) => self.word(0) != "{",
+            Some(Kind::Word) => {
+                let word = self.word(0);
+                !KEYWORDS.contains(&word) || ["prev", "if", "for", "not"].contains(&word)
+            }
+            Some(Kind::OpenText | Kind::Close | Kind::Op | Kind::Doc | Kind::Unknown) | None => {
+                false
+            }
+        }
+    }
+
+    /// Whether an `=` stands before the bad token, outside all brackets of the piece.
+    fn has_equals(&self) -> bool {
+        let mut at = self.piece.lo;
+        while at < self.at.min(self.piece.hi) {
+            if self.text.word(at) == "=" {
+                return true;
+            }
+            at = match self.text.brackets.partner[at] {
+                Some(close) if close > at => close + 1,
+                Some(_) | None => at + 1,
+            };
+        }
+        false
+    }
+
+    /// The bracket around the bad token, within the piece.
+    fn bracket(&self) -> Option<usize> {
+        let before = self.piece.lo..self.at.min(self.piece.hi);
+        before.rev().find(|at| self.text.brackets.partner[*at].is_some_and(|end| end >= self.at))
+    }
+
+    /// Whether `==` stands where the `=` of the piece belongs.
+    fn is_statement_equation(&self) -> bool {
+        let start = self.first();
+        let condition = self.text.word(start) == "require";
+        !condition && !self.has_equals() && self.bracket_word() != "["
+    }
+
+    fn bracket_word(&self) -> &str {
+        self.bracket().map_or("", |at| self.text.word(at))
+    }
+
+    /// The first token that is no documentation.
+    fn first(&self) -> usize {
+        let range = self.piece.lo..self.piece.hi;
+        range.clone().find(|at| self.text.tokens[*at].kind != Kind::Doc).unwrap_or(range.start)
+    }
+
+    /// The slips that have a code of their own.
+    fn special(&self) -> Option<Diagnostic> {
+        let here = self.here();
+        let word = self.word(0);
+        match self.kind(0) {
+            None if self.kind(-1) == Some(Kind::Doc) => Some(errors::dangling_doc(here)),
+            Some(Kind::Doc) => Some(errors::dangling_doc(here)),
+            Some(_) if self.kind(-1) == Some(Kind::Doc) && !self.opens_statement() => {
+                let doc = self.token(-1).map_or(here, |at| self.text.span(at));
+                Some(errors::dangling_doc(doc))
+            }
+            Some(Kind::Op) => match word {
+                ";" => Some(errors::semicolon(here)),
+                ":=" => Some(errors::assignment(here)),
+                ":" if self.bracket_word() == "[" => Some(errors::colon_index(here)),
+                _ => None,
+            },
+            Some(Kind::Word) if KEYWORDS.contains(&word) && self.wants_name() => {
+                Some(errors::keyword(here, word))
+            }
+            Some(_) if self.after_value() && self.starts_value() && self.in_value() => {
+                let before = self.token(-1).map_or(here, |at| self.text.span(at));
+                Some(errors::side_by_side(before, here))
+            }
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether the bad token begins a statement or item, perhaps a misspelt or misplaced one.
+    fn opens_statement(&self) -> bool {
+        self.kind(0) == Some(Kind::Word) && self.word(0) != "require"
+    }
+
+    /// Whether a name or value belongs where the bad token stands.
+    fn wants_name(&self) -> bool {
+        let (before, next, word) = (self.word(-1), self.word(1), self.word(0));
+        let declares = STATEMENTS.contains(&before) && before != "require"
+            || ITEMS.contains(&before)
+            || ["via", "through", "prev"].contains(&before);
+        let operand = match self.kind(-1) {
+            Some(Kind::Op) => true,
+            Some(Kind::Open) => before != "{",
+            Some(Kind::Word) => declares,
+            Some(_) => false,
+            None => next == "=" || next == "[" || next == ".",
+        };
+        // An operator is missing its value; the word after it goes on rightly.
+        let goes_on = ["then", "else", "elsewhere", "on", "from"].contains(&word)
+            && self.kind(-1) == Some(Kind::Op)
+            && before != "."
+            && before != "->";
+        operand && !goes_on
+    }
+
+    /// Whether the bad token stands in a value: after `=`, or inside brackets.
+    fn in_value(&self) -> bool {
+        let first = self.text.word(self.first());
+        self.has_equals()
+            || self.bracket().is_some() && !ITEMS.contains(&first)
+            || first == "require"
+            || self.place == Place::Value
+    }
+
+    /// "expected X, found Y".
+    fn general(&self) -> Diagnostic {
+        let expected = self.expected();
+        let Some(_) = self.token(0) else {
+            return errors::unfinished(self.here(), &expected);
+        };
+        let found = match self.kind(0) {
+            Some(Kind::Text | Kind::OpenText) => "text".to_owned(),
+            Some(_) | None => format!("`{}`", self.word(0)),
+        };
+        let diagnostic = errors::unexpected(self.here(), &expected, &found);
+        errors::meant(diagnostic, self.text.word(self.first()))
+    }
+
+    /// What belongs here, in the words of the language.
+    fn expected(&self) -> String {
+        let wants = |rule| self.stop.wanted.contains(&rule);
+        let before = self.word(-1);
+        let must = [
+            (Rule::THEN, "`then`"),
+            (Rule::ON, "`on` and a task"),
+            (Rule::result, "`->` and the result"),
+            (Rule::params, "`(` and the parameters"),
+            (Rule::block, "`{`"),
+            (Rule::open, "`{`"),
+            (Rule::is, "`=`"),
+        ];
+        if self.token(-1).is_none() {
+            return match self.place {
+                Place::File | Place::Item => "`use`, `def`, `model` or `train`".to_owned(),
+                Place::Statement => "a statement".to_owned(),
+                Place::Setting => "a setting".to_owned(),
+                Place::Value => "a value".to_owned(),
+            };
+        }
+        if !self.after_value() {
+            return self.expected_value(before);
+        }
+        if let Some((_, words)) = must.iter().find(|(rule, _)| wants(*rule)) {
+            return (*words).to_owned();
+        }
+        if wants(Rule::ELSE) {
+            return "`else` and the other value".to_owned();
+        }
+        match (self.bracket_word(), self.place) {
+            ("(" | "[", _) => "`,` or a closing bracket".to_owned(),
+            (_, Place::File | Place::Item) if before == "}" => {
+                "a definition, a model or a training block".to_owned()
+            }
+            (_, Place::Value) => "an operator or the end".to_owned(),
+            _ => "an operator or the next statement".to_owned(),
+        }
+    }
+
+    /// What belongs after a sign or keyword.
+    fn expected_value(&self, before: &str) -> String {
+        let what = match before {
+            "->" if self.stop.wanted.contains(&Rule::name) => "a name",
+            "->" => "a stage",
+            "." | "via" | "through" => "a name",
+            "use" => "a module",
+            word if ITEMS.contains(&word) || STATEMENTS.contains(&word) && word != "require" => {
+                "a name"
+            }
+            _ => "a value",
+        };
+        format!("{what} after `{before}`")
+    }
+}

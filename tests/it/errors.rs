@@ -1,0 +1,98 @@
+//! Every file of `tests/err`: its inline expectations and its rendered message; and texts too large
+//! to be files.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{codes, diagnose, diagnose_text, expectations, found, rendered, specs_below};
+
+#[test]
+fn every_mistake_is_reported_where_it_is() {
+    insta::glob!("..", "err/*.ntm", |path| {
+        let (sources, sink) = diagnose(path);
+        let text = std::fs::read_to_string(path).unwrap();
+        let shown = rendered(&sources, &sink);
+        assert_eq!(expectations(&text), found(&sources, &sink), "{}\n{shown}", path.display());
+        let code = path.file_name().unwrap().to_str().unwrap().split('-').next().unwrap();
+        assert!(shown.contains(code), "{} does not show its code:\n{shown}", path.display());
+        insta::assert_snapshot!(shown);
+    });
+}
+
+#[test]
+fn good_files_are_not_blamed() {
+    for path in specs_below("tests/ok") {
+        let (sources, sink) = diagnose(&path);
+        assert!(sink.is_empty(), "{}", rendered(&sources, &sink));
+    }
+}
+
+/// Asserts that a text gives exactly one diagnostic of a code, and quickly.
+fn check_at_once(text: &str, code: &str) {
+    let start = Instant::now();
+    let (sources, sink) = diagnose_text(text);
+    let took = start.elapsed();
+    let found: Vec<_> = sink.sorted().into_iter().map(|one| one.code).collect();
+    assert_eq!(found.iter().map(|one| one.0).collect::<Vec<_>>(), [code]);
+    assert_eq!(found[0].is_limit(), code >= "E0090", "{code}");
+    assert!(rendered(&sources, &sink).len() < 2_000);
+    // Milliseconds when alone; the margin is for a busy machine.
+    assert!(took < Duration::from_secs(1), "{code} took {took:?}");
+}
+
+#[test]
+fn hostile_texts_are_refused_at_once() {
+    check_at_once("", "E0001");
+    check_at_once(" \n# only a comment\n", "E0001");
+    check_at_once(&"[".repeat(10 << 20), "E0090");
+    check_at_once(&format!("ntm 1\n# {}\n", "é".repeat(1 << 20)), "E0090");
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")")] {
+        let nested = format!("{}x{}", open.repeat(100_000), close.repeat(100_000));
+        check_at_once(&format!("ntm 1\ndef f(x) -> y = {nested}\n"), "E0091");
+    }
+    for sign in ["-", "not ", "if ", "for i: ", "sum[i] ", "x ^ ", "x + ", "x -> ", "x and "] {
+        check_at_once(&format!("ntm 1\ndef f(x) -> y = {}x\n", sign.repeat(50_000)), "E0091");
+    }
+}
+
+#[test]
+fn what_is_within_the_limits_is_read() {
+    for (open, close) in [("(", ")"), ("-(", ")"), ("f(", ")"), ("1 + (", ")"), ("[", "]")] {
+        let levels = 195 / open.chars().filter(|c| !c.is_whitespace() && *c != '1').count();
+        let nested = format!("{}x{}", open.repeat(levels), close.repeat(levels));
+        assert_eq!(codes(&format!("ntm 1\ndef f(x) -> y = {nested}\n")), [""; 0]);
+    }
+    let long = "  w[i] = a[i] * (b[i] + c[i]) - sum[j] d[j] * e[i, j] # and so on\n".repeat(15_000);
+    let start = Instant::now();
+    assert_eq!(codes(&format!("ntm 1\ndef f(x) -> y {{\n{long}}}\n")), [""; 0]);
+    assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn several_mistakes_are_reported_in_one_run() {
+    let text = "ntm 1\nmodel m[N = 4](x[X]) -> y[Y] {\n  memory M[N = 0\n  a == x;\n  b = a x\n  \
+                head read {\n    c = (1 + \n    d = M[:, 1]\n  }\n}\ndef f(x) = x\n\
+                train m on copy() { lr := 3 steps = }\n";
+    let expected =
+        ["E0010", "E0002", "E0004", "E0003", "E0010", "E0006", "E0009", "E0007", "E0009"];
+    assert_eq!(codes(text), expected, "{}", {
+        let (sources, sink) = diagnose_text(text);
+        rendered(&sources, &sink)
+    });
+}
+
+#[test]
+fn a_mistake_anywhere_gives_a_message_and_no_panic() {
+    // Every file with one token removed, doubled, or cut off there.
+    for path in specs_below("tests/ok") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        for window in starts.windows(2) {
+            let (start, end) = (window[0], window[1]);
+            let without = format!("{}{}", &text[..start], &text[end..]);
+            let (sources, sink) = diagnose_text(&without);
+            rendered(&sources, &sink);
+            let (sources, sink) = diagnose_text(&text[..end]);
+            rendered(&sources, &sink);
+        }
+    }
+}
