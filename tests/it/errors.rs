@@ -72,8 +72,9 @@ fn several_mistakes_are_reported_in_one_run() {
     let text = "ntm 1\nmodel m[N = 4](x[X]) -> y[Y] {\n  memory M[N = 0\n  a == x;\n  b = a x\n  \
                 head read {\n    c = (1 + \n    d = M[:, 1]\n  }\n}\ndef f(x) = x\n\
                 train m on copy() { lr := 3 steps = }\n";
-    let expected =
-        ["E0010", "E0002", "E0004", "E0003", "E0010", "E0006", "E0009", "E0007", "E0009"];
+    let expected = [
+        "E0010", "E0002", "E0004", "E0003", "E0010", "E0006", "E0009", "E0007", "E0009",
+    ];
     assert_eq!(codes(text), expected, "{}", {
         let (sources, sink) = diagnose_text(text);
         rendered(&sources, &sink)

@@ -162,3 +162,4 @@ pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
     out.sort();
     out
 }
+
