@@ -2,8 +2,10 @@
 
 pub mod backend;
 pub mod diag;
+pub mod grad;
 pub mod graph;
 pub mod op;
+pub mod opt;
 pub mod source;
 pub mod syntax;
 pub mod tensor;

@@ -21,10 +21,18 @@
 //! (`Reduce::over`). Names in [`Origin::axes`] are for printing only.
 
 mod build;
+#[doc(hidden)]
+pub mod eval;
+mod index;
 mod program;
+#[cfg(test)]
+pub(crate) mod samples;
+mod view;
 
 pub use build::{Builder, Key};
+pub use index::Domain;
 pub use program::{Array, Program, Update};
+pub use view::{View, operands};
 
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
@@ -320,6 +328,20 @@ impl Graph {
             .collect();
         list.sort_by_key(|(_, operand)| operand.port);
         list
+    }
+
+    /// The ports of a `Join` that are arms: those through which no other operand is gathered.
+    #[must_use]
+    pub fn arms(&self, id: NodeId) -> Vec<usize> {
+        let edges = self.operands(id);
+        let indices = edges.iter().flat_map(|(_, edge)| &edge.access.0);
+        let gathers: Vec<Port> = indices
+            .filter_map(|index| match index {
+                Index::Value(port) => Some(*port),
+                Index::Affine(_) | Index::Digit { .. } => None,
+            })
+            .collect();
+        (0..edges.len()).filter(|port| !gathers.contains(&Port(*port as u8))).collect()
     }
 
     /// The root of that name.
