@@ -134,11 +134,12 @@ impl Sweep {
     }
 
     fn product(&mut self, id: NodeId, left: &View, right: &View) -> View {
-        let one = self.number(1.0);
-        if *left == one {
+        let graph = self.graph();
+        let is_one = |view: &View| graph.node(view.node).op == Op::Leaf(Leaf::Const(Bits::of(1.0)));
+        if is_one(left) {
             return right.clone();
         }
-        if *right == one {
+        if is_one(right) {
             return left.clone();
         }
         self.map(id, scalar::MUL, &[left.clone(), right.clone()])

@@ -10,6 +10,16 @@ use super::{Bits, Graph, Leaf, Node, NodeId, Op, Operand, Origin, Path, Read, Sp
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub Op, pub Space, pub Vec<(NodeId, Operand)>);
 
+impl Key {
+    /// The key of a node.
+    #[must_use]
+    pub fn of(graph: &Graph, id: NodeId) -> Key {
+        let node = graph.node(id);
+        let operands = graph.operands(id).into_iter().map(|(from, edge)| (from, edge.clone()));
+        Key(node.op.clone(), node.space.clone(), operands.collect())
+    }
+}
+
 /// A graph under construction. Equal nodes are shared (law 5); operands must exist already (law 1).
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
@@ -27,7 +37,7 @@ impl Builder {
     /// Goes on from a finished graph, as the adjoint pass does.
     #[must_use]
     pub fn extend(graph: Graph) -> Builder {
-        let known = graph.ids().map(|id| (key(&graph, id), id)).collect();
+        let known = graph.ids().map(|id| (Key::of(&graph, id), id)).collect();
         Builder { graph, known }
     }
 
@@ -81,10 +91,4 @@ impl Builder {
         self.graph.roots.sort_by(|left, right| left.0.cmp(&right.0));
         self.graph
     }
-}
-
-fn key(graph: &Graph, id: NodeId) -> Key {
-    let node = graph.node(id);
-    let operands = graph.operands(id).into_iter().map(|(from, edge)| (from, edge.clone()));
-    Key(node.op.clone(), node.space.clone(), operands.collect())
 }

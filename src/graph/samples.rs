@@ -417,7 +417,7 @@ fn folds() -> Vec<Sample> {
 /// Conventions aside, things between scalars: a value not taken, a number stopped.
 fn points() -> Vec<Sample> {
     let mut m = Maker::new();
-    let a = m.valued(&[3], vec![0.5, 0.0, -0.4]);
+    let a = m.valued(&[3], vec![0.5, 0.2, -0.4]);
     let zero = m.number(0.0);
     let positive = m.map(scalar::LT, &[3], &[(zero, &[]), (a, &[ax(0)])]);
     let double = m.map(scalar::ADD, &[3], &[(a, &[ax(0)]), (a, &[ax(0)])]);
