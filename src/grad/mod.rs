@@ -117,7 +117,8 @@ impl Sweep {
     }
 
     fn seed(&mut self, order: usize, seed: &Seed) {
-        let root = self.graph().root(&seed.root).unwrap_or_else(|| panic!("no root `{}`", seed.root));
+        let root =
+            self.graph().root(&seed.root).unwrap_or_else(|| panic!("no root `{}`", seed.root));
         let read = root.clone();
         if !self.active[read.node.0 as usize] {
             return;
@@ -176,7 +177,11 @@ impl Sweep {
         adjoint.as_read(sizes).unwrap_or_else(|| {
             let (space, origin) = (self.graph().node(id).space.clone(), self.origin(id));
             let copy = solve::sum(&mut self.builder, adjoint, &[], Vec::new(), space, origin);
-            Read { node: copy, access: View::whole(copy, sizes.len()).access, sizes: sizes.to_vec() }
+            Read {
+                node: copy,
+                access: View::whole(copy, sizes.len()).access,
+                sizes: sizes.to_vec(),
+            }
         })
     }
 }

@@ -7,8 +7,8 @@
 use super::Sweep;
 use super::solve::{Flow, join_with};
 use crate::graph::{
-    Access, Affine, Axis, Bits, Builder, Cond, Fold, Graph, Index, Leaf, NodeId, Op, Origin, Port, Rel, Space,
-    Toward, Type, View, operands,
+    Access, Affine, Axis, Bits, Builder, Cond, Fold, Graph, Index, Leaf, NodeId, Op, Origin, Port,
+    Rel, Space, Toward, Type, View, operands,
 };
 use crate::op::scalar::{self, Formula, Sort};
 use crate::op::{Opaque, Scalar};
@@ -65,7 +65,9 @@ impl Sweep {
                 let value = self.through_fold(id, fold, &over, &when, adjoint);
                 self.pass(id, 0, value, &over, when);
             }
-            Op::Recur { along, toward, .. } => self.flow_recur(id, along, toward, adjoint, &targets),
+            Op::Recur { along, toward, .. } => {
+                self.flow_recur(id, along, toward, adjoint, &targets)
+            }
             Op::Join => {
                 for (port, _) in targets {
                     let when = self.graph().operands(id)[port].1.when.clone();
@@ -88,7 +90,13 @@ impl Sweep {
         self.send(target, (id.0 + 1, port), flow);
     }
 
-    fn flow_map(&mut self, id: NodeId, scalar: Scalar, adjoint: &View, targets: &[(usize, NodeId)]) {
+    fn flow_map(
+        &mut self,
+        id: NodeId,
+        scalar: Scalar,
+        adjoint: &View,
+        targets: &[(usize, NodeId)],
+    ) {
         for (port, _) in targets {
             if let Some(partial) = &scalar.row().partials[*port]
                 && let Some(value) = self.times(id, adjoint, partial)
@@ -170,7 +178,14 @@ impl Sweep {
     }
 
     /// What flows back to the operand of a fold, over its whole scope.
-    fn through_fold(&mut self, id: NodeId, fold: Fold, over: &[u32], when: &[Cond], adjoint: &View) -> View {
+    fn through_fold(
+        &mut self,
+        id: NodeId,
+        fold: Fold,
+        over: &[u32],
+        when: &[Cond],
+        adjoint: &View,
+    ) -> View {
         match fold {
             Fold::Sum => adjoint.clone(),
             Fold::Prod => self.through_product(id, over, when, adjoint),
@@ -199,7 +214,13 @@ impl Sweep {
         let builder = &mut self.builder;
         let [one, zero] = [1.0, 0.0].map(|number| View::scalar(builder.constant(number)));
         let hit = apply(builder, scalar::EQ, &[argument, value], space.clone(), origin.clone());
-        let counted = apply(builder, scalar::SELECT, &[hit.clone(), one, zero.clone()], space.clone(), origin.clone());
+        let counted = apply(
+            builder,
+            scalar::SELECT,
+            &[hit.clone(), one, zero.clone()],
+            space.clone(),
+            origin.clone(),
+        );
         // The count runs under the conditions of the fold, so it reads what they read.
         let ports = View::ports(self.graph(), id);
         let gathers = ports.first().map(|port| port.gathers.clone()).unwrap_or_default();
@@ -236,7 +257,8 @@ impl Sweep {
             let (edges, _) = operands(&[zero, factors.clone()], &[]);
             let sides = [Toward::Up, Toward::Down].map(|toward| {
                 let op = Op::Recur { along, toward, start: Bits::of(1.0) };
-                let side = self.builder.add(op, space.clone(), Type::Real, edges.clone(), origin.clone());
+                let side =
+                    self.builder.add(op, space.clone(), Type::Real, edges.clone(), origin.clone());
                 View::whole(side, rank + axis + 1)
             });
             let builder = &mut self.builder;
@@ -261,22 +283,36 @@ impl Sweep {
             if value.is_gathered() {
                 // An arm that gathers would bring an index value into the join: read it first.
                 let (inside, origin) = self.scope(id, over, when);
-                let copy = super::solve::sum(&mut self.builder, &value, &[], Vec::new(), inside, origin);
+                let copy =
+                    super::solve::sum(&mut self.builder, &value, &[], Vec::new(), inside, origin);
                 value = View::whole(copy, rank);
             }
-            let join = join_with(&mut self.builder, &value, 1.0, &fixed, space.clone(), origin.clone());
+            let join =
+                join_with(&mut self.builder, &value, 1.0, &fixed, space.clone(), origin.clone());
             value = View::whole(join, rank);
         }
         let one = self.number(1.0);
         for cond in gathered {
             let truth = self.truth(&cond, &ports[0].gathers, &space, &origin);
-            value = apply(&mut self.builder, scalar::SELECT, &[truth, value, one.clone()], space.clone(), origin.clone());
+            value = apply(
+                &mut self.builder,
+                scalar::SELECT,
+                &[truth, value, one.clone()],
+                space.clone(),
+                origin.clone(),
+            );
         }
         value
     }
 
     /// A condition on a gathered value as a truth value over a space.
-    fn truth(&mut self, cond: &Cond, gathers: &[(NodeId, Access)], space: &Space, origin: &Origin) -> View {
+    fn truth(
+        &mut self,
+        cond: &Cond,
+        gathers: &[(NodeId, Access)],
+        space: &Space,
+        origin: &Origin,
+    ) -> View {
         let left = match &cond.left {
             Index::Value(Port(port)) => {
                 let (node, access) = gathers[usize::from(*port)].clone();
@@ -288,7 +324,9 @@ impl Sweep {
         };
         let right = self.position(&cond.right, space, origin);
         let builder = &mut self.builder;
-        let mut make = |scalar, arguments: &[View]| apply(builder, scalar, arguments, space.clone(), origin.clone());
+        let mut make = |scalar, arguments: &[View]| {
+            apply(builder, scalar, arguments, space.clone(), origin.clone())
+        };
         match cond.rel {
             Rel::Eq => make(scalar::EQ, &[left, right]),
             Rel::Lt => make(scalar::LT, &[left, right]),
@@ -307,7 +345,10 @@ impl Sweep {
             let below = space.sizes[usize::from(axis.0)];
             let ty = Type::Index { below, permutation: true };
             let leaf = self.builder.leaf(Leaf::Axis(Axis(0)), &[below], ty, Origin::default());
-            let position = View { access: Access(vec![Index::axis(usize::from(axis.0))]), ..View::scalar(leaf) };
+            let position = View {
+                access: Access(vec![Index::axis(usize::from(axis.0))]),
+                ..View::scalar(leaf)
+            };
             if affine.offset == 0 && *by == 1 && affine.terms.len() == 1 {
                 return position;
             }
@@ -321,7 +362,14 @@ impl Sweep {
 
     /// `y[next] = a + b * y`: the adjoint of y runs the other way as `t[next] = y' + b * t`; then t is
     /// the adjoint of a, and t * y that of b.
-    fn flow_recur(&mut self, id: NodeId, along: Axis, toward: Toward, adjoint: &View, targets: &[(usize, NodeId)]) {
+    fn flow_recur(
+        &mut self,
+        id: NodeId,
+        along: Axis,
+        toward: Toward,
+        adjoint: &View,
+        targets: &[(usize, NodeId)],
+    ) {
         let space = self.graph().node(id).space.clone();
         let (rank, origin) = (space.rank(), self.origin(id));
         let toward = match toward {

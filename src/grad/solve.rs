@@ -10,8 +10,8 @@
 //! would have to be multiplied, the axis stays and the sum is only slower.
 
 use crate::graph::{
-    Access, Affine, Axis, Builder, Cond, Domain, Fold, Index, NodeId, Op, Operand, Origin, Port, Rel,
-    Space, Type, View, operands,
+    Access, Affine, Axis, Builder, Cond, Domain, Fold, Index, NodeId, Op, Operand, Origin, Port,
+    Rel, Space, Type, View, operands,
 };
 
 /// What flows back along one read.
@@ -70,15 +70,20 @@ impl System {
         let gathers = flow.ports.iter().cloned().chain(value);
         let gathers = gathers.map(|(node, access)| (node, shift(&access))).collect();
         let access = shift(&flow.value.access.moved(behind));
-        let equation = |(at, left)| Cond { left, rel: Rel::Eq, right: Affine::axis(Axis(at as u8)) };
+        let equation =
+            |(at, left)| Cond { left, rel: Rel::Eq, right: Affine::axis(Axis(at as u8)) };
         let equations = shift(&flow.access).0.into_iter().enumerate().map(equation);
-        let when = flow.when.iter().map(|cond| cond.substitute(&up).expect("renaming fits everywhere"));
+        let when =
+            flow.when.iter().map(|cond| cond.substitute(&up).expect("renaming fits everywhere"));
+        // A gather that nothing uses would only stand in the way of a solution.
+        let value = View { node: flow.value.node, access, gathers };
+        let (value, conds) = value.tidy_with(&equations.chain(when).collect::<Vec<_>>());
         System {
             rank,
             sizes: space.sizes.iter().chain(&flow.scope).copied().collect(),
             summed: (rank..rank + flow.scope.len()).map(|at| Axis(at as u8)).collect(),
-            conds: equations.chain(when).collect(),
-            value: View { node: flow.value.node, access, gathers },
+            conds,
+            value,
             given: space.when.clone(),
             empty: false,
         }
@@ -139,13 +144,19 @@ impl System {
 
     /// Puts indices in the place of axes, takes one equation away and adds conditions; leaves all
     /// as it was if some place cannot hold the new index.
-    fn replace(&mut self, solution: &[(Axis, Index)], used: Option<&Cond>, mut extra: Vec<Cond>) -> bool {
+    fn replace(
+        &mut self,
+        solution: &[(Axis, Index)],
+        used: Option<&Cond>,
+        mut extra: Vec<Cond>,
+    ) -> bool {
         let by = |axis: Axis| {
             let found = solution.iter().find(|(of, _)| *of == axis);
             found.map_or_else(|| Index::axis(usize::from(axis.0)), |(_, index)| index.clone())
         };
         let others = self.conds.iter().filter(|cond| Some(*cond) != used);
-        let Some(conds) = others.map(|cond| cond.substitute(&by)).collect::<Option<Vec<_>>>() else {
+        let Some(conds) = others.map(|cond| cond.substitute(&by)).collect::<Option<Vec<_>>>()
+        else {
             return false;
         };
         let Some(access) = self.value.access.substitute(&by) else { return false };
@@ -159,7 +170,8 @@ impl System {
     }
 
     fn each_equation(&mut self, attempt: impl Fn(&mut System, &Cond) -> bool) -> bool {
-        let equations: Vec<_> = self.conds.iter().filter(|cond| cond.rel == Rel::Eq).cloned().collect();
+        let equations: Vec<_> =
+            self.conds.iter().filter(|cond| cond.rel == Rel::Eq).cloned().collect();
         equations.iter().any(|cond| attempt(self, cond))
     }
 
@@ -193,7 +205,8 @@ impl System {
         let mut place = step;
         let mut solution = Solution::new();
         for (axis, weight) in digits {
-            let (Ok(step), Ok(radix)) = (u32::try_from(place), u32::try_from(self.size(axis))) else {
+            let (Ok(step), Ok(radix)) = (u32::try_from(place), u32::try_from(self.size(axis)))
+            else {
                 return false;
             };
             if weight != place {
@@ -225,7 +238,11 @@ impl System {
             let mut extra = within(&cond.right, i64::from(*radix));
             let size = self.size(axis);
             if size < i64::from(*radix) {
-                extra.push(Cond { left: place.clone(), rel: Rel::Lt, right: Affine::constant(size) });
+                extra.push(Cond {
+                    left: place.clone(),
+                    rel: Rel::Lt,
+                    right: Affine::constant(size),
+                });
             }
             self.replace(&[(axis, place)], Some(cond), extra)
         })
@@ -233,9 +250,14 @@ impl System {
 
     /// `value == a`: the axis is where the value says, so a scatter turns back into a gather.
     fn gathered(&mut self, cond: &Cond, builder: &Builder) -> bool {
-        let (Index::Value(port), Some(axis)) = (&cond.left, cond.right.as_axis()) else { return false };
-        let Type::Index { below, .. } = builder.graph().node(self.gather(*port).0).ty else { return false };
-        if !self.is_summed(axis) || self.size(axis) < i64::from(below) || self.depends(*port, axis) {
+        let (Index::Value(port), Some(axis)) = (&cond.left, cond.right.as_axis()) else {
+            return false;
+        };
+        let Type::Index { below, .. } = builder.graph().node(self.gather(*port).0).ty else {
+            return false;
+        };
+        if !self.is_summed(axis) || self.size(axis) < i64::from(below) || self.depends(*port, axis)
+        {
             return false;
         }
         self.replace(&[(axis, cond.left.clone())], Some(cond), Vec::new())
@@ -276,7 +298,11 @@ impl System {
             number = number.plus(&right.times(i64::from(*step)));
             self.conds.extend(within(right, i64::from(*radix)));
         }
-        self.conds.push(Cond { left: Index::Affine(run[0].0.clone()), rel: Rel::Eq, right: number });
+        self.conds.push(Cond {
+            left: Index::Affine(run[0].0.clone()),
+            rel: Rel::Eq,
+            right: number,
+        });
         true
     }
 
@@ -299,7 +325,8 @@ impl System {
         let mut origin = Origin { adjoint: true, ..node.origin };
         origin.axes.truncate(rank);
         if origin.axes.len() == rank {
-            let summed = self.summed.iter().filter_map(|axis| names.get(usize::from(axis.0) - rank));
+            let summed =
+                self.summed.iter().filter_map(|axis| names.get(usize::from(axis.0) - rank));
             for name in summed {
                 let name = fresh(name, &origin.axes);
                 origin.axes.push(name);

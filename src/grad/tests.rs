@@ -85,7 +85,14 @@ fn convention(sample: &Sample) -> Vec<Vec<f64>> {
     let root = sample.graph.root("y").unwrap().clone();
     let mut builder = Builder::extend(sample.graph.clone());
     let whole = View { node: root.node, access: root.access.clone(), gathers: Vec::new() };
-    let total = solve::sum(&mut builder, &whole, &[], root.sizes.clone(), crate::graph::Space::of([]), Origin::default());
+    let total = solve::sum(
+        &mut builder,
+        &whole,
+        &[],
+        root.sizes.clone(),
+        crate::graph::Space::of([]),
+        Origin::default(),
+    );
     builder.root("loss", View::scalar(total).as_read(&[]).unwrap());
     sample.graph = builder.finish();
     let seed = Seed { root: "loss".to_owned(), from: SeedFrom::One };
@@ -159,7 +166,9 @@ fn adjoint_ops(name: &str) -> Vec<&'static str> {
 fn accesses_with_an_inverse_make_no_node() {
     // The seed, the product with the weights, the product with the operand: nothing for the reads.
     let plain = ["leaf", "mul", "mul"];
-    for name in ["transpose", "backwards", "roll", "roll backwards", "flatten", "unflatten", "shape of one"] {
+    for name in
+        ["transpose", "backwards", "roll", "roll backwards", "flatten", "unflatten", "shape of one"]
+    {
         assert_eq!(adjoint_ops(name), plain, "{name}");
     }
     assert_eq!(adjoint_ops("shift"), ["leaf", "mul", "sum", "mul", "sum"]);

@@ -80,39 +80,56 @@ impl Values<'_> {
         }
     }
 
-    fn fetch(&self, node: NodeId, access: &Access, point: &[u32], ports: &[(NodeId, &Operand)]) -> f64 {
+    fn fetch(
+        &self,
+        node: NodeId,
+        access: &Access,
+        point: &[u32],
+        ports: &[(NodeId, &Operand)],
+    ) -> f64 {
         let sizes = &self.graph.node(node).space.sizes;
         assert_eq!(sizes.len(), access.0.len(), "rank of {node:?} read by {access:?}");
         let flat = sizes.iter().zip(&access.0).fold(0, |flat, (size, index)| {
             let at = self.index(index, point, ports);
-            assert!((0..i64::from(*size)).contains(&at), "{node:?} read outside: {access:?} at {point:?}");
+            assert!(
+                (0..i64::from(*size)).contains(&at),
+                "{node:?} read outside: {access:?} at {point:?}"
+            );
             flat * i64::from(*size) + at
         });
         let value = self.nodes[node.0 as usize][flat as usize];
-        value.unwrap_or_else(|| panic!("{node:?} read where it does not exist: {access:?} at {point:?}"))
+        value.unwrap_or_else(|| {
+            panic!("{node:?} read where it does not exist: {access:?} at {point:?}")
+        })
     }
 
     fn point(&self, id: NodeId, point: &[u32], leaf: &dyn Fn(&Leaf, &[u32]) -> f64) -> f64 {
         let ports = self.graph.operands(id);
-        let argument = |at: usize, point: &[u32]| self.fetch(ports[at].0, &ports[at].1.access, point, &ports);
+        let argument =
+            |at: usize, point: &[u32]| self.fetch(ports[at].0, &ports[at].1.access, point, &ports);
         match &self.graph.node(id).op {
             Op::Leaf(Leaf::Const(bits)) => bits.value(),
             Op::Leaf(Leaf::Axis(axis)) => f64::from(point[usize::from(axis.0)]),
             Op::Leaf(other) => leaf(other, point),
             Op::Map(scalar) => {
                 let row = scalar.row();
-                let arguments: Vec<f64> = (0..row.takes.len()).map(|at| argument(at, point)).collect();
+                let arguments: Vec<f64> =
+                    (0..row.takes.len()).map(|at| argument(at, point)).collect();
                 (row.eval)(&arguments)
             }
             Op::Reduce { fold, over, when } => {
-                let scope = |bound: Vec<u32>| point.iter().copied().chain(bound).collect::<Vec<_>>();
-                let counts = |point: &Vec<u32>| when.iter().all(|cond| self.holds(cond, point, &ports));
+                let scope =
+                    |bound: Vec<u32>| point.iter().copied().chain(bound).collect::<Vec<_>>();
+                let counts =
+                    |point: &Vec<u32>| when.iter().all(|cond| self.holds(cond, point, &ports));
                 let terms = points(over).into_iter().map(scope).filter(counts);
                 folded(*fold, terms.map(|point| argument(0, &point)))
             }
             Op::Join => {
                 let arms = self.graph.arms(id);
-                let holds = |port: &usize| ports[*port].1.when.iter().all(|cond| self.holds(cond, point, &ports));
+                let holds = |port: &usize| {
+                    ports[*port].1.when.iter().all(|cond| self.holds(cond, point, &ports))
+                };
                 let taken: Vec<usize> = arms.into_iter().filter(holds).collect();
                 assert_eq!(taken.len(), 1, "arms of {id:?} at {point:?}");
                 argument(taken[0], point)
@@ -124,7 +141,9 @@ impl Values<'_> {
     fn recur(&self, id: NodeId, along: Axis, toward: Toward, start: f64) -> Vec<Option<f64>> {
         let sizes = &self.graph.node(id).space.sizes;
         let ports = self.graph.operands(id);
-        let flat = |point: &[u32]| point.iter().zip(sizes).fold(0, |flat, (at, size)| flat * size + at) as usize;
+        let flat = |point: &[u32]| {
+            point.iter().zip(sizes).fold(0, |flat, (at, size)| flat * size + at) as usize
+        };
         let mut line = vec![None; points(sizes).len()];
         let (axis, size) = (usize::from(along.0), sizes[usize::from(along.0)]);
         for mut point in points(sizes).into_iter().filter(|point| point[axis] == 0) {

@@ -86,7 +86,9 @@ impl Index {
     pub fn normal(&self, domain: Domain<'_>) -> Index {
         match self {
             Index::Affine(affine) => Index::Affine(domain.narrow(affine)),
-            Index::Digit { of, step, radix } => normal_digit(&domain.narrow(of), *step, *radix, domain),
+            Index::Digit { of, step, radix } => {
+                normal_digit(&domain.narrow(of), *step, *radix, domain)
+            }
             Index::Value(port) => Index::Value(*port),
         }
     }
@@ -109,7 +111,11 @@ fn recombine(affine: &Affine, by: &impl Fn(Axis) -> Index) -> Option<Index> {
     let mut radix = 1u32;
     for (at, by, same, size) in &digits {
         let place = i64::from(radix);
-        if factor != 1 || *same != of || u64::from(*at) != u64::from(step) * u64::from(radix) || *by != place {
+        if factor != 1
+            || *same != of
+            || u64::from(*at) != u64::from(step) * u64::from(radix)
+            || *by != place
+        {
             return None;
         }
         radix = radix.checked_mul(*size)?;
@@ -118,7 +124,12 @@ fn recombine(affine: &Affine, by: &impl Fn(Axis) -> Index) -> Option<Index> {
 }
 
 /// `(of div step) mod radix` where some axis of `of` is a digit itself.
-fn digit_of_digits(of: &Affine, step: u32, radix: u32, by: &impl Fn(Axis) -> Index) -> Option<Index> {
+fn digit_of_digits(
+    of: &Affine,
+    step: u32,
+    radix: u32,
+    by: &impl Fn(Axis) -> Index,
+) -> Option<Index> {
     if let Some(Index::Digit { of, step: inner, radix: size }) = of.as_axis().map(by) {
         let step_both = inner.checked_mul(step)?;
         if size % step != 0 {
@@ -155,7 +166,10 @@ fn normal_digit(of: &Affine, step: u32, radix: u32, domain: Domain<'_>) -> Index
     let with = |offset| Affine { offset, terms: terms.clone() };
     for of in [with(turn), with(turn - whole), of.clone()] {
         let (low, high) = domain.bounds(&of);
-        if low >= 0 && high < whole && let Some(quotient) = divided(&of, divisor, domain) {
+        if low >= 0
+            && high < whole
+            && let Some(quotient) = divided(&of, divisor, domain)
+        {
             return Index::Affine(quotient);
         }
     }

@@ -3,8 +3,8 @@
 //! Each has the root `y`, and parameters with values at which it can be differentiated.
 
 use super::{
-    Access, Affine, Axis, Bits, Builder, Cond, Fold, Graph, Index, Leaf, NodeId, Op, Operand, Origin,
-    Path, Port, Read, Rel, Space, Toward, Type,
+    Access, Affine, Axis, Bits, Builder, Cond, Fold, Graph, Index, Leaf, NodeId, Op, Operand,
+    Origin, Path, Port, Read, Rel, Space, Toward, Type,
 };
 use crate::op::{Opaque, Scalar, scalar};
 
@@ -100,12 +100,26 @@ impl Maker {
         self.node(Op::Map(scalar), Space::of(sizes), ty, reads)
     }
 
-    pub(crate) fn fold(&mut self, fold: Fold, sizes: &[u32], over: &[u32], when: Vec<Cond>, reads: Reads<'_>) -> NodeId {
+    pub(crate) fn fold(
+        &mut self,
+        fold: Fold,
+        sizes: &[u32],
+        over: &[u32],
+        when: Vec<Cond>,
+        reads: Reads<'_>,
+    ) -> NodeId {
         let op = Op::Reduce { fold, over: over.to_vec(), when };
         self.node(op, Space::of(sizes), Type::Real, reads)
     }
 
-    pub(crate) fn recur(&mut self, sizes: &[u32], along: u8, toward: Toward, start: f64, reads: Reads<'_>) -> NodeId {
+    pub(crate) fn recur(
+        &mut self,
+        sizes: &[u32],
+        along: u8,
+        toward: Toward,
+        start: f64,
+        reads: Reads<'_>,
+    ) -> NodeId {
         let op = Op::Recur { along: Axis(along), toward, start: Bits::of(start) };
         self.node(op, Space::of(sizes), Type::Real, reads)
     }
@@ -229,7 +243,9 @@ fn link() -> Sample {
     let (old, w, p) = (m.param(&[4, 4]), m.param(&[4]), m.param(&[4]));
     let one = m.number(1.0);
     let off = Space { sizes: vec![4, 4], when: vec![cond(lin(0, &[(0, 1), (1, -1)]), Rel::Ne, 0)] };
-    let map = |m: &mut Maker, scalar, reads: Reads<'_>| m.node(Op::Map(scalar), off.clone(), Type::Real, reads);
+    let map = |m: &mut Maker, scalar, reads: Reads<'_>| {
+        m.node(Op::Map(scalar), off.clone(), Type::Real, reads)
+    };
     let keep = map(&mut m, scalar::SUB, &[(one, &[]), (w, &[ax(0)])]);
     let keep = map(&mut m, scalar::SUB, &[(keep, &[ax(0), ax(1)]), (w, &[ax(1)])]);
     let keep = map(&mut m, scalar::MUL, &[(keep, &[ax(0), ax(1)]), (old, &[ax(0), ax(1)])]);
@@ -243,7 +259,14 @@ fn link() -> Sample {
 }
 
 /// One read `y[..] = w[..] * A[f(..)]` for each form of access, the product summed over `over`.
-fn read(name: &str, of: &[u32], sizes: &[u32], over: &[u32], access: &[Index], when: Vec<Cond>) -> Sample {
+fn read(
+    name: &str,
+    of: &[u32],
+    sizes: &[u32],
+    over: &[u32],
+    access: &[Index],
+    when: Vec<Cond>,
+) -> Sample {
     let mut m = Maker::new();
     let a = m.param(of);
     let scope: Vec<u32> = sizes.iter().chain(over).copied().collect();
@@ -253,7 +276,13 @@ fn read(name: &str, of: &[u32], sizes: &[u32], over: &[u32], access: &[Index], w
     let product = m.node(Op::Map(scalar::MUL), space, Type::Real, &[(w, &whole), (a, access)]);
     let y = match (over.is_empty(), when.is_empty()) {
         (true, true) => product,
-        _ => m.fold(Fold::Sum, sizes, if over.is_empty() { &[1] } else { over }, when, &[(product, &whole)]),
+        _ => m.fold(
+            Fold::Sum,
+            sizes,
+            if over.is_empty() { &[1] } else { over },
+            when,
+            &[(product, &whole)],
+        ),
     };
     m.done(name, y)
 }
@@ -277,7 +306,14 @@ fn accesses() -> Vec<Sample> {
         read("flatten", &[12], &[4, 3], &[], &[Index::Affine(ij(3, 1))], vec![]),
         read("flatten with a gap", &[16], &[4, 3], &[], &[Index::Affine(ij(4, 1))], vec![]),
         read("flatten with an offset", &[14], &[4, 3], &[], &[aff(1, &[(0, 1), (1, 4)])], vec![]),
-        read("unflatten", &[4, 3], &[12], &[], &[dig(i.clone(), 3, 4), dig(i.clone(), 1, 3)], vec![]),
+        read(
+            "unflatten",
+            &[4, 3],
+            &[12],
+            &[],
+            &[dig(i.clone(), 3, 4), dig(i.clone(), 1, 3)],
+            vec![],
+        ),
         read("one digit", &[4], &[12], &[], &[dig(i.clone(), 3, 4)], vec![]),
         read("low digit", &[3], &[12], &[], &[dig(i.clone(), 1, 3)], vec![]),
         read("convolution", &[6], &[4], &[3], &[Index::Affine(ij(1, 1))], vec![]),
@@ -298,7 +334,14 @@ fn accesses() -> Vec<Sample> {
         permuted(),
         used_twice(),
     ];
-    list.push(read("guarded unflatten", &[2, 3], &[8], &[], &[dig(lin(-2, &[(0, 1)]), 3, 2), dig(lin(-2, &[(0, 1)]), 1, 3)], bare(Rel::Ge, 2)));
+    list.push(read(
+        "guarded unflatten",
+        &[2, 3],
+        &[8],
+        &[],
+        &[dig(lin(-2, &[(0, 1)]), 3, 2), dig(lin(-2, &[(0, 1)]), 1, 3)],
+        bare(Rel::Ge, 2),
+    ));
     list
 }
 
@@ -306,7 +349,8 @@ fn gather() -> Sample {
     let mut m = Maker::new();
     let (memory, w) = (m.param(&[5, 2]), m.param(&[4]));
     let at = m.positions(4, &[3, 0, 3, 1], 5);
-    let y = m.map(scalar::MUL, &[4, 2], &[(w, &[ax(0)]), (memory, &[val(2), ax(1)]), (at, &[ax(0)])]);
+    let y =
+        m.map(scalar::MUL, &[4, 2], &[(w, &[ax(0)]), (memory, &[val(2), ax(1)]), (at, &[ax(0)])]);
     m.done("gather with a repeat", y)
 }
 
@@ -319,7 +363,13 @@ fn scatter() -> Sample {
     let (a, w) = (m.param(&[4, 2]), m.param(&[4]));
     let at = m.positions(4, &[3, 0, 3, 1], 5);
     let product = m.map(scalar::MUL, &[4, 2], &[(w, &[ax(0)]), (a, &[ax(0), ax(1)])]);
-    let y = m.fold(Fold::Sum, &[5, 2], &[4], when_value(1, 0), &[(product, &[ax(2), ax(1)]), (at, &[ax(2)])]);
+    let y = m.fold(
+        Fold::Sum,
+        &[5, 2],
+        &[4],
+        when_value(1, 0),
+        &[(product, &[ax(2), ax(1)]), (at, &[ax(2)])],
+    );
     m.done("scatter", y)
 }
 
@@ -336,11 +386,7 @@ fn gather_of_gather() -> Sample {
     let a = m.param(&[4]);
     let first = m.positions(3, &[2, 0, 2], 4);
     let second = m.positions(4, &[3, 1, 1, 0], 4);
-    let y = m.map(
-        scalar::EXP,
-        &[3],
-        &[(a, &[val(1)]), (second, &[val(2)]), (first, &[ax(0)])],
-    );
+    let y = m.map(scalar::EXP, &[3], &[(a, &[val(1)]), (second, &[val(2)]), (first, &[ax(0)])]);
     m.done("gather of a gather", y)
 }
 
@@ -348,7 +394,8 @@ fn fixed_gather() -> Sample {
     let mut m = Maker::new();
     let (a, u) = (m.param(&[4, 2]), m.param(&[4]));
     let phi = m.argsort(4, u);
-    let y = m.map(scalar::MUL, &[2], &[(a, &[val(2), ax(0)]), (u, &[val(2)]), (phi, &[aff(0, &[])])]);
+    let y =
+        m.map(scalar::MUL, &[2], &[(a, &[val(2), ax(0)]), (u, &[val(2)]), (phi, &[aff(0, &[])])]);
     m.done("gather at one place", y)
 }
 
@@ -370,7 +417,9 @@ fn used_twice() -> Sample {
 
 fn folds() -> Vec<Sample> {
     let mut list = Vec::new();
-    for (name, fold) in [("sum", Fold::Sum), ("product", Fold::Prod), ("max", Fold::Max), ("min", Fold::Min)] {
+    for (name, fold) in
+        [("sum", Fold::Sum), ("product", Fold::Prod), ("max", Fold::Max), ("min", Fold::Min)]
+    {
         let below = vec![cond(lin(0, &[(0, 1), (1, -1)]), Rel::Ge, 0)];
         let mut m = Maker::new();
         let a = m.param(&[3, 4]);
@@ -387,7 +436,13 @@ fn folds() -> Vec<Sample> {
         let mut m = Maker::new();
         let a = m.param(&[5]);
         let at = m.positions(4, &[3, 0, 3, 1], 5);
-        let y = m.fold(fold, &[], &[4], vec![cond(lin(0, &[(0, 1)]), Rel::Ne, 1)], &[(a, &[val(1)]), (at, &[ax(0)])]);
+        let y = m.fold(
+            fold,
+            &[],
+            &[4],
+            vec![cond(lin(0, &[(0, 1)]), Rel::Ne, 1)],
+            &[(a, &[val(1)]), (at, &[ax(0)])],
+        );
         // Equal arguments come from one entry, so shares add up to what differences see.
         list.push(m.done(&format!("{name} of a gather"), y));
         let mut m = Maker::new();
@@ -408,7 +463,13 @@ fn folds() -> Vec<Sample> {
         let mut m = Maker::new();
         let (a, b) = (m.param(&[4, 3]), m.param(&[5]));
         let at = m.positions(4, &[3, 0, 3, 1], 5);
-        let y = m.recur(&[3, 4], 1, toward, 0.8, &[(a, &[aff(3, &[(1, -1)]), ax(0)]), (b, &[val(2)]), (at, &[ax(1)])]);
+        let y = m.recur(
+            &[3, 4],
+            1,
+            toward,
+            0.8,
+            &[(a, &[aff(3, &[(1, -1)]), ax(0)]), (b, &[val(2)]), (at, &[ax(1)])],
+        );
         list.push(m.done(&format!("recurrence {name}"), y));
     }
     list
@@ -448,7 +509,12 @@ fn scalars() -> Vec<Sample> {
             let arguments: Vec<NodeId> = (0..row.takes.len())
                 .map(|port| {
                     let value = noise(1000 * at as u64 + 10 * case + port as u64);
-                    let signed = if case >= 2 && port == 0 && !matches!(row.name, "pow" | "log" | "sqrt") { -value } else { value };
+                    let signed =
+                        if case >= 2 && port == 0 && !matches!(row.name, "pow" | "log" | "sqrt") {
+                            -value
+                        } else {
+                            value
+                        };
                     m.valued(&[1], vec![signed])
                 })
                 .collect();

@@ -64,10 +64,19 @@ impl View {
     /// Without the gathers that nothing uses.
     #[must_use]
     pub fn tidy(&self) -> View {
+        self.tidy_with(&[]).0
+    }
+
+    /// The same, with conditions over the same gathers.
+    #[must_use]
+    pub fn tidy_with(&self, when: &[Cond]) -> (View, Vec<Cond>) {
         let mut list = Gathers { first: 0, known: Vec::new() };
         let access = list.access(&self.access, &self.gathers);
-        let gathers = list.known;
-        View { node: self.node, access, gathers }
+        let when = when
+            .iter()
+            .map(|cond| Cond { left: list.index(&cond.left, &self.gathers), ..cond.clone() })
+            .collect();
+        (View { node: self.node, access, gathers: list.known }, when)
     }
 
     /// This view, over the axes of a node, as seen by someone who reads that node through `outer`.

@@ -38,7 +38,9 @@ fn copied(builder: &mut Builder, id: NodeId) -> Option<View> {
                 _ => Index::Affine(Affine::constant(0)),
             };
             let view = View::port(graph, id, 0);
-            let gather = |(node, access): &(NodeId, crate::graph::Access)| Some((*node, access.substitute(&by)?));
+            let gather = |(node, access): &(NodeId, crate::graph::Access)| {
+                Some((*node, access.substitute(&by)?))
+            };
             let gathers = view.gathers.iter().map(gather).collect::<Option<_>>()?;
             Some(View { node: view.node, access: view.access.substitute(&by)?, gathers })
         }

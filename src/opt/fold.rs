@@ -31,7 +31,12 @@ fn run(graph: &Graph) -> Graph {
 pub(super) fn number(graph: &Graph, view: &View) -> Option<f64> {
     match graph.node(view.node).op {
         Op::Leaf(Leaf::Const(bits)) => Some(bits.value()),
-        Op::Leaf(_) | Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => None,
+        Op::Leaf(_)
+        | Op::Map(_)
+        | Op::Reduce { .. }
+        | Op::Recur { .. }
+        | Op::Join
+        | Op::Opaque { .. } => None,
     }
 }
 

@@ -6,7 +6,8 @@
 //! fail for want of an access.
 
 use crate::graph::{
-    Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space, View, operands,
+    Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space, View,
+    operands,
 };
 
 /// What readers of a node see instead of it; `None` to keep it.
@@ -40,7 +41,8 @@ struct Copy<'a> {
 impl Copy<'_> {
     fn node(&mut self, id: NodeId) -> NodeId {
         let node = self.old.node(id);
-        let space = Space { when: normal(&node.space.when, &node.space.sizes), ..node.space.clone() };
+        let space =
+            Space { when: normal(&node.space.when, &node.space.sizes), ..node.space.clone() };
         let (op, edges) = match &node.op {
             Op::Leaf(_) => (node.op.clone(), Vec::new()),
             Op::Map(scalar) => (node.op.clone(), self.edges(id, scalar.row().takes.len(), &space)),
@@ -63,7 +65,8 @@ impl Copy<'_> {
     fn edges(&self, id: NodeId, count: usize, space: &Space) -> Vec<(NodeId, Operand)> {
         let domain = Domain { sizes: &space.sizes, given: &space.when };
         let views = View::ports(self.old, id);
-        let views: Vec<_> = views[..count].iter().map(|view| tidy(&self.carry(view), domain)).collect();
+        let views: Vec<_> =
+            views[..count].iter().map(|view| tidy(&self.carry(view), domain)).collect();
         operands(&views, &[]).0
     }
 
@@ -94,7 +97,8 @@ impl Copy<'_> {
     ) -> (Vec<(NodeId, Operand)>, Vec<Cond>) {
         let scope: Vec<u32> = space.sizes.iter().chain(over).copied().collect();
         let ports = View::ports(self.old, id);
-        let given: Vec<_> = space.when.iter().chain(when).filter(|cond| !cond.is_gathered()).cloned().collect();
+        let given: Vec<_> =
+            space.when.iter().chain(when).filter(|cond| !cond.is_gathered()).cloned().collect();
         let domain = Domain { sizes: &scope, given: &given };
         let mut view = tidy(&self.carry(&ports[0]), domain);
         let mut conditions = Vec::new();

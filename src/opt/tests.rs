@@ -78,7 +78,11 @@ fn with_minus(scalar: Scalar, first: bool) -> Sample {
     let (x, y) = (m.valued(&[3], vec![0.3, 0.0, -0.0]), m.valued(&[3], vec![0.0, 0.0, -0.0]));
     let minus = m.map(scalar::NEG, &[3], &[(y, &[ax(0)])]);
     let (x, minus) = ((x, [ax(0)]), (minus, [ax(0)]));
-    let pair = if first { [(minus.0, minus.1.as_slice()), (x.0, x.1.as_slice())] } else { [(x.0, x.1.as_slice()), (minus.0, minus.1.as_slice())] };
+    let pair = if first {
+        [(minus.0, minus.1.as_slice()), (x.0, x.1.as_slice())]
+    } else {
+        [(x.0, x.1.as_slice()), (minus.0, minus.1.as_slice())]
+    };
     let node = m.map(scalar, &[3], &pair);
     m.done(scalar.row().name, node)
 }
