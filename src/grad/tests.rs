@@ -1,7 +1,10 @@
 //! Adjoints against central differences, and the conventions at kinks.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where its own setup is wrong")]
+
 use super::*;
 use crate::graph::eval::evaluate;
+use crate::graph::random::random;
 use crate::graph::samples::{self, Maker, Sample, ax, noise};
 use crate::graph::{Fold, NodeId, Toward};
 use crate::op::scalar;
@@ -21,7 +24,9 @@ fn leaf<'a>(
             values[flat(sizes, point)]
         }
         Leaf::Seed(_) => noise(7000 + flat(seed_sizes, point) as u64),
-        other => panic!("a sample has no {other:?}"),
+        Leaf::Input(_) | Leaf::Prev(_) | Leaf::Const(_) | Leaf::Axis(_) => {
+            panic!("a sample has no {leaf:?}")
+        }
     }
 }
 
@@ -76,6 +81,16 @@ fn adjoints_agree_with_differences() {
     let distances = samples::all().into_iter().map(|sample| (distance(&sample), sample.name));
     let wrong: Vec<_> = distances.filter(|(distance, _)| *distance > 1e-7).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn adjoints_of_random_graphs_agree_with_differences(seed in 0u64..1_000_000) {
+        let distance = distance(&random(seed));
+        proptest::prop_assert!(distance <= 1e-7, "{distance:e}");
+    }
 }
 
 /// The gradients at given values, where the convention is known.

@@ -132,11 +132,11 @@ fn digit_of_digits(
 ) -> Option<Index> {
     if let Some(Index::Digit { of, step: inner, radix: size }) = of.as_axis().map(by) {
         let step_both = inner.checked_mul(step)?;
-        if size % step != 0 {
+        if !size.is_multiple_of(step) {
             return None;
         }
         let left = size / step;
-        return match left % radix == 0 {
+        return match left.is_multiple_of(radix) {
             true => Some(Index::Digit { of, step: step_both, radix }),
             false if left < radix => Some(Index::Digit { of, step: step_both, radix: left }),
             false => None,
@@ -150,7 +150,7 @@ fn digit_of_digits(
     for (axis, factor) in &of.terms {
         let term = match by(*axis) {
             Index::Affine(affine) => affine,
-            Index::Digit { of, step: 1, radix: size } if size % radix == 0 => of,
+            Index::Digit { of, step: 1, radix: size } if size.is_multiple_of(radix) => of,
             Index::Digit { .. } | Index::Value(_) => return None,
         };
         sum = sum.plus(&term.times(*factor));

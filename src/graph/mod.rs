@@ -26,6 +26,8 @@ pub mod eval;
 mod index;
 mod program;
 #[cfg(test)]
+pub(crate) mod random;
+#[cfg(test)]
 pub(crate) mod samples;
 mod view;
 
