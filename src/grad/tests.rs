@@ -68,7 +68,9 @@ fn distance(sample: &Sample) -> f64 {
                 seeded_sum(sample, &params)
             };
             let step = 1e-5;
-            let slope = (moved(step) - moved(-step)) / (2.0 * step);
+            let slope = |step: f64| (moved(step) - moved(-step)) / (2.0 * step);
+            // The error of the second order cancels.
+            let slope = (4.0 * slope(step) - slope(2.0 * step)) / 3.0;
             largest = largest.max(exact.abs());
             worst = if exact.is_nan() { f64::INFINITY } else { worst.max((exact - slope).abs()) };
         }
@@ -83,14 +85,11 @@ fn adjoints_agree_with_differences() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn adjoints_of_random_graphs_agree_with_differences(seed in 0u64..1_000_000) {
-        let distance = distance(&random(seed));
-        proptest::prop_assert!(distance <= 1e-7, "{distance:e}");
-    }
+#[test]
+fn adjoints_of_random_graphs_agree_with_differences() {
+    let distances = (0..600).map(|seed| (distance(&random(seed)), seed));
+    let wrong: Vec<_> = distances.filter(|(distance, _)| *distance > 1e-7).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 /// The gradients at given values, where the convention is known.

@@ -298,6 +298,7 @@ fn accesses() -> Vec<Sample> {
         read("backwards", &[4], &[4], &[], &[aff(3, &[(0, -1)])], vec![]),
         read("roll", &[5], &[5], &[], &[dig(lin(-2, &[(0, 1)]), 1, 5)], vec![]),
         read("roll backwards", &[5], &[5], &[], &[dig(lin(1, &[(0, -1)]), 1, 5)], vec![]),
+        read("roll into a part", &[6], &[4], &[], &[dig(lin(1, &[(0, 1)]), 1, 4)], vec![]),
         read("short roll", &[5], &[3], &[], &[dig(lin(3, &[(0, 1)]), 1, 5)], vec![]),
         read("long roll", &[3], &[7], &[], &[dig(lin(1, &[(0, 1)]), 1, 3)], vec![]),
         read("stretched roll", &[5], &[5], &[], &[dig(lin(1, &[(0, 2)]), 1, 5)], vec![]),
@@ -309,6 +310,14 @@ fn accesses() -> Vec<Sample> {
         read(
             "unflatten",
             &[4, 3],
+            &[12],
+            &[],
+            &[dig(i.clone(), 3, 4), dig(i.clone(), 1, 3)],
+            vec![],
+        ),
+        read(
+            "unflatten into a part",
+            &[5, 4],
             &[12],
             &[],
             &[dig(i.clone(), 3, 4), dig(i.clone(), 1, 3)],
