@@ -161,7 +161,7 @@ impl Growing {
     }
 
     fn fold(&mut self, sizes: &[u32]) -> NodeId {
-        let over = vec![self.dice.between(1, 4) as u32, self.dice.between(1, 3) as u32];
+        let over = [self.dice.between(1, 4) as u32, self.dice.between(1, 3) as u32];
         let over = over[..self.dice.between(1, 2) as usize].to_vec();
         let scope: Vec<u32> = sizes.iter().chain(&over).copied().collect();
         let mut reads = self.reads(1, &scope);
