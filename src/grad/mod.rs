@@ -4,7 +4,7 @@
 //! wanted. Out: the same nodes, then adjoint nodes, and one more root for each wanted leaf. The
 //! result depends on the order of the forward nodes and of root names, on nothing else.
 //!
-//! [`rules`] says what flows back through each op; [`solve`] turns what arrives along an access
+//! `rules` says what flows back through each op; `solve` turns what arrives along an access
 //! into a value over the axes of what was read.
 
 mod rules;
