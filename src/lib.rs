@@ -2,10 +2,12 @@
 
 pub mod backend;
 pub mod diag;
+pub mod grad;
 pub mod graph;
 pub mod lower;
 pub mod model;
 pub mod op;
+pub mod opt;
 pub mod source;
 pub mod syntax;
 pub mod tensor;

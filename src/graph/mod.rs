@@ -23,18 +23,28 @@
 mod build;
 pub mod canon;
 pub mod dot;
+#[doc(hidden)]
+pub mod eval;
+mod index;
 mod parts;
 mod program;
 mod prove;
+#[cfg(test)]
+pub(crate) mod random;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod text;
 mod types;
 pub mod verify;
+mod view;
 
 pub use build::{Builder, Key};
 pub use canon::canonical;
+pub use index::Domain;
 pub use parts::Part;
 pub use program::{Array, Program, Update};
 pub use verify::{Violation, verify};
+pub use view::{View, operands};
 
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
@@ -493,18 +503,6 @@ impl Index {
         }
     }
 
-    /// Every axis replaced by an affine function of other axes; values stay.
-    #[must_use]
-    pub fn substitute(&self, by: &impl Fn(Axis) -> Affine) -> Index {
-        match self {
-            Index::Affine(of) => Index::Affine(of.substitute(by)),
-            Index::Digit { of, step, radix } => {
-                Index::Digit { of: of.substitute(by), step: *step, radix: *radix }
-            }
-            Index::Value(port) => Index::Value(*port),
-        }
-    }
-
     /// The axis, if this is one bare axis.
     #[must_use]
     pub fn as_axis(&self) -> Option<Axis> {
@@ -520,12 +518,6 @@ impl Cond {
     pub fn axes(&self) -> impl Iterator<Item = Axis> {
         let left = self.left.affine().into_iter();
         left.chain([&self.right]).flat_map(|side| side.terms.iter().map(|(axis, _)| *axis))
-    }
-
-    /// Every axis replaced by an affine function of other axes.
-    #[must_use]
-    pub fn substitute(&self, by: &impl Fn(Axis) -> Affine) -> Cond {
-        Cond { left: self.left.substitute(by), rel: self.rel, right: self.right.substitute(by) }
     }
 }
 

@@ -31,13 +31,7 @@ impl Test {
     }
 
     fn negated(&self) -> Test {
-        let rel = match self.rel {
-            Rel::Eq => Rel::Ne,
-            Rel::Ne => Rel::Eq,
-            Rel::Lt => Rel::Ge,
-            Rel::Ge => Rel::Lt,
-        };
-        Test { diff: self.diff.clone(), rel }
+        Test { diff: self.diff.clone(), rel: self.rel.negated() }
     }
 
     /// Affine functions that are at least 0 exactly where the test holds; none for `!=`.

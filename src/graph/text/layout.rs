@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use crate::graph::{
-    Affine, Axis, Cond, Graph, Leaf, Node, NodeId, Op, Operand, Origin, Port, Type, types,
+    Axis, Cond, Graph, Index, Leaf, Node, NodeId, Op, Operand, Origin, Port, Type, types,
 };
 
 /// The deepest expression on one line; deeper ones are cut, for the reader's sake.
@@ -96,8 +96,9 @@ pub(in crate::graph) fn guard<'a>(
     let place = |axis: Axis| axes.iter().position(|own| *own == axis);
     let inside =
         |cond: &&Cond| cond.left.port().is_none() && cond.axes().all(|axis| place(axis).is_some());
-    let own = |axis: Axis| Affine::axis(Axis(place(axis).unwrap_or(0) as u8));
-    conditions.into_iter().filter(inside).map(|cond| cond.substitute(&own)).collect()
+    let own = |axis: Axis| Index::axis(place(axis).unwrap_or(0));
+    let renamed = |cond: &Cond| cond.substitute(&own).expect("renaming fits everywhere");
+    conditions.into_iter().filter(inside).map(renamed).collect()
 }
 
 fn asked<'a>(node: &'a Node, operand: &'a Operand) -> impl Iterator<Item = &'a Cond> {
