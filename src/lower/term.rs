@@ -1,0 +1,315 @@
+//! Terms to nodes: one arm a term.
+//!
+//! In: a term in a scope. Out: a node as seen from there. Invariant: what comes out mentions variables
+//! of the scope only.
+
+use crate::graph::{Leaf, Op, Type};
+use crate::model::flat::{self, At, Cond, Linear, Sort, Term};
+use crate::op::scalar::{self, ADD, MUL, NEG, SUB, Scalar};
+
+use super::node::{Arm, Make};
+use super::scope::Scope;
+use super::seen::{Guard, Place, Seen, Substitution};
+use super::{Lowering, type_of};
+
+impl Lowering<'_> {
+    /// A term where it stands; `want` is what its reader takes it for.
+    pub(super) fn term(&mut self, term: &Term, scope: &Scope, want: Sort) -> Seen {
+        match term {
+            Term::Real(value) => self.number(*value, want),
+            Term::Truth(value) => self.leaf(Leaf::Const(truth(*value)), &[], Type::Bool),
+            Term::Position(of) => self.position(of, scope, want),
+            Term::Read(array, at) => self.array(*array, at, scope),
+            Term::Map(scalar, arguments) => self.map(*scalar, arguments, scope, want),
+            Term::Fold { fold, over, when, body } => {
+                self.fold(*fold, over, when, body, scope, want)
+            }
+            Term::Choose(arms) => self.choose(arms, scope, want),
+            Term::Whole { function, over, body, at } => {
+                self.whole(*function, over, body, at, scope)
+            }
+        }
+    }
+
+    /// What a node holds.
+    pub(super) fn type_of(&self, seen: &Seen) -> Type {
+        self.builder.graph().node(seen.node).ty
+    }
+
+    /// A number, as an index where one is wanted.
+    pub(super) fn number(&mut self, value: f64, want: Sort) -> Seen {
+        let ty = match want {
+            Sort::Index { below, .. } => Type::Index { below, permutation: false },
+            Sort::Real | Sort::Bool => Type::Real,
+        };
+        self.leaf(Leaf::Const(crate::graph::Bits::of(value)), &[], ty)
+    }
+
+    /// A scalar function of what is already lowered.
+    pub(super) fn apply(&mut self, scope: &Scope, scalar: Scalar, arguments: Vec<Seen>) -> Seen {
+        let ty = match scalar.row().gives {
+            scalar::Sort::Real => Type::Real,
+            scalar::Sort::Bool => Type::Bool,
+        };
+        let arms: Vec<Arm> = arguments.into_iter().map(Arm::always).collect();
+        self.node(scope, &Make::Map(scalar), &arms, ty)
+    }
+
+    fn leaf(&mut self, leaf: Leaf, axes: &[flat::Axis], ty: Type) -> Seen {
+        let sizes: Vec<u32> = axes.iter().map(|axis| axis.size).collect();
+        let mut origin = self.origin.clone();
+        origin.axes = axes.iter().map(|axis| axis.name.clone()).collect();
+        Seen::whole(self.builder.leaf(leaf, &sizes, ty, origin), axes)
+    }
+
+    /// A whole number made of variables: the axis itself, or a sum of multiples of axes.
+    fn position(&mut self, of: &Linear, scope: &Scope, want: Sort) -> Seen {
+        let mut sum: Option<Seen> = None;
+        for (var, by) in &of.terms {
+            let axis: Vec<_> = scope.axes.iter().filter(|axis| axis.var == *var).cloned().collect();
+            let ty = Type::Index { below: scope.size(*var), permutation: true };
+            let axis = self.leaf(Leaf::Axis(crate::graph::Axis(0)), &axis, ty);
+            let (joins, size) = match (&sum, by) {
+                (Some(_), -1) => (SUB, 1),
+                _ => (ADD, *by),
+            };
+            let term = self.multiple(axis, size, scope);
+            sum = Some(match sum {
+                Some(sum) => self.apply(scope, joins, vec![sum, term]),
+                None => term,
+            });
+        }
+        match sum {
+            None => self.number(of.offset as f64, want),
+            Some(sum) if of.offset == 0 => sum,
+            Some(sum) => {
+                let (joins, by) = if of.offset < 0 { (SUB, -of.offset) } else { (ADD, of.offset) };
+                let by = self.number(by as f64, Sort::Real);
+                self.apply(scope, joins, vec![sum, by])
+            }
+        }
+    }
+
+    fn multiple(&mut self, axis: Seen, by: i64, scope: &Scope) -> Seen {
+        match by {
+            1 => axis,
+            -1 => self.apply(scope, NEG, vec![axis]),
+            _ => {
+                let by = self.number(by as f64, Sort::Real);
+                self.apply(scope, MUL, vec![by, axis])
+            }
+        }
+    }
+
+    /// An entry of an array: a read, no node.
+    fn array(&mut self, array: flat::Array, at: &[At], scope: &Scope) -> Seen {
+        let model = self.model;
+        let (axes, leaf, sort) = match array {
+            flat::Array::Input(number) => {
+                let input = &model.inputs[number as usize];
+                (&input.axes, Leaf::Input(number), input.sort)
+            }
+            flat::Array::Param(number) => {
+                (&model.params[number as usize].axes, Leaf::Param(number), Sort::Real)
+            }
+            flat::Array::Prev(number) => {
+                let state = &model.states[number as usize];
+                (&state.axes, Leaf::Prev(number), state.sort)
+            }
+            flat::Array::Value(number) => {
+                let axes = &self.list[number as usize].axes;
+                let by = self.substitution(axes, at, scope);
+                let seen = self.value(number).clone();
+                return self.read_at(seen, axes, &by, scope);
+            }
+        };
+        let by = self.substitution(axes, at, scope);
+        let whole = self.array_leaf(leaf, axes, sort);
+        self.read_at(whole, axes, &by, scope)
+    }
+
+    /// The leaf of a named array; its origin is its own name, whoever reads it first.
+    fn array_leaf(&mut self, leaf: Leaf, axes: &[flat::Axis], sort: Sort) -> Seen {
+        let (path, span) = match leaf {
+            Leaf::Input(number) => {
+                (&self.model.inputs[number as usize].path, crate::source::Span::default())
+            }
+            Leaf::Param(number) => {
+                let param = &self.model.params[number as usize];
+                (&param.path, param.span)
+            }
+            Leaf::Prev(number) => {
+                let state = &self.model.states[number as usize];
+                (&state.path, state.span)
+            }
+            Leaf::Seed(_) | Leaf::Const(_) | Leaf::Axis(_) => {
+                panic!("internal error in lower: {leaf:?} is no array of a model")
+            }
+        };
+        let own = crate::graph::Origin {
+            path: crate::graph::Path(path.clone()),
+            span,
+            ..crate::graph::Origin::default()
+        };
+        let reader = std::mem::replace(&mut self.origin, own);
+        let seen = self.leaf(leaf, axes, type_of(sort));
+        self.origin = reader;
+        seen
+    }
+
+    /// Places for the axes of an array, in the scope of its reader.
+    pub(super) fn substitution(
+        &mut self,
+        axes: &[flat::Axis],
+        at: &[At],
+        scope: &Scope,
+    ) -> Substitution {
+        axes.iter().zip(at).map(|(axis, at)| (axis.var, self.place(at, scope, axis.size))).collect()
+    }
+
+    /// What is seen over `axes`, read at other places; made into a node of its own where no index can
+    /// say it.
+    pub(super) fn read_at(
+        &mut self,
+        seen: Seen,
+        axes: &[flat::Axis],
+        by: &Substitution,
+        scope: &Scope,
+    ) -> Seen {
+        if let Some(seen) = seen.substitute(by, scope) {
+            return seen;
+        }
+        let whole = self.materialise(seen, &Scope::of(axes));
+        whole.substitute(by, scope).expect("a node read axis by axis can be read at any place")
+    }
+
+    /// A node that holds what is seen, read by the identity.
+    pub(super) fn materialise(&mut self, seen: Seen, scope: &Scope) -> Seen {
+        let ty = self.joined(std::slice::from_ref(&seen), scope);
+        self.node(scope, &Make::Join, &[Arm::always(seen)], ty)
+    }
+
+    /// The type of a join of these arms. It is a permutation only if its last axis is.
+    fn joined(&self, arms: &[Seen], scope: &Scope) -> Type {
+        let joins = |ty: Type, next: Type| match (ty, next) {
+            (Type::Bool, Type::Bool) => Type::Bool,
+            (Type::Index { below, .. }, Type::Index { below: other, .. }) => {
+                Type::Index { below: below.max(other), permutation: false }
+            }
+            (Type::Real | Type::Bool | Type::Index { .. }, _) => Type::Real,
+        };
+        let mut types = arms.iter().map(|arm| self.type_of(arm));
+        let first = types.next().unwrap_or(Type::Real);
+        match (arms, first) {
+            ([only], Type::Index { below, permutation }) => {
+                let permutation = permutation && keeps_last_axis(only, scope);
+                Type::Index { below, permutation }
+            }
+            _ => types.fold(first, joins),
+        }
+    }
+
+    fn map(&mut self, scalar: Scalar, arguments: &[Term], scope: &Scope, want: Sort) -> Seen {
+        let row = scalar.row();
+        let takes = |sort: &scalar::Sort| match sort {
+            scalar::Sort::Bool => Sort::Bool,
+            // A choice between positions, or a sum of them, is a position where one is wanted.
+            scalar::Sort::Real if row.gives == scalar::Sort::Real => want,
+            scalar::Sort::Real => Sort::Real,
+        };
+        let arms: Vec<Arm> = arguments
+            .iter()
+            .zip(row.takes)
+            .map(|(term, sort)| Arm::always(self.term(term, scope, takes(sort))))
+            .collect();
+        let ty = match (row.gives, want) {
+            (scalar::Sort::Bool, _) => Type::Bool,
+            (scalar::Sort::Real, Sort::Index { .. }) => type_of(want),
+            (scalar::Sort::Real, Sort::Real | Sort::Bool) => Type::Real,
+        };
+        self.node(scope, &Make::Map(scalar), &arms, ty)
+    }
+
+    fn choose(&mut self, arms: &[(Vec<Cond>, Term)], scope: &Scope, want: Sort) -> Seen {
+        let mut live: Vec<(Vec<Guard>, &Term)> = Vec::new();
+        for (when, term) in arms {
+            if let Some(guards) = self.guards(when, scope) {
+                live.push((guards, term));
+            }
+        }
+        // The arms partition the scope, so one that always holds is the only one that ever does.
+        let only = live.iter().position(|(guards, _)| guards.is_empty());
+        if let Some(at) = only.or_else(|| (live.len() == 1).then_some(0)) {
+            let (guards, term) = &live[at];
+            return self.term(term, &scope.with_guards(guards), want);
+        }
+        let mut list = Vec::new();
+        for (when, term) in live {
+            let inner = scope.with_guards(&when);
+            list.push(Arm { seen: self.term(term, &inner, want), when });
+        }
+        let seen: Vec<Seen> = list.iter().map(|arm| arm.seen.clone()).collect();
+        let ty = match want {
+            Sort::Index { .. } if seen.len() > 1 => type_of(want),
+            Sort::Index { .. } | Sort::Real | Sort::Bool => self.joined(&seen, scope),
+        };
+        self.node(scope, &Make::Join, &list, ty)
+    }
+
+    /// The conditions that matter in a scope; `None` if they never all hold.
+    pub(super) fn guards(&mut self, when: &[Cond], scope: &Scope) -> Option<Vec<Guard>> {
+        let mut guards = Vec::new();
+        for cond in when {
+            let left = self.place(&cond.left, scope, u32::MAX);
+            let guard = Guard { left, rel: cond.rel, right: cond.right.clone() };
+            match scope.with_guards(&guards).decide(&guard) {
+                Some(true) => {}
+                Some(false) => return None,
+                None => guards.push(scope.tidy(&guard)),
+            }
+        }
+        Some(guards)
+    }
+
+    /// Where along an axis of that size something is read.
+    pub(super) fn place(&mut self, at: &At, scope: &Scope, size: u32) -> Place {
+        match at {
+            At::Linear(of) => Place::Linear(of.clone()),
+            At::Digit { of, step, radix } => scope.digit(of.clone(), *step, *radix),
+            At::Value(term) => {
+                if let Term::Position(of) = &**term {
+                    return Place::Linear(of.clone());
+                }
+                self.value_place(term, scope, size)
+            }
+        }
+    }
+
+    /// A place that a node holds, unless that node is a number or an axis.
+    fn value_place(&mut self, term: &Term, scope: &Scope, size: u32) -> Place {
+        let seen = self.term(term, scope, Sort::Index { below: size, permutation: false });
+        match &self.builder.graph().node(seen.node).op {
+            Op::Leaf(Leaf::Const(bits)) => Place::Linear(Linear::constant(bits.value() as i64)),
+            Op::Leaf(Leaf::Axis(axis)) => seen.at[usize::from(axis.0)].clone(),
+            Op::Leaf(Leaf::Input(_) | Leaf::Param(_) | Leaf::Prev(_) | Leaf::Seed(_))
+            | Op::Map(_)
+            | Op::Reduce { .. }
+            | Op::Recur { .. }
+            | Op::Join
+            | Op::Opaque { .. } => Place::Value(Box::new(seen)),
+        }
+    }
+}
+
+/// Whether the last axis of a scope runs along the last axis of the node, each position once.
+fn keeps_last_axis(seen: &Seen, scope: &Scope) -> bool {
+    let Some((last, others)) = seen.at.split_last() else { return false };
+    scope.axes.last().is_some_and(|axis| {
+        let elsewhere = Seen { node: seen.node, at: others.to_vec() };
+        *last == Place::var(axis.var) && !elsewhere.mentions(axis.var)
+    })
+}
+
+fn truth(value: bool) -> crate::graph::Bits {
+    crate::graph::Bits::of(f64::from(u8::from(value)))
+}
