@@ -11,10 +11,10 @@ use crate::graph::{Fold, Rel, Toward, Type};
 use crate::model::flat::{Axis, Cond, Linear, Sort, Term};
 use crate::op::scalar::{ADD, MUL};
 
+use super::Lowering;
 use super::node::{Arm, Make, inside};
 use super::scope::Scope;
 use super::seen::{Guard, Place, Seen, Substitution, linear_vars};
-use super::{Lowering, type_of};
 
 /// A one-sided limit on a variable.
 struct Limit {
@@ -35,10 +35,10 @@ impl Lowering<'_> {
     ) -> Seen {
         let inner = scope.with_axes(over);
         if over.iter().any(|axis| axis.size == 0) {
-            return self.number(identity(fold), want);
+            return self.number(identity(fold), Sort::Real);
         }
         let Some(when) = self.guards(when, &inner) else {
-            return self.number(identity(fold), want);
+            return self.number(identity(fold), Sort::Real);
         };
         let body = self.term(body, &inner.with_guards(&when), want);
         if over.is_empty() && when.is_empty() {
@@ -49,18 +49,18 @@ impl Lowering<'_> {
         {
             return seen;
         }
-        let ty = self.folded(fold, &body, want);
+        let ty = self.folded(fold, &body, when.is_empty());
         self.node(scope, &Make::Reduce { fold, over, when }, &[Arm::always(body)], ty)
     }
 
-    fn folded(&self, fold: Fold, body: &Seen, want: Sort) -> Type {
-        match (fold, self.type_of(body), want) {
-            (_, Type::Index { .. }, Sort::Index { .. }) => type_of(want),
-            (Fold::Max | Fold::Min, Type::Index { below, .. }, Sort::Real | Sort::Bool) => {
+    /// The largest of some positions is one, unless there may be none.
+    fn folded(&self, fold: Fold, body: &Seen, always: bool) -> Type {
+        match (fold, self.type_of(body)) {
+            (Fold::Max | Fold::Min, Type::Index { below, .. }) if always => {
                 Type::Index { below, permutation: false }
             }
-            (Fold::Max | Fold::Min, Type::Bool, _) => Type::Bool,
-            (_, Type::Real | Type::Bool | Type::Index { .. }, _) => Type::Real,
+            (Fold::Max | Fold::Min, Type::Bool) => Type::Bool,
+            (Fold::Sum | Fold::Prod | Fold::Max | Fold::Min, _) => Type::Real,
         }
     }
 

@@ -100,7 +100,8 @@ fn type_of(sort: Sort) -> Type {
     match sort {
         Sort::Real => Type::Real,
         Sort::Bool => Type::Bool,
-        Sort::Index { below, permutation } => Type::Index { below, permutation },
+        // Only an order and a bare axis show that they are permutations.
+        Sort::Index { below, .. } => Type::Index { below, permutation: false },
     }
 }
 
@@ -144,6 +145,10 @@ impl<'m> Lowering<'m> {
         self.origin = Origin { path: Path(path.to_owned()), span, ..Origin::default() };
         let scope = Scope::of(axes);
         let seen = self.term(right, &scope, sort);
+        let seen = match sort {
+            Sort::Index { below, .. } => self.positional(seen, &scope, below),
+            Sort::Real | Sort::Bool => seen,
+        };
         if seen.is_gathered() { self.materialise(seen, &scope) } else { seen }
     }
 

@@ -3,14 +3,18 @@
 //! In: a term in a scope. Out: a node as seen from there. Invariant: what comes out mentions variables
 //! of the scope only.
 
-use crate::graph::{Leaf, Op, Type};
-use crate::model::flat::{self, At, Cond, Linear, Sort, Term};
-use crate::op::scalar::{self, ADD, MUL, NEG, SUB, Scalar};
+use crate::graph::{self, Bits, Leaf, Op, Origin, Path, Type};
+use crate::model::flat::{self, At, Cond, Linear, Sort, Term, Var};
+use crate::op::Opaque;
+use crate::op::scalar::{self, ADD, EQ, MUL, NEG, SELECT, SUB, Scalar};
 
 use super::node::{Arm, Make};
 use super::scope::Scope;
 use super::seen::{Guard, Place, Seen, Substitution};
 use super::{Lowering, type_of};
+
+/// The variable of axes that lowering adds; they are closed where they are made.
+const CAST: Var = Var(u32::MAX);
 
 impl Lowering<'_> {
     /// A term where it stands; `want` is what its reader takes it for.
@@ -20,7 +24,7 @@ impl Lowering<'_> {
             Term::Truth(value) => self.leaf(Leaf::Const(truth(*value)), &[], Type::Bool),
             Term::Position(of) => self.position(of, scope, want),
             Term::Read(array, at) => self.array(*array, at, scope),
-            Term::Map(scalar, arguments) => self.map(*scalar, arguments, scope, want),
+            Term::Map(scalar, arguments) => self.map(*scalar, arguments, scope),
             Term::Fold { fold, over, when, body } => {
                 self.fold(*fold, over, when, body, scope, want)
             }
@@ -36,13 +40,49 @@ impl Lowering<'_> {
         self.builder.graph().node(seen.node).ty
     }
 
-    /// A number, as an index where one is wanted.
+    /// A number; where a position is wanted, a position read at that place.
     pub(super) fn number(&mut self, value: f64, want: Sort) -> Seen {
-        let ty = match want {
-            Sort::Index { below, .. } => Type::Index { below, permutation: false },
-            Sort::Real | Sort::Bool => Type::Real,
-        };
-        self.leaf(Leaf::Const(crate::graph::Bits::of(value)), &[], ty)
+        match want {
+            Sort::Index { .. } if value >= 0.0 && value < f64::from(u32::MAX) => {
+                self.held(&Linear::constant(value as i64), value as u32 + 1)
+            }
+            Sort::Real | Sort::Bool | Sort::Index { .. } => {
+                self.leaf(Leaf::Const(Bits::of(value)), &[], Type::Real)
+            }
+        }
+    }
+
+    /// A whole number as an entry of `0, 1, 2, ..`: what positions join without leaving their type.
+    fn held(&mut self, of: &Linear, below: u32) -> Seen {
+        let axis = flat::Axis { var: CAST, name: "p".to_owned(), dim: String::new(), size: below };
+        let ty = Type::Index { below, permutation: true };
+        let whole = self.leaf(Leaf::Axis(graph::Axis(0)), &[axis], ty);
+        Seen { node: whole.node, at: vec![Place::Linear(of.clone())] }
+    }
+
+    /// What is seen as an index: as it is, or where only a number is known, the position of that number.
+    pub(super) fn positional(&mut self, seen: Seen, scope: &Scope, below: u32) -> Seen {
+        match self.type_of(&seen) {
+            Type::Index { .. } => seen,
+            Type::Real | Type::Bool => self.cast(seen, scope, below),
+        }
+    }
+
+    /// The position of a whole number: the one place along an axis that equals it. It costs an order,
+    /// and is needed only for whole numbers that are computed, as by a choice at run time.
+    fn cast(&mut self, seen: Seen, scope: &Scope, below: u32) -> Seen {
+        let axis = flat::Axis { var: CAST, name: "p".to_owned(), dim: String::new(), size: below };
+        let inner = scope.with_axes(std::slice::from_ref(&axis));
+        let position = self.held(&Linear::var(CAST), below);
+        let hit = self.apply(&inner, EQ, vec![position, seen]);
+        let (one, zero) = (self.number(1.0, Sort::Real), self.number(0.0, Sort::Real));
+        let hit = self.apply(&inner, SELECT, vec![hit, one, zero]);
+        let ty = Type::Index { below, permutation: false };
+        let make = Make::Opaque { op: Opaque::TopK { k: 1 }, along: &axis };
+        let mut best = self.node(&inner, &make, &[Arm::always(hit)], ty);
+        let last = best.at.last_mut().expect("an order has the axis it runs along");
+        *last = Place::Linear(Linear::constant(0));
+        best
     }
 
     /// A scalar function of what is already lowered.
@@ -64,11 +104,16 @@ impl Lowering<'_> {
 
     /// A whole number made of variables: the axis itself, or a sum of multiples of axes.
     fn position(&mut self, of: &Linear, scope: &Scope, want: Sort) -> Seen {
+        let (low, high) = scope.range(of);
+        match (want, u32::try_from(high)) {
+            (Sort::Index { .. }, Ok(high)) if low >= 0 => return self.held(of, high + 1),
+            (Sort::Index { .. } | Sort::Real | Sort::Bool, _) => {}
+        }
         let mut sum: Option<Seen> = None;
         for (var, by) in &of.terms {
             let axis: Vec<_> = scope.axes.iter().filter(|axis| axis.var == *var).cloned().collect();
             let ty = Type::Index { below: scope.size(*var), permutation: true };
-            let axis = self.leaf(Leaf::Axis(crate::graph::Axis(0)), &axis, ty);
+            let axis = self.leaf(Leaf::Axis(graph::Axis(0)), &axis, ty);
             let (joins, size) = match (&sum, by) {
                 (Some(_), -1) => (SUB, 1),
                 _ => (ADD, *by),
@@ -80,7 +125,7 @@ impl Lowering<'_> {
             });
         }
         match sum {
-            None => self.number(of.offset as f64, want),
+            None => self.number(of.offset as f64, Sort::Real),
             Some(sum) if of.offset == 0 => sum,
             Some(sum) => {
                 let (joins, by) = if of.offset < 0 { (SUB, -of.offset) } else { (ADD, of.offset) };
@@ -146,11 +191,7 @@ impl Lowering<'_> {
                 panic!("internal error in lower: {leaf:?} is no array of a model")
             }
         };
-        let own = crate::graph::Origin {
-            path: crate::graph::Path(path.clone()),
-            span,
-            ..crate::graph::Origin::default()
-        };
+        let own = Origin { path: Path(path.clone()), span, ..Origin::default() };
         let reader = std::mem::replace(&mut self.origin, own);
         let seen = self.leaf(leaf, axes, type_of(sort));
         self.origin = reader;
@@ -164,7 +205,10 @@ impl Lowering<'_> {
         at: &[At],
         scope: &Scope,
     ) -> Substitution {
-        axes.iter().zip(at).map(|(axis, at)| (axis.var, self.place(at, scope, axis.size))).collect()
+        axes.iter()
+            .zip(at)
+            .map(|(axis, at)| (axis.var, self.place(at, scope, Some(axis.size))))
+            .collect()
     }
 
     /// What is seen over `axes`, read at other places; made into a node of its own where no index can
@@ -185,49 +229,35 @@ impl Lowering<'_> {
 
     /// A node that holds what is seen, read by the identity.
     pub(super) fn materialise(&mut self, seen: Seen, scope: &Scope) -> Seen {
-        let ty = self.joined(std::slice::from_ref(&seen), scope);
+        let ty = self.joined(std::slice::from_ref(&seen));
         self.node(scope, &Make::Join, &[Arm::always(seen)], ty)
     }
 
-    /// The type of a join of these arms. It is a permutation only if its last axis is.
-    fn joined(&self, arms: &[Seen], scope: &Scope) -> Type {
-        let joins = |ty: Type, next: Type| match (ty, next) {
-            (Type::Bool, Type::Bool) => Type::Bool,
-            (Type::Index { below, .. }, Type::Index { below: other, .. }) => {
-                Type::Index { below: below.max(other), permutation: false }
+    /// The type of a join of these arms; of permutations it is none any more.
+    pub(super) fn joined(&self, arms: &[Seen]) -> Type {
+        let joins = |ty: Option<Type>, next: Type| match (ty, next) {
+            (None | Some(Type::Bool), Type::Bool) => Some(Type::Bool),
+            (None, Type::Index { below, .. }) => Some(Type::Index { below, permutation: false }),
+            (Some(Type::Index { below, .. }), Type::Index { below: other, .. }) => {
+                Some(Type::Index { below: below.max(other), permutation: false })
             }
-            (Type::Real | Type::Bool | Type::Index { .. }, _) => Type::Real,
+            (None | Some(Type::Real | Type::Bool | Type::Index { .. }), _) => Some(Type::Real),
         };
-        let mut types = arms.iter().map(|arm| self.type_of(arm));
-        let first = types.next().unwrap_or(Type::Real);
-        match (arms, first) {
-            ([only], Type::Index { below, permutation }) => {
-                let permutation = permutation && keeps_last_axis(only, scope);
-                Type::Index { below, permutation }
-            }
-            _ => types.fold(first, joins),
-        }
+        let types = arms.iter().map(|arm| self.type_of(arm));
+        types.fold(None, joins).unwrap_or(Type::Real)
     }
 
-    fn map(&mut self, scalar: Scalar, arguments: &[Term], scope: &Scope, want: Sort) -> Seen {
-        let row = scalar.row();
+    fn map(&mut self, scalar: Scalar, arguments: &[Term], scope: &Scope) -> Seen {
         let takes = |sort: &scalar::Sort| match sort {
             scalar::Sort::Bool => Sort::Bool,
-            // A choice between positions, or a sum of them, is a position where one is wanted.
-            scalar::Sort::Real if row.gives == scalar::Sort::Real => want,
             scalar::Sort::Real => Sort::Real,
         };
-        let arms: Vec<Arm> = arguments
+        let arguments = arguments
             .iter()
-            .zip(row.takes)
-            .map(|(term, sort)| Arm::always(self.term(term, scope, takes(sort))))
+            .zip(scalar.row().takes)
+            .map(|(term, sort)| self.term(term, scope, takes(sort)))
             .collect();
-        let ty = match (row.gives, want) {
-            (scalar::Sort::Bool, _) => Type::Bool,
-            (scalar::Sort::Real, Sort::Index { .. }) => type_of(want),
-            (scalar::Sort::Real, Sort::Real | Sort::Bool) => Type::Real,
-        };
-        self.node(scope, &Make::Map(scalar), &arms, ty)
+        self.apply(scope, scalar, arguments)
     }
 
     fn choose(&mut self, arms: &[(Vec<Cond>, Term)], scope: &Scope, want: Sort) -> Seen {
@@ -249,10 +279,7 @@ impl Lowering<'_> {
             list.push(Arm { seen: self.term(term, &inner, want), when });
         }
         let seen: Vec<Seen> = list.iter().map(|arm| arm.seen.clone()).collect();
-        let ty = match want {
-            Sort::Index { .. } if seen.len() > 1 => type_of(want),
-            Sort::Index { .. } | Sort::Real | Sort::Bool => self.joined(&seen, scope),
-        };
+        let ty = self.joined(&seen);
         self.node(scope, &Make::Join, &list, ty)
     }
 
@@ -260,7 +287,7 @@ impl Lowering<'_> {
     pub(super) fn guards(&mut self, when: &[Cond], scope: &Scope) -> Option<Vec<Guard>> {
         let mut guards = Vec::new();
         for cond in when {
-            let left = self.place(&cond.left, scope, u32::MAX);
+            let left = self.place(&cond.left, scope, None);
             let guard = Guard { left, rel: cond.rel, right: cond.right.clone() };
             match scope.with_guards(&guards).decide(&guard) {
                 Some(true) => {}
@@ -271,8 +298,8 @@ impl Lowering<'_> {
         Some(guards)
     }
 
-    /// Where along an axis of that size something is read.
-    pub(super) fn place(&mut self, at: &At, scope: &Scope, size: u32) -> Place {
+    /// Where along an axis of that size something is read; without a size, what a condition compares.
+    pub(super) fn place(&mut self, at: &At, scope: &Scope, size: Option<u32>) -> Place {
         match at {
             At::Linear(of) => Place::Linear(of.clone()),
             At::Digit { of, step, radix } => scope.digit(of.clone(), *step, *radix),
@@ -280,14 +307,24 @@ impl Lowering<'_> {
                 if let Term::Position(of) = &**term {
                     return Place::Linear(of.clone());
                 }
+                if let Term::Real(number) = &**term {
+                    return Place::Linear(Linear::constant(*number as i64));
+                }
                 self.value_place(term, scope, size)
             }
         }
     }
 
     /// A place that a node holds, unless that node is a number or an axis.
-    fn value_place(&mut self, term: &Term, scope: &Scope, size: u32) -> Place {
-        let seen = self.term(term, scope, Sort::Index { below: size, permutation: false });
+    fn value_place(&mut self, term: &Term, scope: &Scope, size: Option<u32>) -> Place {
+        let below = size.unwrap_or(u32::MAX);
+        let seen = self.term(term, scope, Sort::Index { below, permutation: false });
+        let seen = match (self.type_of(&seen), size) {
+            (Type::Real | Type::Bool, None) => {
+                panic!("internal error in lower: a condition compares {term:?}, which is no index")
+            }
+            _ => self.positional(seen, scope, below),
+        };
         match &self.builder.graph().node(seen.node).op {
             Op::Leaf(Leaf::Const(bits)) => Place::Linear(Linear::constant(bits.value() as i64)),
             Op::Leaf(Leaf::Axis(axis)) => seen.at[usize::from(axis.0)].clone(),
@@ -301,15 +338,6 @@ impl Lowering<'_> {
     }
 }
 
-/// Whether the last axis of a scope runs along the last axis of the node, each position once.
-fn keeps_last_axis(seen: &Seen, scope: &Scope) -> bool {
-    let Some((last, others)) = seen.at.split_last() else { return false };
-    scope.axes.last().is_some_and(|axis| {
-        let elsewhere = Seen { node: seen.node, at: others.to_vec() };
-        *last == Place::var(axis.var) && !elsewhere.mentions(axis.var)
-    })
-}
-
-fn truth(value: bool) -> crate::graph::Bits {
-    crate::graph::Bits::of(f64::from(u8::from(value)))
+fn truth(value: bool) -> Bits {
+    Bits::of(f64::from(u8::from(value)))
 }

@@ -4,7 +4,7 @@ use super::super::lower_update;
 use super::support::*;
 use crate::graph::{Fold, Op, Rel};
 use crate::model::flat::*;
-use crate::op::scalar::{ADD, MUL};
+use crate::op::scalar::{ADD, LT, MIN, MUL, SELECT};
 
 fn digit(of: Linear, step: u32, radix: u32) -> At {
     At::Digit { of, step, radix }
@@ -152,6 +152,57 @@ fn orders_read_whole_axes() {
     let first = entry(x, &[&f, &m]);
     flat.value("some", &[&f, &m], if_equal(lin(&f), Linear::constant(0), first, order));
     flat.value("again", &[&n], read(w, &[At::Linear(Linear::constant(0))]));
+    checked(&flat);
+}
+
+/// Whole numbers that are computed can say where to read.
+#[test]
+fn computed_positions_are_positions() {
+    let mut flat = Flat::default();
+    let sort = Sort::Index { below: 5, permutation: false };
+    let idx = flat.index_input("idx", &[5], sort);
+    let x = flat.input("x", &[5]);
+    let [i, j, k, l, m, n, o, p] =
+        ["i", "j", "k", "l", "m", "n", "o", "p"].map(|name| flat.axis(name, 5));
+    let shifted = flat.sorted(
+        "shifted",
+        &[&n],
+        sort,
+        Term::Position(lin(&n).times(-1).plus(&Linear::constant(4))),
+    );
+    let chain = read(idx, &[At::Linear(plus(&i, -1))]);
+    let chain = if_equal(lin(&i), Linear::constant(0), Term::Real(3.0), chain);
+    let chain = flat.sorted("chain", &[&i], sort, chain);
+    let late = map(LT, [read(x, &[at(&j)]), Term::Real(0.5)]);
+    let either = map(SELECT, [late, entry(idx, &[&j]), entry(chain, &[&j])]);
+    let either = flat.sorted("either", &[&j], sort, either);
+    let largest = fold(Fold::Max, &[&l], vec![], entry(either, &[&l]));
+    let place = |term: Term| At::Value(Box::new(term));
+    let next = map(MIN, [add(entry(either, &[&k]), Term::Real(1.0)), Term::Real(4.0)]);
+    let sum = add(read(x, &[place(largest)]), read(x, &[place(next)]));
+    flat.value("sum", &[&k], add(sum, read(x, &[place(entry(shifted, &[&k]))])));
+    let order = whole(Whole::Argsort, &o, entry(x, &[&o]), at(&p));
+    let phi = flat.sorted("phi", &[&p], Sort::Index { below: 5, permutation: true }, order);
+    let (q, r) = (flat.axis("q", 5), flat.axis("r", 5));
+    let here = Cond { left: place(entry(phi, &[&q])), rel: Rel::Eq, right: lin(&m) };
+    let inverse = fold(Fold::Sum, &[&q], vec![here], Term::Position(lin(&q)));
+    let inverse =
+        flat.sorted("inverse", &[&m], Sort::Index { below: 5, permutation: true }, inverse);
+    flat.value("back", &[&r], read(x, &[place(entry(inverse, &[&r]))]));
+    checked(&flat);
+}
+
+/// Truth values are chosen, folded and compared as such.
+#[test]
+fn truth_values_keep_their_type() {
+    let mut flat = Flat::default();
+    let x = flat.input("x", &[4]);
+    let [i, j] = ["i", "j"].map(|name| flat.axis(name, 4));
+    let large = map(LT, [Term::Real(0.3), read(x, &[At::Linear(plus(&i, -1))])]);
+    let large = if_equal(lin(&i), Linear::constant(0), Term::Truth(true), large);
+    let large = flat.sorted("large", &[&i], Sort::Bool, large);
+    let all = fold(Fold::Min, &[&j], vec![], entry(large, &[&j]));
+    flat.value("y", &[], map(SELECT, [all, Term::Real(1.0), Term::Real(2.0)]));
     checked(&flat);
 }
 
