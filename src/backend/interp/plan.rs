@@ -1,7 +1,7 @@
 //! A graph made ready: kernels in order, leaves to fill, roots to read.
 //!
 //! In: a graph and what is wanted of it. Out: a [`Plan`]. Invariant: running a plan allocates
-//! nothing, except where positions depend on data.
+//! nothing, except where positions depend on data and in whole-axis primitives.
 
 use std::collections::BTreeMap;
 

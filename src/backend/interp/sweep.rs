@@ -20,11 +20,11 @@ pub(super) struct Part {
 impl Part {
     /// The parts of a buffer, in order, and its length.
     pub(super) fn list(lens: impl IntoIterator<Item = usize>) -> (Vec<Part>, usize) {
-        let mut offset = 0;
+        let mut offset: usize = 0;
         let mut parts = Vec::new();
         for len in lens {
             parts.push(Part { offset, len });
-            offset += len;
+            offset = offset.saturating_add(len);
         }
         (parts, offset)
     }
