@@ -257,8 +257,11 @@ fn scatters_solve_their_axis_or_look_at_every_point() {
                 ];
                 draft.op(reduce(fold, &[5], when.clone()), Space::of([5, 3]), list, "y")
             };
-            let values = [numbers(&[5, 3], 1), whole(&[3.0, 1.0, 3.0, 0.0, 1.0])];
-            agrees_on(make, &[&[5, 3], &[5]], &values, 0.0);
+            // The second names places that do not exist: their points count nowhere.
+            for places in [[3.0, 1.0, 3.0, 0.0, 1.0], [3.0, 5.0, 3.0, -1.0, 1.0]] {
+                let values = [numbers(&[5, 3], 1), whole(&places)];
+                agrees_on(make, &[&[5, 3], &[5]], &values, 0.0);
+            }
         }
     }
 }
