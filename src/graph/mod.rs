@@ -391,10 +391,10 @@ impl Space {
         self.sizes.len()
     }
 
-    /// Number of points of the box.
+    /// Number of points of the box; the largest number there is where it does not fit one.
     #[must_use]
     pub fn points(&self) -> u64 {
-        self.sizes.iter().map(|size| u64::from(*size)).product()
+        self.sizes.iter().fold(1, |product: u64, size| product.saturating_mul(u64::from(*size)))
     }
 }
 

@@ -54,10 +54,10 @@ pub struct Update {
 }
 
 impl Array {
-    /// Number of elements.
+    /// Number of elements; the largest number there is where it does not fit one.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sizes.iter().map(|size| *size as usize).product()
+        self.sizes.iter().fold(1, |product: usize, size| product.saturating_mul(*size as usize))
     }
 
     /// Whether some axis has size 0.
