@@ -6,5 +6,7 @@
 //! that the spec is right; no later room may fail because of it.
 
 pub mod flat;
+pub mod train;
+pub mod train_errors;
 
 pub use flat::Model;
