@@ -482,12 +482,12 @@ impl Draft {
         const TAKES: &str = "a whole number, or a list with one for each task";
         let value = plain(&setting.value, TAKES)?;
         self.steps_span = value.span;
-        let steps = match &value.kind {
-            ExprKind::List(items) if !items.is_empty() => {
-                let each = items.iter().map(|item| whole(plain(item, TAKES)?, MOST));
-                each.collect::<Result<Vec<_>, _>>()?
-            }
-            _ => vec![whole(value, MOST)?],
+        let items = if let ExprKind::List(items) = &value.kind { &items[..] } else { &[] };
+        let steps = if items.is_empty() {
+            vec![whole(value, MOST)?]
+        } else {
+            let each = items.iter().map(|item| whole(plain(item, TAKES)?, MOST));
+            each.collect::<Result<Vec<_>, _>>()?
         };
         put(&mut self.steps, steps)
     }
