@@ -1,7 +1,9 @@
 //! `ntmc`: a compiler for memory-augmented neural networks written as equations.
 
 pub mod backend;
+pub mod cli;
 pub mod diag;
+pub mod error;
 pub mod graph;
 pub mod lower;
 pub mod model;
