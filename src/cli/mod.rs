@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::diag::Style;
 use crate::error::Error;
+use crate::train::figure::terminal::Letters;
 
 /// A compiler for memory-augmented neural networks written as equations.
 #[derive(Debug, Parser)]
@@ -46,7 +47,7 @@ enum Colour {
 /// One verb a row; its arguments and help stand in its file.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Tasks(tasks::Args),
     Completions(completions::Args),
 }
@@ -54,7 +55,7 @@ enum Verb {
 impl Verb {
     fn run(self, terminal: Terminal) -> Result<(), Error> {
         match self {
-            Verb::Run(args) => run::run(args, terminal),
+            Verb::Run(args) => run::run(*args, terminal),
             Verb::Tasks(args) => tasks::run(&args),
             Verb::Completions(args) => completions::run(&args),
         }
@@ -68,6 +69,8 @@ pub(crate) struct Terminal {
     pub(crate) style: Style,
     /// Whether a progress bar makes sense on standard error.
     pub(crate) progress: bool,
+    /// Which characters standard output can show.
+    pub(crate) letters: Letters,
 }
 
 /// The program: reads the arguments of the process, returns its exit code.
@@ -102,7 +105,19 @@ fn terminal(colour: Colour) -> Terminal {
         Colour::Always => true,
         Colour::Never => false,
     };
-    Terminal { style: if coloured { Style::Colour } else { Style::Plain }, progress }
+    let style = if coloured { Style::Colour } else { Style::Plain };
+    // The first of these that is set and not empty decides (POSIX, "Environment Variables").
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .find(|value| !value.is_empty())
+        .map(|value| value.to_string_lossy().to_lowercase());
+    // No locale at all is what containers have, with a terminal that reads UTF-8 nevertheless.
+    let letters = match locale {
+        Some(locale) if !locale.contains("utf-8") && !locale.contains("utf8") => Letters::Ascii,
+        Some(_) | None => Letters::Unicode,
+    };
+    Terminal { style, progress, letters }
 }
 
 /// Writes to standard output.

@@ -44,6 +44,8 @@ pub struct Report {
     pub curve: Vec<Line>,
     /// One episode, drawn for a terminal.
     pub example: Option<String>,
+    /// Which characters the text may use.
+    pub letters: Letters,
 }
 
 /// Width of everything printed.
@@ -89,7 +91,7 @@ impl Report {
         let mut out = format!("{} on {}\n\n", self.model, self.task);
         let points: Vec<_> =
             self.curve.iter().map(|line| (line.sequences as f64, line.bits_per_sequence)).collect();
-        let curve = chart(&points, "sequences", WIDTH, 12, Letters::Unicode);
+        let curve = chart(&points, "sequences", WIDTH, 12, self.letters);
         if !curve.is_empty() {
             out.push_str(&format!("loss in bits per sequence\n{curve}\n"));
         }
@@ -143,7 +145,7 @@ pub(super) fn draw(
     }
     save(directory, "loss", &figure::curve(&loss_curve(report)))?;
     let rows =
-        shown.iter().map(|panel| blocks(&panel.title, &panel.values, WIDTH, 16, Letters::Unicode));
+        shown.iter().map(|panel| blocks(&panel.title, &panel.values, WIDTH, 16, report.letters));
     Ok(rows.collect::<Vec<_>>().join("\n"))
 }
 

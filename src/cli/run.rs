@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
 use crate::model::train_errors;
 use crate::run::{Precision, Session, checkpoint};
+use crate::train::figure::terminal::Letters;
 use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
 
 /// Train a model, evaluate it and show what it learned
@@ -121,11 +122,13 @@ pub struct Options {
     pub time: Option<Duration>,
     /// Whether a progress bar is shown.
     pub progress: bool,
+    /// Which characters the report may use.
+    pub letters: Letters,
 }
 
 pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     let json = args.json;
-    let options = options(args, terminal.progress && !json)?;
+    let options = options(args, terminal, terminal.progress && !json)?;
     let compiled = for_training(&options.compile)?;
     let report = execute(compiled, &options, Signals::listen()?)?;
     match report.stop {
@@ -154,7 +157,7 @@ fn for_training(_: &CompileOptions) -> Result<Compiled, Error> {
 }
 
 /// From arguments and, with `--resume`, the manifest of the run.
-fn options(args: Args, progress: bool) -> Result<Options, Error> {
+fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Error> {
     let kept = match &args.resume {
         Some(path) => Some(Directory(path.clone()).manifest()?),
         None => None,
@@ -203,6 +206,7 @@ fn options(args: Args, progress: bool) -> Result<Options, Error> {
         resume: args.resume,
         time: args.time,
         progress,
+        letters: terminal.letters,
     })
 }
 
@@ -268,6 +272,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         out: watch.directory.0.clone(),
         curve: watch.lines.clone(),
         example: None,
+        letters: options.letters,
     };
     match stop {
         Stop::Done | Stop::Time => {

@@ -62,6 +62,7 @@ fn options(out: &Path) -> Options {
         resume: None,
         time: None,
         progress: false,
+        letters: Letters::Unicode,
     }
 }
 

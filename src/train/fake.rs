@@ -105,7 +105,7 @@ impl Executable for Fake {
             } else {
                 Tensor::from_shape_fn(vec![steps, count, 12], |at| {
                     let far = at[0] as f64 - at[2] as f64;
-                    (-far * far / 2.0).exp()
+                    (-far * far / 2.0).exp() / 3.0
                 })
             };
             roots.insert(root.clone(), tensor);

@@ -37,6 +37,7 @@ pub fn chart(
     };
     let (columns, rows) = (inner * across, height * down);
     let high_x = known.iter().map(|(x, _)| *x).fold(0.0, f64::max).max(1e-12);
+    let known = thinned(&known, high_x / columns as f64);
     let high_y = known.iter().map(|(_, y)| *y).fold(0.0, f64::max).max(1e-12);
     let dot = |(x, y): (f64, f64)| {
         let column = (x / high_x * (columns - 1) as f64).round() as i64;
@@ -77,6 +78,19 @@ pub fn chart(
     let room = inner.saturating_sub(end.chars().count() + 1);
     out.push_str(&format!("{:>MARGIN$} 0{x:^room$}{end}\n", "", room = room));
     out
+}
+
+/// The mean of all points that fall into one column: with more points than columns a noisy line
+/// would fill the chart.
+fn thinned(points: &[(f64, f64)], width: f64) -> Vec<(f64, f64)> {
+    let column = |x: f64| (x / width) as i64;
+    let groups = points.chunk_by(|left, right| column(left.0) == column(right.0));
+    let mean = |group: &[(f64, f64)]| {
+        let count = group.len() as f64;
+        let (x, y) = group.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0, y + point.1));
+        (x / count, y / count)
+    };
+    groups.map(mean).collect()
 }
 
 fn cell(dots: &[Vec<bool>], top: usize, left: usize, letters: Letters) -> char {
