@@ -255,7 +255,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     })?;
     let result = train(&mut session, &settings, &mut state, steps, &mut watch);
     watch.finish();
-    let stop = result?;
+    let stop = result.map_err(|error| failed(error, &watch.directory))?;
     let mut report = Report {
         stop,
         model: manifest.model,
@@ -276,13 +276,24 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     };
     match stop {
         Stop::Done | Stop::Time => {
-            report.evaluation = Some(evaluate(&mut session, &settings)?);
+            report.evaluation = Some(evaluate(&mut session, &settings, state.step)?);
             report.example =
                 Some(report::draw(&mut session, &settings, &report, &watch.directory)?);
         }
         Stop::Interrupt | Stop::Terminate => {}
     }
     Ok(report)
+}
+
+/// A run that failed says where its last good state is.
+fn failed(error: crate::train::Error, directory: &Directory) -> Error {
+    let error = Error::from(error);
+    let saved = directory.file("checkpoint.safetensors").exists();
+    if let (Error::Check(message), true) = (&error, saved) {
+        let place = directory.0.display();
+        return Error::Check(format!("{message}\nnote: the last checkpoint is in {place}"));
+    }
+    error
 }
 
 /// Numbers of the block with the overrides of the command line.

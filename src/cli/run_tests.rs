@@ -8,8 +8,7 @@ use crate::source::{Sources, Span};
 use crate::syntax::ast;
 use crate::train::fake;
 
-fn compiled(precision: Precision) -> Compiled {
-    let _ = precision;
+fn compiled() -> Compiled {
     let arg =
         |name: &str, value| block::TaskArg { name: name.into(), value, span: Span::default() };
     let args = vec![
@@ -67,7 +66,7 @@ fn options(out: &Path) -> Options {
 }
 
 fn go(options: &Options) -> Result<Report, Error> {
-    execute(compiled(Precision::F32), options, Signals::default())
+    execute(compiled(), options, Signals::default())
 }
 
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -135,7 +134,7 @@ fn a_time_limit_stops_after_saving_and_a_changed_spec_is_refused() {
     let report = go(&short).expect("stops");
     assert_eq!((report.stop, report.steps), (Stop::Time, 0));
     let on = Options { out: None, resume: Some(out.clone()), ..options(&out) };
-    let other = Compiled { digest: "d2".to_owned(), ..compiled(Precision::F32) };
+    let other = Compiled { digest: "d2".to_owned(), ..compiled() };
     let error = execute(other, &on, Signals::default()).expect_err("another spec");
     assert_eq!(error.exit_code(), 1);
     assert_eq!(go(&on).expect("goes on").steps, 60);
@@ -153,13 +152,41 @@ fn absurd_batches_are_a_limit_and_unknown_frozen_names_a_diagnostic() {
     let out = folder.path().join("a");
     let huge = Options { batch: Some(u32::MAX), ..options(&out) };
     assert_eq!(go(&huge).expect_err("too large").exit_code(), 3);
-    let mut wrong = compiled(Precision::F32);
+    let mut wrong = compiled();
     wrong.sources.add(crate::source::Source::new("a.ntm", "ntm 1"));
     wrong.block.freeze = vec![("y.wieght".to_owned(), Span::default())];
     let error = execute(wrong, &options(&out), Signals::default()).expect_err("no such name");
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("did you mean `y.weight`?"), "{error}");
     assert!(!out.exists());
+}
+
+#[test]
+fn an_interrupt_saves_and_names_its_exit_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("a");
+    let signals = Signals::listen().expect("signals can be caught");
+    signal_hook::low_level::raise(signal_hook::consts::SIGTERM).expect("raised");
+    let report = execute(compiled(), &options(&out), signals).expect("stops");
+    assert_eq!((report.stop, report.evaluation), (Stop::Terminate, None));
+    assert_eq!(Error::Interrupted(report.stop).exit_code(), 143);
+    assert_eq!(Error::Interrupted(Stop::Interrupt).exit_code(), 130);
+    let on = Options { out: None, resume: Some(out.clone()), ..options(&out) };
+    assert_eq!(go(&on).expect("goes on").steps, 60);
+}
+
+#[test]
+fn a_run_that_goes_bad_names_the_step_and_the_last_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let backend = fake::Fake { inputs: 3, outputs: 2, breaks_after: Some(20) };
+    let bad = Compiled { executable: Box::new(backend), ..compiled() };
+    let error = execute(bad, &options(&folder.path().join("a")), Signals::default());
+    let error = error.expect_err("the loss is NaN");
+    assert_eq!(error.exit_code(), 1);
+    let text = error.to_string();
+    // One run of the twenty was the evaluation after step 16.
+    assert!(text.starts_with("error: the loss is not finite at step 20\n"), "{text}");
+    assert!(text.contains("the last checkpoint is in "), "{text}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Value::Whole(value) => write!(out, "{value}"),
+            Value::Range(low, high) if low == high => write!(out, "{low}"),
             Value::Range(low, high) => write!(out, "{low}..{high}"),
         }
     }

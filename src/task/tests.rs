@@ -54,7 +54,7 @@ fn copy_is_as_the_paper_has_it() {
     assert_eq!(episode.mask.iter().copied().collect::<Vec<_>>(), [0.0, 0.0, 0.0, 1.0, 1.0]);
     let opposite = episode.target.mapv(|bit| 1.0 - bit);
     assert_eq!((instance.task.score.of)(&episode, &opposite), 6.0);
-    assert_eq!(instance.to_string(), "copy(bits = 3, length = 2..2)");
+    assert_eq!(instance.to_string(), "copy(bits = 3, length = 2)");
 }
 
 #[test]

@@ -60,11 +60,15 @@ pub struct Evaluation {
     pub score: f64,
 }
 
-/// Evaluates on the goal of the run. The episodes are the same every time and never trained on.
+/// Evaluates on the goal of the run, after so many steps. The episodes are the same every time and never trained on.
 ///
 /// # Errors
 /// If the loss is not finite.
-pub fn evaluate(session: &mut Session, settings: &Settings) -> Result<Evaluation, Error> {
+pub fn evaluate(
+    session: &mut Session,
+    settings: &Settings,
+    step: u64,
+) -> Result<Evaluation, Error> {
     let task = settings.goal();
     let episodes = sample(task, settings.seed, "evaluation", 0, settings.episodes);
     let want = Want { roots: vec!["y".to_owned()], gradients: false };
@@ -79,7 +83,7 @@ pub fn evaluate(session: &mut Session, settings: &Settings) -> Result<Evaluation
         }
     }
     if !loss.is_finite() {
-        return Err(Error::NotFinite { step: 0, what: "loss of an evaluation", param: None });
+        return Err(Error::NotFinite { step, what: "loss of an evaluation", param: None });
     }
     let count = episodes.len().max(1) as f64;
     Ok(Evaluation { episodes: episodes.len(), loss: loss / count, score: score / count })

@@ -208,7 +208,7 @@ pub fn train(
         let loss = one_step(session, settings, state)?;
         observer.step(state, loss);
         let evaluated = if state.step.is_multiple_of(settings.evaluate_every) {
-            let found = evaluate(session, settings)?;
+            let found = evaluate(session, settings, state.step)?;
             let better = state.judge(settings.goal().task.score, &found);
             Some((found, better))
         } else {

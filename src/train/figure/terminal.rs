@@ -44,16 +44,8 @@ pub fn chart(
         let row = ((1.0 - y.max(0.0) / high_y) * (rows - 1) as f64).round() as i64;
         (column, row)
     };
-    let mut dots = vec![vec![false; columns]; rows];
-    for pair in known.windows(2) {
-        let ((from_x, from_y), (to_x, to_y)) = (dot(pair[0]), dot(pair[1]));
-        let count = (to_x - from_x).abs().max((to_y - from_y).abs()).max(1);
-        for at in 0..=count {
-            let column = from_x + (to_x - from_x) * at / count;
-            let row = from_y + (to_y - from_y) * at / count;
-            dots[row as usize][column as usize] = true;
-        }
-    }
+    let path: Vec<_> = known.into_iter().map(dot).collect();
+    let dots = raster(&path, columns, rows);
     let mut out = String::new();
     for line in 0..height {
         let label = if line == 0 {
@@ -78,6 +70,21 @@ pub fn chart(
     let room = inner.saturating_sub(end.chars().count() + 1);
     out.push_str(&format!("{:>MARGIN$} 0{x:^room$}{end}\n", "", room = room));
     out
+}
+
+/// The dots of the lines between points, each a column and a row.
+fn raster(path: &[(i64, i64)], columns: usize, rows: usize) -> Vec<Vec<bool>> {
+    let mut dots = vec![vec![false; columns]; rows];
+    for ends in path.windows(2) {
+        let ((from_x, from_y), (to_x, to_y)) = (ends[0], ends[1]);
+        let count = (to_x - from_x).abs().max((to_y - from_y).abs()).max(1);
+        for at in 0..=count {
+            let column = from_x + (to_x - from_x) * at / count;
+            let row = from_y + (to_y - from_y) * at / count;
+            dots[row as usize][column as usize] = true;
+        }
+    }
+    dots
 }
 
 /// The mean of all points that fall into one column: with more points than columns a noisy line
