@@ -89,7 +89,7 @@ pub struct Episode {
     pub inputs: Tensor,
     /// [T, Y]; 0 where nothing is asked.
     pub target: Tensor,
-    /// [T]: 1 at the steps whose output counts, else 0.
+    /// `[T]`: 1 at the steps whose output counts, else 0.
     pub mask: Tensor,
 }
 
