@@ -8,6 +8,8 @@
 pub mod flat;
 pub mod int;
 pub mod library;
+pub mod train;
+pub mod train_errors;
 pub mod typed;
 
 mod check;
