@@ -1,3 +1,5 @@
 //! The `ntmc` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ntmc::cli::main()
+}

@@ -4,6 +4,8 @@
 //! backend owns the loops over time and samples. Invariant: the same program, precision, parameters
 //! and batch give the same bits, for any number of threads.
 
+pub mod interp;
+
 use std::collections::BTreeMap;
 
 use crate::tensor::Tensor;

@@ -6,9 +6,20 @@ use petgraph::graph::NodeIndex;
 
 use super::{Bits, Graph, Leaf, Node, NodeId, Op, Operand, Origin, Path, Read, Space, Type};
 
-/// What makes two nodes one: no names, no origin, so alpha-equal nodes are shared.
+/// What makes two nodes one: no names, no origin, so alpha-equal nodes are shared. The type counts: a
+/// folded truth value `1` is not the number 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(pub Op, pub Space, pub Vec<(NodeId, Operand)>);
+pub struct Key(pub Op, pub Space, pub Type, pub Vec<(NodeId, Operand)>);
+
+impl Key {
+    /// The key of a node.
+    #[must_use]
+    pub fn of(graph: &Graph, id: NodeId) -> Key {
+        let node = graph.node(id);
+        let operands = graph.operands(id).into_iter().map(|(from, edge)| (from, edge.clone()));
+        Key(node.op.clone(), node.space.clone(), node.ty, operands.collect())
+    }
+}
 
 /// A graph under construction. Equal nodes are shared (law 5); operands must exist already (law 1).
 #[derive(Clone, Debug, Default)]
@@ -27,7 +38,7 @@ impl Builder {
     /// Goes on from a finished graph, as the adjoint pass does.
     #[must_use]
     pub fn extend(graph: Graph) -> Builder {
-        let known = graph.ids().map(|id| (key(&graph, id), id)).collect();
+        let known = graph.ids().map(|id| (Key::of(&graph, id), id)).collect();
         Builder { graph, known }
     }
 
@@ -40,13 +51,13 @@ impl Builder {
         operands: Vec<(NodeId, Operand)>,
         origin: Origin,
     ) -> NodeId {
-        let key = Key(op, space, operands);
+        let key = Key(op, space, ty, operands);
         if let Some(id) = self.known.get(&key) {
             return *id;
         }
         let node = Node { op: key.0.clone(), space: key.1.clone(), ty, origin };
         let at = self.graph.dag.add_node(node);
-        for (source, operand) in &key.2 {
+        for (source, operand) in &key.3 {
             self.graph.dag.add_edge(NodeIndex::new(source.0 as usize), at, operand.clone());
         }
         let id = NodeId(at.index() as u32);
@@ -81,10 +92,4 @@ impl Builder {
         self.graph.roots.sort_by(|left, right| left.0.cmp(&right.0));
         self.graph
     }
-}
-
-fn key(graph: &Graph, id: NodeId) -> Key {
-    let node = graph.node(id);
-    let operands = graph.operands(id).into_iter().map(|(from, edge)| (from, edge.clone()));
-    Key(node.op.clone(), node.space.clone(), operands.collect())
 }

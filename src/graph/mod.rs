@@ -21,10 +21,30 @@
 //! (`Reduce::over`). Names in [`Origin::axes`] are for printing only.
 
 mod build;
+pub mod canon;
+pub mod dot;
+#[doc(hidden)]
+pub mod eval;
+mod index;
+mod parts;
 mod program;
+mod prove;
+#[cfg(test)]
+pub(crate) mod random;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod text;
+mod types;
+pub mod verify;
+mod view;
 
 pub use build::{Builder, Key};
+pub use canon::canonical;
+pub use index::Domain;
+pub use parts::Part;
 pub use program::{Array, Program, Update};
+pub use verify::{Violation, verify};
+pub use view::{View, operands};
 
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
@@ -164,8 +184,10 @@ pub enum Toward {
     Down,
 }
 
-/// An `f64` by its bits, so that ops can be compared and hashed.
+/// An `f64` by its bits, so that ops can be compared and hashed. Stored as text that reads as a number
+/// and keeps every bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Bits(pub u64);
 
 impl Bits {
@@ -322,6 +344,34 @@ impl Graph {
         list
     }
 
+    /// Sizes of every axis of a node's scope: those of its space, then those its op binds.
+    #[must_use]
+    pub fn scope(&self, id: NodeId) -> Vec<u32> {
+        let node = self.node(id);
+        let mut sizes = node.space.sizes.clone();
+        if let Op::Reduce { over, .. } = &node.op {
+            sizes.extend(over);
+        }
+        sizes
+    }
+
+    /// How many of a node's operands its op combines; the rest are read by `Index::Value` only. The
+    /// arms of a `Join` are its operands below the first port that an index refers to.
+    #[must_use]
+    pub fn arity(&self, id: NodeId) -> usize {
+        match &self.node(id).op {
+            Op::Leaf(_) => 0,
+            Op::Map(scalar) => scalar.row().takes.len(),
+            Op::Reduce { .. } | Op::Opaque { .. } => 1,
+            Op::Recur { .. } => 2,
+            Op::Join => {
+                let operands = self.operands(id);
+                let ports = operands.iter().flat_map(|(_, operand)| operand.access.ports());
+                ports.map(|port| usize::from(port.0)).min().unwrap_or(operands.len())
+            }
+        }
+    }
+
     /// The root of that name.
     #[must_use]
     pub fn root(&self, name: &str) -> Option<&Read> {
@@ -341,10 +391,10 @@ impl Space {
         self.sizes.len()
     }
 
-    /// Number of points of the box.
+    /// Number of points of the box; the largest number there is where it does not fit one.
     #[must_use]
     pub fn points(&self) -> u64 {
-        self.sizes.iter().map(|size| u64::from(*size)).product()
+        self.sizes.iter().fold(1, |product: u64, size| product.saturating_mul(u64::from(*size)))
     }
 }
 
@@ -434,11 +484,53 @@ impl Index {
     }
 }
 
+impl Index {
+    /// The operand whose value this is.
+    #[must_use]
+    pub fn port(&self) -> Option<Port> {
+        match self {
+            Index::Value(port) => Some(*port),
+            Index::Affine(_) | Index::Digit { .. } => None,
+        }
+    }
+
+    /// The affine function of axes inside, if the index is no value of an operand.
+    #[must_use]
+    pub fn affine(&self) -> Option<&Affine> {
+        match self {
+            Index::Affine(of) | Index::Digit { of, .. } => Some(of),
+            Index::Value(_) => None,
+        }
+    }
+
+    /// The axis, if this is one bare axis.
+    #[must_use]
+    pub fn as_axis(&self) -> Option<Axis> {
+        match self {
+            Index::Affine(of) => of.as_axis(),
+            Index::Digit { .. } | Index::Value(_) => None,
+        }
+    }
+}
+
+impl Cond {
+    /// The axes that occur, with repeats.
+    pub fn axes(&self) -> impl Iterator<Item = Axis> {
+        let left = self.left.affine().into_iter();
+        left.chain([&self.right]).flat_map(|side| side.terms.iter().map(|(axis, _)| *axis))
+    }
+}
+
 impl Access {
     /// Axis k of the operand is axis k of the reader, for the first `rank` axes.
     #[must_use]
     pub fn identity(rank: usize) -> Access {
         Access((0..rank).map(Index::axis).collect())
+    }
+
+    /// The operands that indices refer to, in order.
+    pub fn ports(&self) -> impl Iterator<Item = Port> {
+        self.0.iter().filter_map(Index::port)
     }
 
     /// Whether this is the identity on `rank` axes.

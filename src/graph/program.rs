@@ -19,7 +19,7 @@ pub struct Array {
 
 /// Everything a backend needs; the backend owns the loops over time, batch and optimiser steps. The
 /// batch is not an axis of any graph: every value but parameters is per sample.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Program {
     /// Parameters, by the number in `Leaf::Param`.
     pub params: Vec<Array>,
@@ -41,7 +41,7 @@ pub struct Program {
 
 /// The optimiser. Inputs of its graph: 0 `value` [P], 1 `gradient` [P], 2 `rate` [] (the learning
 /// rate of this step). Roots: `value` [P] and `next/<slot>`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Update {
     /// The graph.
     pub graph: Graph,
@@ -54,10 +54,10 @@ pub struct Update {
 }
 
 impl Array {
-    /// Number of elements.
+    /// Number of elements; the largest number there is where it does not fit one.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sizes.iter().map(|size| *size as usize).product()
+        self.sizes.iter().fold(1, |product: usize, size| product.saturating_mul(*size as usize))
     }
 
     /// Whether some axis has size 0.

@@ -535,25 +535,6 @@ pub(super) fn param_argument(span: Span, name: &str) -> Diagnostic {
 
 // ---- models, tasks, command line -----------------------------------------------------------------
 
-pub(super) fn nothing_to_set(
-    span: Span,
-    name: &str,
-    known: &str,
-    nearest: Option<&str>,
-) -> Diagnostic {
-    let one = new("E0601", format!("nothing named `{name}` to set"), span, "unknown".to_owned());
-    let help = match nearest {
-        Some(near) => format!("this model has {known}; did you mean `{near}`?"),
-        None => format!("this model has {known}"),
-    };
-    one.help(help)
-}
-
-pub(super) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
-    new("E0602", format!("`{name}` is {wanted}, this is not"), span, "wrong kind".to_owned())
-        .help(format!("give {wanted}"))
-}
-
 pub(super) fn output_does_not_fit(span: Span, wanted: &str, found: &str) -> Diagnostic {
     new(
         "E0603",
@@ -596,21 +577,6 @@ pub(super) fn size_not_positive(span: Span, dim: &str, value: i64) -> Diagnostic
         "too small".to_owned(),
     )
     .help("choose a larger size")
-}
-
-pub(super) fn unknown_model(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
-    let one = new("E0612", format!("no model `{name}` in this file"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest))
-}
-
-pub(super) fn no_model(span: Span) -> Diagnostic {
-    new("E0612", "the file has no model".to_owned(), span, "nothing to run".to_owned())
-        .help("add `model name(x[X]) -> y[Y] { ... }`")
-}
-
-pub(super) fn unknown_train(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
-    let one = new("E0613", format!("no train block `{name}`"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest))
 }
 
 pub(super) fn too_large(span: Span, what: &str, size: &str) -> Diagnostic {

@@ -4,5 +4,8 @@
 
 mod errors;
 mod format;
+mod graphs;
+mod ir;
+mod random_graph;
 mod support;
 mod trees;

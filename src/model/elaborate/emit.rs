@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Draw, Emission, Fold, Linear, Term};
 use super::super::typed::{
     Domain, Expr, ExprKind, Extent, PartId, Stage, Start, ValueId, ValueKind,
 };
+use super::super::{command_errors, errors};
 use super::frames::{bare, join};
 use super::term::is_read;
 use super::{Cx, Engine, FrameId, Given, Members};
@@ -79,7 +79,7 @@ impl Engine<'_> {
         match given {
             Given::Number(value) => Some(Term::Real(value)),
             Given::Truth(_) | Given::List(_) => {
-                Some(self.error(errors::set_wrong_kind(span, path, "a number")))
+                Some(self.error(command_errors::set_wrong_kind(span, path, "a number")))
             }
         }
     }

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use crate::diag::{Diagnostics, nearest};
 use crate::source::Span;
 
-use super::errors;
 use super::flat::{self, At, Axis, Linear, Model, Term, Var};
 use super::int::VarId;
 use super::typed::{Checked, DefId, DimKind, Domain, ParamKind, PartId, ValueId, ValueKind};
+use super::{command_errors, errors};
 
 pub use output::Loss;
 
@@ -293,7 +293,11 @@ impl<'a> Engine<'a> {
             frame.flags[at] = match given {
                 Some((Given::Truth(value), _)) => value,
                 Some((_, span)) => {
-                    self.sink.push(errors::set_wrong_kind(span, &flag.name, "true or false"));
+                    self.sink.push(command_errors::set_wrong_kind(
+                        span,
+                        &flag.name,
+                        "true or false",
+                    ));
                     return None;
                 }
                 None => flag.default.as_ref().and_then(|test| frame.known(test)).unwrap_or(false),
@@ -330,7 +334,7 @@ impl<'a> Engine<'a> {
                 None
             }
             _ => {
-                self.sink.push(errors::set_wrong_kind(span, name, "a dim, a whole number"));
+                self.sink.push(command_errors::set_wrong_kind(span, name, "a dim, a whole number"));
                 None
             }
         }
@@ -369,7 +373,7 @@ impl<'a> Engine<'a> {
             let arg = match (self.given(&param.name), default) {
                 (Some((Given::Number(value), _)), Some(_)) => Arg::Number(value),
                 (Some((_, span)), _) => {
-                    self.sink.push(errors::set_wrong_kind(span, &param.name, "a number"));
+                    self.sink.push(command_errors::set_wrong_kind(span, &param.name, "a number"));
                     continue;
                 }
                 (None, Some(_)) => continue,
@@ -405,7 +409,7 @@ impl<'a> Engine<'a> {
         for (name, (_, span)) in &self.setting.given {
             if !self.used.contains(name) {
                 let near = nearest(name, names.iter().copied());
-                self.sink.push(errors::nothing_to_set(*span, name, &known, near));
+                self.sink.push(command_errors::nothing_to_set(*span, name, &known, near));
             }
         }
     }

@@ -1,0 +1,107 @@
+//! The interpreter: runs a program node by node. It is the definition that everything fast is
+//! compared with.
+//!
+//! In: a [`Program`]. Out: an [`Executable`]. Everything that depends on no data (loop nests, tables
+//! of positions, the place of every value) is worked out once; then a node costs its points.
+//! Invariants: the same program, precision, parameters and batch give the same bits, whatever the
+//! number of threads and whatever else is asked for; its one shortcut, a sum of products that is
+//! never stored, depends on the graph alone.
+
+mod bytes;
+mod check;
+mod contract;
+mod engine;
+mod float;
+mod fold;
+mod kernel;
+mod layout;
+mod line;
+mod map;
+mod nest;
+mod place;
+mod plan;
+mod sweep;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::Bad;
+
+use crate::graph::Program;
+use crate::tensor::Tensor;
+
+use super::{Batch, Executable, Outcome, Precision, Want};
+use engine::Engine;
+
+/// A program made ready to be interpreted.
+#[derive(Debug)]
+pub struct Interp(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    F32(Box<Engine<f32>>),
+    F64(Box<Engine<f64>>),
+}
+
+/// Runs a body with the engine of either precision.
+macro_rules! with_engine {
+    ($interp:expr, $engine:ident => $body:expr) => {
+        match &mut $interp.0 {
+            Inner::F32($engine) => $body,
+            Inner::F64($engine) => $body,
+        }
+    };
+}
+
+impl Interp {
+    /// Makes a program ready; batches are shared by that many threads.
+    #[must_use]
+    pub fn new(program: &Program, precision: Precision, threads: usize) -> Interp {
+        Interp(match precision {
+            Precision::F32 => Inner::F32(Box::new(Engine::new(program, threads))),
+            Precision::F64 => Inner::F64(Box::new(Engine::new(program, threads))),
+        })
+    }
+
+    /// Runs a batch again, forward then backward, and names the first value that is NaN or infinite.
+    pub fn first_bad(&mut self, params: &[Tensor], batch: &Batch) -> Option<Bad> {
+        with_engine!(self, engine => engine.first_bad(params, batch))
+    }
+
+    /// Bytes that training on a batch of that many sequences of that many steps takes; the largest
+    /// number there is where it does not fit one.
+    #[must_use]
+    pub fn plan_bytes(
+        program: &Program,
+        steps: usize,
+        batch: usize,
+        threads: usize,
+        precision: Precision,
+    ) -> u64 {
+        bytes::plan_bytes(program, steps, batch, threads, precision)
+    }
+}
+
+impl Executable for Interp {
+    fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        with_engine!(self, engine => engine.run(params, batch, want))
+    }
+
+    fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {
+        with_engine!(self, engine => engine.starts(params))
+    }
+
+    fn slots(&mut self) -> Vec<Tensor> {
+        with_engine!(self, engine => engine.slots())
+    }
+
+    fn update(
+        &mut self,
+        value: &Tensor,
+        gradient: &Tensor,
+        rate: f64,
+        slots: &mut Vec<Tensor>,
+    ) -> Tensor {
+        with_engine!(self, engine => engine.update(value, gradient, rate, slots))
+    }
+}

@@ -1,0 +1,158 @@
+//! A run directory: what a run leaves behind, and what it needs to go on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::run::checkpoint;
+use crate::train::Line;
+
+/// `run.ron`: what was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// The version of this layout.
+    pub(super) format: u32,
+    /// The spec as it was named.
+    pub(super) spec: String,
+    /// The digest of the effective spec.
+    pub(super) digest: String,
+    /// The model.
+    pub(super) model: String,
+    /// The chosen train block, if one was named.
+    pub(super) train: Option<String>,
+    /// The task in place of the block's, if one was given.
+    pub(super) task: Option<String>,
+    /// The overrides.
+    pub(super) sets: Vec<String>,
+    /// The tasks in full.
+    pub(super) tasks: Vec<String>,
+    /// The seed.
+    pub(super) seed: u64,
+    /// Sequences a step.
+    pub(super) batch: u32,
+    /// Steps asked for in all.
+    pub(super) steps: u64,
+    /// The backend.
+    pub(super) backend: String,
+    /// `f32` or `f64`.
+    pub(super) precision: String,
+    /// Our version.
+    pub(super) version: String,
+    /// The machine.
+    pub(super) machine: String,
+}
+
+pub(super) const FORMAT: u32 = 1;
+
+/// The directory of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Directory(pub(super) PathBuf);
+
+fn failed(path: &Path, error: &impl ToString) -> Error {
+    Error::File { path: path.to_owned(), message: error.to_string() }
+}
+
+impl Directory {
+    /// A new one: `out`, or the next free `runs/<model>-<task>-<n>`.
+    pub(super) fn create(out: Option<&Path>, model: &str, task: &str) -> Result<Directory, Error> {
+        let path = match out {
+            Some(path) => {
+                if path.join("run.ron").exists() {
+                    let message =
+                        "it already holds a run; go on with `--resume`, or choose another";
+                    return Err(failed(path, &message));
+                }
+                fs::create_dir_all(path).map_err(|error| failed(path, &error))?;
+                path.to_owned()
+            }
+            None => next_free(Path::new("runs"), model, task)?,
+        };
+        let figures = path.join("figures");
+        fs::create_dir_all(&figures).map_err(|error| failed(&figures, &error))?;
+        Ok(Directory(path))
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file of the directory, all or nothing.
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        Ok(checkpoint::replace(&self.file(name), bytes)?)
+    }
+
+    pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
+        let text = ron::ser::to_string_pretty(manifest, ron::ser::PrettyConfig::default())
+            .map_err(|error| failed(&self.file("run.ron"), &error))?;
+        self.write("run.ron", format!("{text}\n").as_bytes())
+    }
+
+    pub(super) fn manifest(&self) -> Result<Manifest, Error> {
+        let path = self.file("run.ron");
+        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+        let manifest: Manifest =
+            ron::from_str(&text).map_err(|error| failed(&path, &format!("not a run: {error}")))?;
+        if manifest.format != FORMAT {
+            let message = format!("format {}, this version reads {FORMAT}", manifest.format);
+            return Err(failed(&path, &message));
+        }
+        Ok(manifest)
+    }
+
+    /// The lines of `metrics.jsonl` up to a step; later ones, and a torn last one, are cut off, as
+    /// they will be written again.
+    pub(super) fn cut_metrics(&self, step: u64) -> Result<Vec<Line>, Error> {
+        let path = self.file("metrics.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(failed(&path, &error)),
+        };
+        let parsed = text.lines().map_while(|line| Some((line, serde_json::from_str(line).ok()?)));
+        let kept: Vec<(&str, Line)> =
+            parsed.take_while(|(_, line): &(&str, Line)| line.step <= step).collect();
+        let text: String = kept.iter().map(|(text, _)| format!("{text}\n")).collect();
+        self.write("metrics.jsonl", text.as_bytes())?;
+        Ok(kept.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// A file that grows by lines.
+    pub(super) fn append(&self, name: &str) -> Result<Lines, Error> {
+        let path = self.file(name);
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        Ok(Lines { file: file.map_err(|error| failed(&path, &error))?, path })
+    }
+}
+
+/// A file that grows by lines.
+pub(super) struct Lines {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lines {
+    pub(super) fn push(&mut self, line: &impl Serialize) -> Result<(), crate::run::Error> {
+        let failed = |message| crate::run::Error::File { path: self.path.clone(), message };
+        let mut text = serde_json::to_string(line).map_err(|error| failed(error.to_string()))?;
+        text.push('\n');
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|error| failed(error.to_string()))
+    }
+}
+
+/// Making the directory is what claims the number: two runs at once get two.
+fn next_free(runs: &Path, model: &str, task: &str) -> Result<PathBuf, Error> {
+    fs::create_dir_all(runs).map_err(|error| failed(runs, &error))?;
+    for number in 1u32.. {
+        let path = runs.join(format!("{model}-{task}-{number}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(&path, &error)),
+        }
+    }
+    Err(failed(runs, &"no number is free"))
+}

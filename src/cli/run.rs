@@ -1,0 +1,452 @@
+//! `ntmc run`: train, evaluate, show.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::compiled::{Backend, CompileOptions, Compiled};
+use super::directory::{Directory, FORMAT, Manifest};
+use super::report::{self, Report};
+use super::watch::{Setup, Signals, Watch};
+use super::{Terminal, note, print};
+use crate::diag::{Diagnostics, nearest};
+use crate::error::Error;
+use crate::model::train::{self as block, TrainBlock};
+use crate::model::train_errors;
+use crate::run::{Precision, Session, checkpoint};
+use crate::train::figure::terminal::Letters;
+use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
+
+/// Train a model, evaluate it and show what it learned
+///
+/// Trains as the spec's `train` block says, then prints the loss curve, one episode and the score,
+/// and leaves everything in a run directory.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  ntmc run specs/ntm.ntm\n  \
+    ntmc run specs/ntm.ntm --task 'copy(bits = 4, length = 1..6)' --steps 6000 --set N=16\n  \
+    ntmc run specs/ntm.ntm --time 60s --out runs/try --json\n  \
+    ntmc run --resume runs/ntm-copy-1 --steps 20000")]
+pub(super) struct Args {
+    /// The spec; `-` is standard input. With `--resume` the run's own spec if left out
+    #[arg(required_unless_present = "resume")]
+    spec: Option<String>,
+    /// Optimiser steps in all, also with `--resume` [default: those of the train block]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    /// Seed of everything random [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Sequences a step [default: that of the train block]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// What runs the program [default: interp]
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
+    /// Floating-point type [default: f32]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
+    /// Threads [default: as many as the backend can use]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Override a dim, a setting or an argument
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+    /// Another task, in place of the train block's
+    #[arg(long, value_name = "CALL")]
+    task: Option<String>,
+    /// Which train block [default: the first]
+    #[arg(long, value_name = "NAME")]
+    train: Option<String>,
+    /// The run directory [default: runs/<model>-<task>-<n>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with a run, exactly where its checkpoint is
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Stop after this time: 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// Print one JSON object on standard output and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum PrecisionName {
+    F32,
+    F64,
+}
+
+fn precision(name: PrecisionName) -> Precision {
+    match name {
+        PrecisionName::F32 => Precision::F32,
+        PrecisionName::F64 => Precision::F64,
+    }
+}
+
+pub(super) fn name_of(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "f32",
+        Precision::F64 => "f64",
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let number: f64 =
+        digits.parse().map_err(|_| "a number with s, m or h, such as 60s".to_owned())?;
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("the unit is s, m or h, as in 60s".to_owned()),
+    };
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
+}
+
+/// Everything about a run that the compiler need not know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How the spec was compiled: kept, so that resuming compiles it the same way.
+    pub compile: CompileOptions,
+    /// Steps in all.
+    pub steps: Option<u64>,
+    /// The seed.
+    pub seed: u64,
+    /// Sequences a step in place of the block's.
+    pub batch: Option<u32>,
+    /// The run directory.
+    pub out: Option<PathBuf>,
+    /// A run to go on with.
+    pub resume: Option<PathBuf>,
+    /// How long.
+    pub time: Option<Duration>,
+    /// Whether a progress bar is shown.
+    pub progress: bool,
+    /// Which characters the report may use.
+    pub letters: Letters,
+}
+
+pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
+    let json = args.json;
+    let options = options(args, terminal, terminal.progress && !json)?;
+    let compiled = for_training(&options.compile)?;
+    let report = execute(compiled, &options, Signals::listen()?)?;
+    match report.stop {
+        Stop::Interrupt | Stop::Terminate => {
+            note(&format!(
+                "interrupted at step {}; go on with: ntmc run --resume {}\n",
+                report.steps,
+                report.out.display()
+            ));
+            return Err(Error::Interrupted(report.stop));
+        }
+        Stop::Done | Stop::Time => {}
+    }
+    if json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
+}
+
+/// The compiler, as this verb sees it: the one place to connect it.
+///
+/// It has to read the spec (a path, or `-`), parse it and the modules it uses, choose the train block
+/// (`options.train`), replace its task (`options.task`), apply `options.sets`, check the block with
+/// [`crate::model::train::check`], resolve its tasks with [`super::resolve_tasks`], bind X, Y and the
+/// output's domain from `tasks[0].ports()`, then elaborate, lower, differentiate, add the optimiser
+/// and hand the program to the backend.
+fn for_training(_: &CompileOptions) -> Result<Compiled, Error> {
+    Err(Error::Check("this build cannot compile specs yet".to_owned()))
+}
+
+/// From arguments and, with `--resume`, the manifest of the run.
+fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Error> {
+    let kept = match &args.resume {
+        Some(path) => Some(Directory(path.clone()).manifest()?),
+        None => None,
+    };
+    let mut compile = CompileOptions {
+        spec: args.spec.clone().unwrap_or_default(),
+        train: args.train,
+        task: args.task,
+        sets: args.sets,
+        backend: args.backend.unwrap_or(Backend::Interp),
+        precision: args.precision.map_or(Precision::F32, precision),
+        threads: args.threads.map(usize::from),
+    };
+    let mut options_seed = args.seed.unwrap_or(0);
+    let mut batch = args.batch;
+    if let (Some(kept), Some(path)) = (&kept, &args.resume) {
+        same(args.seed, kept.seed, "--seed")?;
+        same(args.batch, kept.batch, "--batch")?;
+        let asked = args.precision.map(|asked| name_of(precision(asked)).to_owned());
+        same(asked, kept.precision.clone(), "--precision")?;
+        options_seed = kept.seed;
+        batch = Some(kept.batch);
+        compile.precision = if kept.precision == "f64" { Precision::F64 } else { Precision::F32 };
+        if args.spec.is_none() {
+            // The expanded spec already holds every choice that was made.
+            compile.spec = path.join("spec.ntm").display().to_string();
+            if compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty() {
+                let message =
+                    "`--train`, `--task` and `--set` need the spec too when a run goes on";
+                return Err(Error::Usage(message.to_owned()));
+            }
+        } else {
+            compile.train = compile.train.or_else(|| kept.train.clone());
+            compile.task = compile.task.or_else(|| kept.task.clone());
+            if compile.sets.is_empty() {
+                compile.sets = kept.sets.clone();
+            }
+        }
+    }
+    Ok(Options {
+        compile,
+        steps: args.steps,
+        seed: options_seed,
+        batch,
+        out: args.out,
+        resume: args.resume,
+        time: args.time,
+        progress,
+        letters: terminal.letters,
+    })
+}
+
+/// An option that a run has fixed may be repeated, not changed.
+fn same<T: PartialEq + std::fmt::Display>(
+    asked: Option<T>,
+    kept: T,
+    option: &str,
+) -> Result<(), Error> {
+    match asked {
+        Some(asked) if asked != kept => Err(Error::Usage(format!(
+            "the run has `{option} {kept}` and cannot go on with {asked}"
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Trains, evaluates and draws.
+///
+/// # Errors
+/// If a file cannot be used, a number goes bad, or the batch is too large.
+pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Result<Report, Error> {
+    let Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources } =
+        compiled;
+    let settings = settings(&block, tasks, rate, options);
+    within_limits(&settings)?;
+    let steps = options.steps.unwrap_or_else(|| settings.horizon());
+    let precision = options.compile.precision;
+    let mut session = Session::new(border, &model, executable, precision, options.seed)?;
+    freeze(&mut session, &block)
+        .map_err(|diagnostics| Error::Spec { diagnostics, sources: Box::new(sources) })?;
+    let manifest = manifest(&model.name, &digest, &settings, steps, options);
+    let (directory, mut state, lines) = match &options.resume {
+        Some(path) => go_on(path, &mut session, &manifest, options)?,
+        None => begin(&manifest, &settings, &expanded, options)?,
+    };
+    let mut watch = Watch::new(Setup {
+        directory,
+        lines,
+        signals,
+        limit: options.time,
+        seed: options.seed,
+        digest,
+        progress: options.progress,
+        steps: (state.step, steps),
+    })?;
+    let result = train(&mut session, &settings, &mut state, steps, &mut watch);
+    watch.finish();
+    let stop = result.map_err(|error| failed(error, &watch.directory))?;
+    let mut report = Report {
+        stop,
+        model: manifest.model,
+        task: settings.goal().to_string(),
+        backend: manifest.backend,
+        precision: manifest.precision,
+        seed: options.seed,
+        steps: state.step,
+        sequences: state.sequences,
+        seconds: watch.elapsed().as_secs_f64(),
+        evaluation: None,
+        score: settings.goal().task.score,
+        parameters: session.size(),
+        out: watch.directory.0.clone(),
+        curve: watch.lines.clone(),
+        example: None,
+        letters: options.letters,
+    };
+    match stop {
+        Stop::Done | Stop::Time => {
+            report.evaluation = Some(evaluate(&mut session, &settings, state.step)?);
+            report.example =
+                Some(report::draw(&mut session, &settings, &report, &watch.directory)?);
+        }
+        Stop::Interrupt | Stop::Terminate => {}
+    }
+    Ok(report)
+}
+
+/// A run that failed says where its last good state is.
+fn failed(error: crate::train::Error, directory: &Directory) -> Error {
+    let error = Error::from(error);
+    let saved = directory.file("checkpoint.safetensors").exists();
+    if let (Error::Check(message), true) = (&error, saved) {
+        let place = directory.0.display();
+        return Error::Check(format!("{message}\nnote: the last checkpoint is in {place}"));
+    }
+    error
+}
+
+/// Numbers of the block with the overrides of the command line.
+fn settings(
+    block: &TrainBlock,
+    tasks: Vec<crate::task::Instance>,
+    rate: f64,
+    options: &Options,
+) -> Settings {
+    let count = tasks.len().max(1) as u64;
+    let shared = block.steps.first().copied().unwrap_or(1);
+    let steps_of = |at: usize| {
+        if block.steps.len() == tasks.len() {
+            block.steps[at]
+        } else {
+            // One number for several lessons is shared; the last takes what is left over.
+            let share = (shared / count).max(1);
+            if at + 1 == tasks.len() {
+                shared.saturating_sub(share * (count - 1)).max(1)
+            } else {
+                share
+            }
+        }
+    };
+    let lesson = |(at, task): (usize, &crate::task::Instance)| Lesson {
+        task: task.clone(),
+        steps: steps_of(at),
+    };
+    let lessons: Vec<Lesson> = tasks.iter().enumerate().map(lesson).collect();
+    let horizon = lessons.iter().map(|lesson| lesson.steps).fold(0, u64::saturating_add);
+    Settings {
+        seed: options.seed,
+        batch: options.batch.unwrap_or(block.batch) as usize,
+        lessons,
+        rate,
+        schedule: match block.schedule {
+            block::Schedule::Constant => Schedule::Constant,
+            block::Schedule::Decay { factor, every } => Schedule::Decay { factor, every },
+        },
+        clip: block.clip.map(|clip| match clip {
+            block::Clip::Value(limit) => Clip::Value(limit),
+            block::Clip::Norm(limit) => Clip::Norm(limit),
+        }),
+        evaluate_every: block.evaluate_every.unwrap_or((horizon / 10).max(1)),
+        episodes: block.episodes as usize,
+    }
+}
+
+/// Numbers one batch may hold at its border.
+const MOST_NUMBERS: u64 = 1 << 28;
+
+fn within_limits(settings: &Settings) -> Result<(), Error> {
+    for lesson in &settings.lessons {
+        let ports = lesson.task.ports();
+        let row = u64::from(ports.input) + u64::from(ports.output) + 1;
+        let samples = settings.batch.max(settings.episodes.min(64)) as u64;
+        let numbers = lesson.task.longest().saturating_mul(row).saturating_mul(samples);
+        if numbers > MOST_NUMBERS {
+            return Err(Error::Limit(format!(
+                "a batch of {samples} sequences of `{}` holds {numbers} numbers, the limit is \
+                 {MOST_NUMBERS}\nhelp: a smaller `--batch`",
+                lesson.task
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn freeze(session: &mut Session, block: &TrainBlock) -> Result<(), Diagnostics> {
+    let mut wrong = Diagnostics::default();
+    for (name, span) in &block.freeze {
+        if session.freeze(name) == 0 {
+            let names = session.border().params.iter().map(|array| array.path.0.as_str());
+            wrong.push(train_errors::unknown_param(*span, name, nearest(name, names)));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn manifest(
+    model: &str,
+    digest: &str,
+    settings: &Settings,
+    steps: u64,
+    options: &Options,
+) -> Manifest {
+    let compile = &options.compile;
+    Manifest {
+        format: FORMAT,
+        spec: compile.spec.clone(),
+        digest: digest.to_owned(),
+        model: model.to_owned(),
+        train: compile.train.clone(),
+        task: compile.task.clone(),
+        sets: compile.sets.clone(),
+        tasks: settings.lessons.iter().map(|lesson| lesson.task.to_string()).collect(),
+        seed: settings.seed,
+        batch: settings.batch as u32,
+        steps,
+        backend: compile.backend.name().to_owned(),
+        precision: name_of(compile.precision).to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+    }
+}
+
+/// A directory, a state and the metrics so far.
+type Start = (Directory, State, Vec<crate::train::Line>);
+
+fn begin(
+    manifest: &Manifest,
+    settings: &Settings,
+    expanded: &str,
+    options: &Options,
+) -> Result<Start, Error> {
+    let task = settings.goal().task.name;
+    let directory = Directory::create(options.out.as_deref(), &manifest.model, task)?;
+    directory.write_manifest(manifest)?;
+    directory.write("spec.ntm", expanded.as_bytes())?;
+    Ok((directory, State::default(), Vec::new()))
+}
+
+fn go_on(
+    path: &Path,
+    session: &mut Session,
+    manifest: &Manifest,
+    options: &Options,
+) -> Result<Start, Error> {
+    let directory = Directory(path.to_owned());
+    let kept = directory.manifest()?;
+    let file = directory.file("checkpoint.safetensors");
+    let loaded = checkpoint::load(&file, session.border())?;
+    if loaded.facts.digest != manifest.digest {
+        return Err(Error::Check(format!(
+            "the spec is not the one that `{}` was trained with\nhelp: leave the spec out, and \
+             `ntmc run --resume {}` uses the run's own",
+            path.display(),
+            path.display()
+        )));
+    }
+    let corrupt = |message: String| Error::File { path: file.clone(), message };
+    if loaded.facts.seed != options.seed {
+        return Err(corrupt(format!("its seed is {}, not {}", loaded.facts.seed, options.seed)));
+    }
+    let state: State = serde_json::from_value(loaded.facts.progress)
+        .map_err(|error| corrupt(format!("its progress cannot be read: {error}")))?;
+    session.restore(loaded.params, loaded.slots);
+    let lines = directory.cut_metrics(state.step)?;
+    // What the run was first asked for stays, but for how far it goes.
+    directory.write_manifest(&Manifest { steps: manifest.steps.max(kept.steps), ..kept })?;
+    Ok((directory, state, lines))
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

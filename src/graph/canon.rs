@@ -1,0 +1,93 @@
+//! The canonical order of a graph: how it was built does not show.
+//!
+//! In: a graph. Out: the same graph without what no root reaches, its nodes in the order of a
+//! depth-first walk from the roots, sorted by name, operands by port. Invariant: idempotent; the order
+//! of operands is never changed.
+//!
+//! A node comes after everything it reads; what the text form writes on one line stands together, so
+//! that a canonical graph prints as equations.
+
+use super::text::layout::{Form, created, forms};
+use super::{Graph, NodeId, Part, Path, Read};
+
+/// Puts a graph into canonical order and drops what is not reached. The graph keeps the laws.
+#[must_use]
+pub fn canonical(graph: &Graph) -> Graph {
+    // What is written on one line depends on who uses it, so unused users go first.
+    let reached = ordered(graph);
+    if reached.len() == graph.len() { reached } else { ordered(&reached) }
+}
+
+fn ordered(graph: &Graph) -> Graph {
+    let mut roots = graph.roots.clone();
+    roots.sort_by(|left, right| left.0.cmp(&right.0));
+    let order = Walk::new(graph).order(&roots);
+    let mut place = vec![NodeId(0); graph.len()];
+    for (at, id) in order.iter().enumerate() {
+        place[id.0 as usize] = NodeId(at as u32);
+    }
+    let operand = |(from, edge): (NodeId, &super::Operand)| (place[from.0 as usize], edge.clone());
+    let part = |id: &NodeId| Part {
+        node: graph.node(*id).clone(),
+        operands: graph.operands(*id).into_iter().map(operand).collect(),
+    };
+    let parts = order.iter().map(part).collect();
+    for (_, read) in &mut roots {
+        read.node = place[read.node.0 as usize];
+    }
+    Graph::assemble(parts, roots).expect("a walk reaches every operand of what it reaches")
+}
+
+struct Walk<'a> {
+    graph: &'a Graph,
+    forms: Vec<Form>,
+    done: Vec<bool>,
+    order: Vec<NodeId>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(graph: &'a Graph) -> Walk<'a> {
+        Walk { graph, forms: forms(graph), done: vec![false; graph.len()], order: Vec::new() }
+    }
+
+    fn order(mut self, roots: &[(Path, Read)]) -> Vec<NodeId> {
+        let mut stack: Vec<(NodeId, bool)> =
+            roots.iter().rev().map(|(_, read)| (read.node, false)).collect();
+        while let Some((line, reads_done)) = stack.pop() {
+            if self.done[line.0 as usize] {
+                continue;
+            }
+            if reads_done {
+                self.emit(line);
+                continue;
+            }
+            stack.push((line, true));
+            let mut reads = Vec::new();
+            self.reads(line, &mut reads);
+            stack.extend(reads.into_iter().rev().map(|read| (read, false)));
+        }
+        self.order
+    }
+
+    /// The lines that a line reads, in port order.
+    fn reads(&self, id: NodeId, list: &mut Vec<NodeId>) {
+        for (from, _) in self.graph.operands(id) {
+            match self.forms[from.0 as usize] {
+                Form::Line => list.push(from),
+                Form::Nested => self.reads(from, list),
+                Form::Literal => {}
+            }
+        }
+    }
+
+    fn emit(&mut self, line: NodeId) {
+        let mut list = Vec::new();
+        let inline =
+            |id: NodeId| self.forms[id.0 as usize] != Form::Line && !self.done[id.0 as usize];
+        created(self.graph, line, &inline, &mut list);
+        for id in list.into_iter().chain([line]) {
+            self.done[id.0 as usize] = true;
+            self.order.push(id);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Flat models, lowered, against the definition of a flat model and against loops.
+
+mod examples;
+mod flatly;
+mod order;
+mod pointwise;
+mod reads;
+mod support;

@@ -1,0 +1,558 @@
+//! Training blocks: `train NAME: MODEL on TASK { settings }` with every setting read and checked.
+//!
+//! In: [`ast::Train`]. Out: [`TrainBlock`], plain numbers with the spans that later checks need.
+//! Invariant: settings are the closed list [`SETTINGS`]; a block that is returned is complete.
+//! Tasks and the arguments of the optimiser are looked up by others: they live in tables of theirs.
+
+use super::train_errors as errors;
+use crate::diag::{Diagnostics, nearest};
+use crate::source::Span;
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
+
+/// A checked block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainBlock {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The model with its overrides, as written: `tape[N = 32]`.
+    pub model: ast::Ref,
+    /// One task, or the lessons of a curriculum in their order.
+    pub tasks: Vec<TaskCall>,
+    /// The update rule.
+    pub optimiser: OptimiserCall,
+    /// What is done to a gradient that is too large.
+    pub clip: Option<Clip>,
+    /// Sequences a step.
+    pub batch: u32,
+    /// Steps of each task, or one number for all of them.
+    pub steps: Vec<u64>,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Parameters that keep their first value, or the parts that hold them.
+    pub freeze: Vec<(String, Span)>,
+    /// Evaluate after every so many steps.
+    pub evaluate_every: Option<u64>,
+    /// Fresh episodes an evaluation.
+    pub episodes: u32,
+    /// The whole block.
+    pub span: Span,
+}
+
+/// `copy(bits = 8, length = 1..20)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskCall {
+    /// The task.
+    pub name: String,
+    /// Its arguments.
+    pub args: Vec<TaskArg>,
+    /// The whole call.
+    pub span: Span,
+}
+
+/// One argument of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskArg {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: ArgValue,
+    /// The whole argument.
+    pub span: Span,
+}
+
+/// What may be given to a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArgValue {
+    /// A number.
+    Number(f64),
+    /// `a..b`.
+    Range(f64, f64),
+    /// A bare word such as `all`.
+    Word(String),
+    /// A string.
+    Text(String),
+    /// `[a, b]`.
+    List(Vec<ArgValue>),
+}
+
+impl ArgValue {
+    /// Its kind, with an article.
+    #[must_use]
+    pub fn describe(&self) -> &'static str {
+        match self {
+            ArgValue::Number(_) => "a number",
+            ArgValue::Range(..) => "a range",
+            ArgValue::Word(_) => "a word",
+            ArgValue::Text(_) => "a string",
+            ArgValue::List(_) => "a list",
+        }
+    }
+}
+
+/// `rmsprop(lr = 1e-4, momentum = 0.9)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OptimiserCall {
+    /// The definition.
+    pub name: String,
+    /// Its arguments.
+    pub args: Vec<OptimiserArg>,
+    /// The whole call.
+    pub span: Span,
+}
+
+/// One argument of an optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OptimiserArg {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+    /// The whole argument.
+    pub span: Span,
+}
+
+/// Limits of the gradient after the mean over the batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Every component to ± this.
+    Value(f64),
+    /// The norm of the whole gradient to at most this.
+    Norm(f64),
+}
+
+/// How the learning rate changes with the step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Schedule {
+    /// Not at all.
+    #[default]
+    Constant,
+    /// Multiplied by `factor` after every `every` steps.
+    Decay {
+        /// Between 0 and 1.
+        factor: f64,
+        /// Steps between two changes.
+        every: u64,
+    },
+}
+
+/// One setting.
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+    /// A line that can be pasted.
+    pub example: &'static str,
+    /// Whether a block must give it.
+    pub required: bool,
+    read: fn(&mut Draft, &ast::Setting) -> Result<(), Wrong>,
+}
+
+/// Every setting.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "optimizer",
+        summary: "the update rule, a definition of std.optim",
+        example: "optimizer = rmsprop(lr = 1e-4)",
+        required: true,
+        read: |draft, setting| draft.optimiser(setting),
+    },
+    Setting {
+        name: "steps",
+        summary: "optimiser steps; a list gives one number a task",
+        example: "steps = 10_000",
+        required: true,
+        read: |draft, setting| draft.steps(setting),
+    },
+    Setting {
+        name: "batch",
+        summary: "sequences a step (default 1)",
+        example: "batch = 16",
+        required: false,
+        read: |draft, setting| put(&mut draft.batch, positive(setting, u32::MAX.into())? as u32),
+    },
+    Setting {
+        name: "clip",
+        summary: "limit each component of the gradient, or its norm",
+        example: "clip = value(10)",
+        required: false,
+        read: |draft, setting| draft.clip(setting),
+    },
+    Setting {
+        name: "schedule",
+        summary: "how the learning rate changes",
+        example: "schedule = decay(factor = 0.5, every = 1_000)",
+        required: false,
+        read: |draft, setting| draft.schedule(setting),
+    },
+    Setting {
+        name: "freeze",
+        summary: "parameters that are not trained",
+        example: "freeze = [M0]",
+        required: false,
+        read: |draft, setting| draft.freeze(setting),
+    },
+    Setting {
+        name: "evaluate_every",
+        summary: "steps between two evaluations",
+        example: "evaluate_every = 1_000",
+        required: false,
+        read: |draft, setting| put(&mut draft.evaluate_every, positive(setting, MOST)?),
+    },
+    Setting {
+        name: "episodes",
+        summary: "fresh episodes an evaluation (default 200)",
+        example: "episodes = 200",
+        required: false,
+        read: |draft, setting| put(&mut draft.episodes, positive(setting, u32::MAX.into())? as u32),
+    },
+];
+
+/// The largest whole number that an `f64` surely holds.
+const MOST: u64 = 1 << 53;
+
+/// Names by which people look for the learning rate.
+const RATES: &[&str] = &["learning_rate", "lr", "rate", "alpha", "step_size"];
+
+/// Other names people give to arguments of an optimiser.
+const OPTIMISER_ARGUMENTS: &[&str] =
+    &["momentum", "decay", "beta1", "beta2", "epsilon", "eps", "weight_decay"];
+
+/// Why a value cannot be used; the span is inside the setting.
+enum Wrong {
+    Kind(Span, &'static str),
+    Range(Span, &'static str, f64),
+}
+
+#[derive(Default)]
+struct Draft {
+    optimiser: Option<OptimiserCall>,
+    steps: Option<Vec<u64>>,
+    steps_span: Span,
+    batch: Option<u32>,
+    clip: Option<Clip>,
+    schedule: Option<Schedule>,
+    freeze: Vec<(String, Span)>,
+    evaluate_every: Option<u64>,
+    episodes: Option<u32>,
+}
+
+/// Reads a block; everything wrong with it goes to `sink`, and then nothing is returned.
+pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
+    let mut found = Diagnostics::default();
+    let mut draft = Draft::default();
+    let mut seen: Vec<&ast::Name> = Vec::new();
+    for setting in &train.settings {
+        let name = &setting.name;
+        let Some(row) = SETTINGS.iter().find(|row| row.name == name.text) else {
+            found.push(unknown(setting));
+            continue;
+        };
+        if let Some(first) = seen.iter().find(|first| **first == name) {
+            found.push(errors::duplicate_setting(name.span, &name.text, first.span));
+            continue;
+        }
+        seen.push(name);
+        match (row.read)(&mut draft, setting) {
+            Ok(()) => {}
+            Err(Wrong::Kind(span, takes)) => {
+                found.push(errors::wrong_value(span, row.name, takes, row.example));
+            }
+            Err(Wrong::Range(span, must, value)) => {
+                found.push(errors::out_of_range(span, row.name, must, value));
+            }
+        }
+    }
+    for row in SETTINGS.iter().filter(|row| row.required) {
+        if !seen.iter().any(|name| name.text == row.name) {
+            found.push(errors::missing_setting(head(train), row.name, row.example));
+        }
+    }
+    let tasks = tasks(train, &mut found);
+    if let (Some(steps), Some(first), Some(last)) =
+        (&draft.steps, train.tasks.first(), train.tasks.last())
+        && steps.len() != 1
+        && steps.len() != train.tasks.len()
+    {
+        let at = first.span.to(last.span);
+        found.push(errors::steps_and_tasks(draft.steps_span, steps.len(), train.tasks.len(), at));
+    }
+    let failed = found.has_errors();
+    sink.extend(found);
+    if failed { None } else { draft.finish(train, tasks) }
+}
+
+/// The part before the braces: where a missing setting is reported.
+fn head(train: &ast::Train) -> Span {
+    train.name.as_ref().map_or(train.model.span, |name| name.span.to(train.model.span))
+}
+
+fn unknown(setting: &ast::Setting) -> crate::diag::Diagnostic {
+    let name = setting.name.text.as_str();
+    let lower = name.to_lowercase();
+    let belongs = if RATES.contains(&lower.as_str()) {
+        Some(format!("rmsprop(lr = {})", spelling(&setting.value.value)))
+    } else if OPTIMISER_ARGUMENTS.contains(&lower.as_str()) {
+        Some(format!("rmsprop(lr = 1e-4, {lower} = {})", spelling(&setting.value.value)))
+    } else {
+        None
+    };
+    let aliases = [("optimiser", "optimizer"), ("batch_size", "batch"), ("epochs", "steps")];
+    let alias = aliases.iter().find(|(wrong, _)| *wrong == lower).map(|(_, right)| *right);
+    let near = alias.or_else(|| nearest(name, SETTINGS.iter().map(|row| row.name)));
+    errors::unknown_setting(setting.name.span, name, near, belongs.as_deref())
+}
+
+/// A number as its author spelled it; anything else as a common value.
+fn spelling(expr: &Expr) -> &str {
+    if let ExprKind::Number(_, text) = &expr.kind { text } else { "1e-4" }
+}
+
+/// The task calls of a text given on the command line, or of a block.
+fn tasks(train: &ast::Train, sink: &mut Diagnostics) -> Vec<TaskCall> {
+    if train.tasks.is_empty() {
+        sink.push(errors::no_tasks(train.model.span));
+    }
+    train.tasks.iter().filter_map(|expr| task_call(expr, sink)).collect()
+}
+
+/// Reads `copy(bits = 8, length = 1..20)`; the name is not looked up.
+pub fn task_call(expr: &Expr, sink: &mut Diagnostics) -> Option<TaskCall> {
+    const EXAMPLE: &str = "copy(bits = 8, length = 1..20)";
+    let Some((name, args)) = call(expr) else {
+        sink.push(errors::not_a_call(expr.span, "a task", EXAMPLE));
+        return None;
+    };
+    let mut list = Vec::new();
+    for arg in args {
+        match (&arg.name, arg_value(arg)) {
+            (Some(name), Some(value)) => {
+                list.push(TaskArg { name: name.text.clone(), value, span: arg.span });
+            }
+            (None, _) => {
+                sink.push(errors::not_a_call(arg.span, "a task with its arguments named", EXAMPLE));
+                return None;
+            }
+            (Some(name), None) => {
+                let takes = "a number, a range, a word, a string or a list of these";
+                sink.push(errors::wrong_value(arg.span, &name.text, takes, EXAMPLE));
+                return None;
+            }
+        }
+    }
+    Some(TaskCall { name: name.text.clone(), args: list, span: expr.span })
+}
+
+/// A name with arguments in parentheses, perhaps none.
+fn call(expr: &Expr) -> Option<(&ast::Name, &[ast::Arg])> {
+    let ExprKind::Ref(reference) = &expr.kind else { return None };
+    let [segment] = &reference.segments[..] else { return None };
+    if segment.brackets.is_some() || segment.after.is_some() {
+        return None;
+    }
+    Some((&segment.name, segment.args.as_deref().unwrap_or_default()))
+}
+
+fn arg_value(arg: &ast::Arg) -> Option<ArgValue> {
+    if arg.default.is_some() {
+        return None;
+    }
+    if let Some(to) = &arg.to {
+        return Some(ArgValue::Range(number(&arg.value)?, number(to)?));
+    }
+    if let Some(value) = number(&arg.value) {
+        return Some(ArgValue::Number(value));
+    }
+    if let ExprKind::Text(text) = &arg.value.kind {
+        return Some(ArgValue::Text(text.clone()));
+    }
+    if let ExprKind::List(items) = &arg.value.kind {
+        return items.iter().map(arg_value).collect::<Option<_>>().map(ArgValue::List);
+    }
+    let (name, args) = call(&arg.value)?;
+    args.is_empty().then(|| ArgValue::Word(name.text.clone()))
+}
+
+/// A constant expression.
+fn number(expr: &Expr) -> Option<f64> {
+    if let ExprKind::Number(value, _) = &expr.kind {
+        return Some(*value);
+    }
+    if let ExprKind::Paren(inner) = &expr.kind {
+        return number(inner);
+    }
+    if let ExprKind::Unary(UnaryOp::Neg, inner) = &expr.kind {
+        return number(inner).map(|value| -value);
+    }
+    let ExprKind::Binary(op, left, right) = &expr.kind else { return None };
+    let (left, right) = (number(left)?, number(right)?);
+    match op {
+        BinaryOp::Add => Some(left + right),
+        BinaryOp::Sub => Some(left - right),
+        BinaryOp::Mul => Some(left * right),
+        BinaryOp::Div => Some(left / right),
+        BinaryOp::Pow => Some(left.powf(right)),
+        BinaryOp::Mod
+        | BinaryOp::Lt
+        | BinaryOp::Le
+        | BinaryOp::Gt
+        | BinaryOp::Ge
+        | BinaryOp::Eq
+        | BinaryOp::Ne
+        | BinaryOp::And
+        | BinaryOp::Or => None,
+    }
+}
+
+fn put<T>(slot: &mut Option<T>, value: T) -> Result<(), Wrong> {
+    *slot = Some(value);
+    Ok(())
+}
+
+/// The value of a setting without a range or default.
+fn plain<'a>(arg: &'a ast::Arg, takes: &'static str) -> Result<&'a Expr, Wrong> {
+    match (&arg.to, &arg.default, &arg.name) {
+        (None, None, None) => Ok(&arg.value),
+        _ => Err(Wrong::Kind(arg.span, takes)),
+    }
+}
+
+fn positive(setting: &ast::Setting, most: u64) -> Result<u64, Wrong> {
+    whole(plain(&setting.value, "a whole number")?, most)
+}
+
+fn whole(expr: &Expr, most: u64) -> Result<u64, Wrong> {
+    let value = number(expr).ok_or(Wrong::Kind(expr.span, "a whole number"))?;
+    if value.fract() != 0.0 || value < 1.0 || value.is_nan() {
+        return Err(Wrong::Range(expr.span, "a whole number, 1 or more", value));
+    }
+    if value > most as f64 {
+        return Err(Wrong::Range(expr.span, "smaller", value));
+    }
+    Ok(value as u64)
+}
+
+fn above_zero(expr: &Expr, takes: &'static str) -> Result<f64, Wrong> {
+    let value = number(expr).ok_or(Wrong::Kind(expr.span, takes))?;
+    if value > 0.0 && value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Wrong::Range(expr.span, "above 0", value))
+    }
+}
+
+impl Draft {
+    fn finish(self, train: &ast::Train, tasks: Vec<TaskCall>) -> Option<TrainBlock> {
+        Some(TrainBlock {
+            name: train.name.as_ref().map(|name| name.text.clone()),
+            model: train.model.clone(),
+            tasks,
+            optimiser: self.optimiser?,
+            clip: self.clip,
+            batch: self.batch.unwrap_or(1),
+            steps: self.steps?,
+            schedule: self.schedule.unwrap_or_default(),
+            freeze: self.freeze,
+            evaluate_every: self.evaluate_every,
+            episodes: self.episodes.unwrap_or(200),
+            span: train.span,
+        })
+    }
+
+    fn optimiser(&mut self, setting: &ast::Setting) -> Result<(), Wrong> {
+        const TAKES: &str = "a call with named numbers";
+        let value = plain(&setting.value, TAKES)?;
+        let (name, args) = call(value).ok_or(Wrong::Kind(value.span, TAKES))?;
+        let mut list = Vec::new();
+        for arg in args {
+            let name = arg.name.as_ref().ok_or(Wrong::Kind(arg.span, TAKES))?;
+            let value = number(&arg.value).filter(|_| arg.to.is_none() && arg.default.is_none());
+            let value = value.ok_or(Wrong::Kind(arg.span, TAKES))?;
+            // Whatever the rule, a negative rate climbs; no rate is a way to stand still.
+            if name.text == "lr" && (value < 0.0 || !value.is_finite()) {
+                return Err(Wrong::Range(arg.span, "given a rate that is not negative", value));
+            }
+            list.push(OptimiserArg { name: name.text.clone(), value, span: arg.span });
+        }
+        let call = OptimiserCall { name: name.text.clone(), args: list, span: value.span };
+        put(&mut self.optimiser, call)
+    }
+
+    fn steps(&mut self, setting: &ast::Setting) -> Result<(), Wrong> {
+        const TAKES: &str = "a whole number, or a list with one for each task";
+        let value = plain(&setting.value, TAKES)?;
+        self.steps_span = value.span;
+        let items = if let ExprKind::List(items) = &value.kind { &items[..] } else { &[] };
+        let steps = if items.is_empty() {
+            vec![whole(value, MOST)?]
+        } else {
+            let each = items.iter().map(|item| whole(plain(item, TAKES)?, MOST));
+            each.collect::<Result<Vec<_>, _>>()?
+        };
+        put(&mut self.steps, steps)
+    }
+
+    fn clip(&mut self, setting: &ast::Setting) -> Result<(), Wrong> {
+        const TAKES: &str = "`value(c)` or `norm(c)`";
+        let value = plain(&setting.value, TAKES)?;
+        let wrong = || Wrong::Kind(value.span, TAKES);
+        let (name, args) = call(value).ok_or_else(wrong)?;
+        let [limit] = args else { return Err(wrong()) };
+        let limit = above_zero(plain(limit, TAKES)?, TAKES)?;
+        match name.text.as_str() {
+            "value" => put(&mut self.clip, Clip::Value(limit)),
+            "norm" => put(&mut self.clip, Clip::Norm(limit)),
+            _ => Err(wrong()),
+        }
+    }
+
+    fn schedule(&mut self, setting: &ast::Setting) -> Result<(), Wrong> {
+        const TAKES: &str = "`constant` or `decay(factor = f, every = n)`";
+        let value = plain(&setting.value, TAKES)?;
+        let wrong = || Wrong::Kind(value.span, TAKES);
+        let (name, args) = call(value).ok_or_else(wrong)?;
+        let named = |wanted: &str| {
+            args.iter().find(|arg| arg.name.as_ref().is_some_and(|name| name.text == wanted))
+        };
+        match (name.text.as_str(), args.len(), named("factor"), named("every")) {
+            ("constant", 0, None, None) => put(&mut self.schedule, Schedule::Constant),
+            ("decay", 2, Some(factor), Some(every)) => {
+                let ratio = above_zero(&factor.value, TAKES)?;
+                if ratio > 1.0 {
+                    return Err(Wrong::Range(factor.value.span, "given a factor in 0..1", ratio));
+                }
+                let every = whole(&every.value, MOST)?;
+                put(&mut self.schedule, Schedule::Decay { factor: ratio, every })
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    fn freeze(&mut self, setting: &ast::Setting) -> Result<(), Wrong> {
+        const TAKES: &str = "a list of names of parameters";
+        let value = plain(&setting.value, TAKES)?;
+        let ExprKind::List(items) = &value.kind else {
+            return Err(Wrong::Kind(value.span, TAKES));
+        };
+        for item in items {
+            let expr = plain(item, TAKES)?;
+            let path = path(expr).ok_or(Wrong::Kind(expr.span, TAKES))?;
+            self.freeze.push((path, expr.span));
+        }
+        Ok(())
+    }
+}
+
+/// `write.content` as one dotted word.
+fn path(expr: &Expr) -> Option<String> {
+    let ExprKind::Ref(reference) = &expr.kind else { return None };
+    let words = reference.segments.iter().map(|segment| {
+        let bare = segment.brackets.is_none() && segment.args.is_none() && segment.after.is_none();
+        bare.then_some(segment.name.text.as_str())
+    });
+    words.collect::<Option<Vec<_>>>().map(|words| words.join("."))
+}
+
+#[cfg(test)]
+#[path = "train_tests.rs"]
+mod tests;

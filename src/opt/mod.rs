@@ -1,0 +1,76 @@
+//! Rewriting: GRAPH -> GRAPH, the same values with less work.
+//!
+//! In: any graph. Out: a graph with the same roots and, point by point, the same bits in `f64`,
+//! except where a row of [`simplify::RULES`] says otherwise. A pass reads one graph and builds a new
+//! one; nodes keep their order and their origin.
+
+mod compose;
+mod cse;
+mod dce;
+mod fold;
+mod rebuild;
+pub mod simplify;
+
+#[cfg(test)]
+mod tests;
+
+use crate::graph::{Graph, Key};
+
+/// One rewriting of the graph that keeps its meaning.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// The rewriting.
+    pub run: fn(&Graph) -> Graph,
+}
+
+/// The passes in their order.
+pub const PASSES: &[Pass] = &[
+    // Copies go first: the others look at operands and should see what is really read.
+    compose::PASS,
+    // Before simplify, which looks for constants.
+    fold::PASS,
+    simplify::PASS,
+    // After all that makes nodes equal.
+    cse::PASS,
+    // Last: it removes what the others left behind.
+    dce::PASS,
+];
+
+/// Rounds after which the graph is taken as it is; each round rewrites what the one before exposed.
+const ROUNDS: usize = 8;
+
+/// All passes in order, until nothing changes.
+#[must_use]
+pub fn optimise(graph: Graph) -> Graph {
+    optimise_with(graph, &mut |_, _| {})
+}
+
+/// Like [`optimise`]; `show` sees the graph after every pass that changed it.
+pub fn optimise_with(mut graph: Graph, show: &mut dyn FnMut(&Pass, &Graph)) -> Graph {
+    for _ in 0..ROUNDS {
+        let mut changed = false;
+        for pass in PASSES {
+            let next = (pass.run)(&graph);
+            if !same(&graph, &next) {
+                changed = true;
+                show(pass, &next);
+            }
+            graph = next;
+        }
+        if !changed {
+            break;
+        }
+    }
+    graph
+}
+
+/// Whether two graphs are the same, node by node and root by root.
+fn same(left: &Graph, right: &Graph) -> bool {
+    left.len() == right.len()
+        && left.roots == right.roots
+        && left.ids().all(|id| Key::of(left, id) == Key::of(right, id))
+}

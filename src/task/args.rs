@@ -1,0 +1,165 @@
+//! Arguments of tasks: what was written, checked against what the task takes.
+
+use super::{Kind, Param, TASKS, Task};
+use crate::diag::nearest;
+use crate::model::train::{ArgValue, TaskArg};
+
+/// A checked argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// One whole number.
+    Whole(u32),
+    /// Both ends included.
+    Range(u32, u32),
+}
+
+impl Value {
+    /// The number; the lower end of a range.
+    #[must_use]
+    pub fn low(self) -> u32 {
+        match self {
+            Value::Whole(value) | Value::Range(value, _) => value,
+        }
+    }
+
+    /// The number; the upper end of a range.
+    #[must_use]
+    pub fn high(self) -> u32 {
+        match self {
+            Value::Whole(value) | Value::Range(_, value) => value,
+        }
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Whole(value) => write!(out, "{value}"),
+            Value::Range(low, high) if low == high => write!(out, "{low}"),
+            Value::Range(low, high) => write!(out, "{low}..{high}"),
+        }
+    }
+}
+
+/// What kind of mistake a call makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The call is wrong.
+    Wrong,
+    /// The call makes sense, but is larger than we run.
+    Limit,
+}
+
+/// Why a call cannot be used; the caller knows where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Whether it is wrong or too large.
+    pub kind: ErrorKind,
+    /// Which argument, by its position in the call; `None`: the task itself.
+    pub argument: Option<usize>,
+    /// One sentence, as in a diagnostic.
+    pub message: String,
+    /// One action.
+    pub help: Option<String>,
+}
+
+impl Error {
+    fn wrong(argument: Option<usize>, message: String, help: Option<String>) -> Error {
+        Error { kind: ErrorKind::Wrong, argument, message, help }
+    }
+
+    pub(super) fn limit(message: String) -> Error {
+        Error { kind: ErrorKind::Limit, argument: None, message, help: None }
+    }
+
+    pub(super) fn unknown_task(name: &str) -> Error {
+        let names = TASKS.iter().map(|task| task.name);
+        let help = nearest(name, names.clone())
+            .map(|near| format!("did you mean `{near}`?"))
+            .unwrap_or_else(|| format!("the tasks are {}", list(names)));
+        Error::wrong(None, format!("no task `{name}`"), Some(help))
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// One value a parameter, defaults where none is given.
+pub(super) fn check(task: &Task, args: &[TaskArg]) -> Result<Vec<Value>, Error> {
+    let mut given: Vec<Option<Value>> = vec![None; task.params.len()];
+    for (at, arg) in args.iter().enumerate() {
+        let Some(slot) = task.params.iter().position(|param| param.name == arg.name) else {
+            return Err(unknown_argument(task, at, &arg.name));
+        };
+        if given[slot].is_some() {
+            let message = format!("`{}` is given twice", arg.name);
+            return Err(Error::wrong(Some(at), message, None));
+        }
+        given[slot] = Some(value(&task.params[slot], at, &arg.value)?);
+    }
+    let defaults = task.params.iter().map(|param| param.default);
+    Ok(given.into_iter().zip(defaults).map(|(given, default)| given.unwrap_or(default)).collect())
+}
+
+fn unknown_argument(task: &Task, at: usize, name: &str) -> Error {
+    let names = task.params.iter().map(|param| param.name);
+    let help = nearest(name, names.clone())
+        .map(|near| format!("did you mean `{near}`?"))
+        .unwrap_or_else(|| format!("`{}` takes {}", task.name, list(names)));
+    Error::wrong(Some(at), format!("`{}` has no argument `{name}`", task.name), Some(help))
+}
+
+fn value(param: &Param, at: usize, written: &ArgValue) -> Result<Value, Error> {
+    let mismatch = |takes: &str| {
+        let message = format!("`{}` takes {takes}, this is {}", param.name, written.describe());
+        Error::wrong(
+            Some(at),
+            message,
+            Some(format!("for example `{} = {}`", param.name, param.default)),
+        )
+    };
+    match param.kind {
+        Kind::Whole { least, most } => match written {
+            ArgValue::Number(number) => Ok(Value::Whole(whole(param, at, *number, least, most)?)),
+            ArgValue::Range(..) | ArgValue::Word(_) | ArgValue::Text(_) | ArgValue::List(_) => {
+                Err(mismatch("a whole number"))
+            }
+        },
+        Kind::Range { least, most } => {
+            let (low, high) = match written {
+                ArgValue::Number(number) => (*number, *number),
+                ArgValue::Range(low, high) => (*low, *high),
+                ArgValue::Word(_) | ArgValue::Text(_) | ArgValue::List(_) => {
+                    return Err(mismatch("a range of whole numbers"));
+                }
+            };
+            let low = whole(param, at, low, least, most)?;
+            let high = whole(param, at, high, least, most)?;
+            if low > high {
+                let message = format!("the range `{low}..{high}` of `{}` is empty", param.name);
+                return Err(Error::wrong(Some(at), message, Some(format!("`{high}..{low}`"))));
+            }
+            Ok(Value::Range(low, high))
+        }
+    }
+}
+
+fn whole(param: &Param, at: usize, number: f64, least: u32, most: u32) -> Result<u32, Error> {
+    let wrong = |message| Err(Error::wrong(Some(at), message, None));
+    if number.fract() != 0.0 || !number.is_finite() {
+        return wrong(format!("`{}` is a whole number, {number} is not", param.name));
+    }
+    if number < f64::from(least) {
+        return wrong(format!("`{}` is at least {least}, this is {number}", param.name));
+    }
+    if number > f64::from(most) {
+        return Err(Error {
+            kind: ErrorKind::Limit,
+            argument: Some(at),
+            message: format!("`{}` is at most {most} here, this is {number}", param.name),
+            help: None,
+        });
+    }
+    Ok(number as u32)
+}

@@ -1,0 +1,191 @@
+//! Tasks: where episodes come from and how an answer is scored.
+//!
+//! In: the call of a task, `copy(bits = 8, length = 1..20)`. Out: a checked [`Instance`] that knows
+//! its ports and draws episodes. Invariant: an episode depends on the arguments and the stream alone,
+//! and a target given as the output scores perfectly.
+
+mod args;
+mod copy;
+mod random;
+
+pub use args::{Error, ErrorKind, Value};
+
+use crate::model::train::TaskCall;
+use crate::random::Stream;
+use crate::tensor::Tensor;
+
+/// Every task, sorted by name.
+pub const TASKS: &[Task] = &[copy::TASK, random::TASK];
+
+/// How many numbers one episode may hold; more is a limit, not a mistake.
+const MOST_NUMBERS: u64 = 1 << 26;
+
+/// One task.
+#[derive(Debug)]
+pub struct Task {
+    /// Its name in a spec.
+    pub name: &'static str,
+    /// One line: what the network has to do.
+    pub summary: &'static str,
+    /// Its arguments; all have defaults.
+    pub params: &'static [Param],
+    /// The shapes it asks of a model.
+    pub ports: fn(&[Value]) -> Ports,
+    /// Steps of the longest episode.
+    pub longest: fn(&[Value]) -> u64,
+    /// Draws an episode.
+    pub episode: fn(&[Value], &mut Stream) -> Episode,
+    /// How an answer is judged.
+    pub score: Score,
+}
+
+/// One argument of a task.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Which values it takes.
+    pub kind: Kind,
+    /// Its value when it is not given.
+    pub default: Value,
+    /// One line about it.
+    pub doc: &'static str,
+}
+
+/// Which values an argument takes; above `most` is a limit.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// One whole number.
+    Whole {
+        /// The smallest that makes sense.
+        least: u32,
+        /// The largest we run.
+        most: u32,
+    },
+    /// `a..b`, both ends included; a single number stands for both ends.
+    Range {
+        /// The smallest that makes sense.
+        least: u32,
+        /// The largest we run.
+        most: u32,
+    },
+}
+
+/// The border between a task and a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// X: numbers a step into the model.
+    pub input: u32,
+    /// Y: numbers a step out of it.
+    pub output: u32,
+    /// The domain of each output: `real`, `unit` or `simplex`.
+    pub domain: &'static str,
+}
+
+/// One sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Episode {
+    /// [T, X].
+    pub inputs: Tensor,
+    /// [T, Y]; 0 where nothing is asked.
+    pub target: Tensor,
+    /// `[T]`: 1 at the steps whose output counts, else 0.
+    pub mask: Tensor,
+}
+
+impl Episode {
+    /// T.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.mask.len()
+    }
+}
+
+/// How an answer is judged, one number an episode.
+#[derive(Clone, Copy, Debug)]
+pub struct Score {
+    /// What it is called in reports and files.
+    pub name: &'static str,
+    /// What it counts, for an axis.
+    pub unit: &'static str,
+    /// The score of a perfect answer.
+    pub perfect: f64,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+    /// From the episode and the outputs [T, Y].
+    pub of: fn(&Episode, &Tensor) -> f64,
+}
+
+impl Score {
+    /// Whether the first is strictly better.
+    #[must_use]
+    pub fn better(&self, left: f64, right: f64) -> bool {
+        if self.lower_is_better { left < right } else { left > right }
+    }
+}
+
+/// A task with its arguments.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// The task.
+    pub task: &'static Task,
+    /// One value a parameter, in their order.
+    pub values: Vec<Value>,
+}
+
+impl Instance {
+    /// The shapes it asks of a model.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        (self.task.ports)(&self.values)
+    }
+
+    /// Steps of the longest episode.
+    #[must_use]
+    pub fn longest(&self) -> u64 {
+        (self.task.longest)(&self.values)
+    }
+
+    /// Draws an episode.
+    pub fn episode(&self, stream: &mut Stream) -> Episode {
+        (self.task.episode)(&self.values, stream)
+    }
+
+    /// The output of a perfect model.
+    #[must_use]
+    pub fn oracle(&self, episode: &Episode) -> Tensor {
+        episode.target.clone()
+    }
+}
+
+impl std::fmt::Display for Instance {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let args = self.task.params.iter().zip(&self.values);
+        let args: Vec<_> = args.map(|(param, value)| format!("{} = {value}", param.name)).collect();
+        write!(out, "{}({})", self.task.name, args.join(", "))
+    }
+}
+
+/// The task a call names, with its arguments checked.
+///
+/// # Errors
+/// If there is no such task, an argument is unknown, given twice, of the wrong kind or out of range,
+/// or an episode would be too large.
+pub fn resolve(call: &TaskCall) -> Result<Instance, Error> {
+    let Some(task) = TASKS.iter().find(|task| task.name == call.name) else {
+        return Err(Error::unknown_task(&call.name));
+    };
+    let values = args::check(task, &call.args)?;
+    let ports = (task.ports)(&values);
+    let numbers = (task.longest)(&values) * u64::from(ports.input + ports.output);
+    if numbers > MOST_NUMBERS {
+        return Err(Error::limit(format!(
+            "an episode of `{}` would hold {numbers} numbers, the limit is {MOST_NUMBERS}",
+            task.name
+        )));
+    }
+    Ok(Instance { task, values })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! A backend for tests: logistic regression of the output on the input of each step, with plain
+//! gradient descent with momentum. Its gradient is exact, its state has no effect.
+
+use std::collections::BTreeMap;
+
+use crate::graph::{Path, Type};
+use crate::model::flat;
+use crate::op::scalar;
+use crate::run::{Array, Batch, Border, Executable, Gradients, Outcome, Precision, Session, Want};
+use crate::source::Span;
+use crate::tensor::Tensor;
+
+pub(crate) struct Fake {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// After how many runs the loss becomes NaN.
+    pub(crate) breaks_after: Option<usize>,
+}
+
+fn array(path: &str, sizes: &[u32]) -> Array {
+    let axes = vec!["i".to_owned(); sizes.len()];
+    Array { path: Path(path.to_owned()), sizes: sizes.to_vec(), axes, ty: Type::Real }
+}
+
+/// A session of this backend, fitting a task with these widths.
+pub(crate) fn session(inputs: u32, outputs: u32, precision: Precision, seed: u64) -> Session {
+    let backend = Fake { inputs: inputs as usize, outputs: outputs as usize, breaks_after: None };
+    session_of(backend, precision, seed)
+}
+
+pub(crate) fn session_of(backend: Fake, precision: Precision, seed: u64) -> Session {
+    let (x, y) = (backend.inputs as u32, backend.outputs as u32);
+    Session::new(border(x, y), &model(x, y), Box::new(backend), precision, seed).expect("starts")
+}
+
+pub(crate) fn border(x: u32, y: u32) -> Border {
+    Border {
+        params: vec![array("y.weight", &[y, x]), array("y.bias", &[y])],
+        inputs: vec![array("x", &[x]), array("target", &[y]), array("mask", &[])],
+        states: Vec::new(),
+        slots: vec![array("momentum", &[y * x + y])],
+        traces: vec![("y".to_owned(), vec![y]), ("value/read.w".to_owned(), vec![12])],
+    }
+}
+
+pub(crate) fn model(x: u32, y: u32) -> flat::Model {
+    let axes = |sizes: &[u32]| {
+        let each = sizes.iter().enumerate().map(|(at, size)| flat::Axis {
+            var: flat::Var(at as u32),
+            name: "i".to_owned(),
+            dim: String::new(),
+            size: *size,
+        });
+        each.collect::<Vec<_>>()
+    };
+    let param = |path: &str, sizes: &[u32], start| flat::Param {
+        path: path.to_owned(),
+        axes: axes(sizes),
+        start,
+        span: Span::default(),
+    };
+    flat::Model {
+        name: "fake".to_owned(),
+        params: vec![
+            param("y.weight", &[y, x], flat::Draw::Uniform(-0.3, 0.3)),
+            param("y.bias", &[y], flat::Draw::Fixed(flat::Term::Real(0.0))),
+        ],
+        ..flat::Model::default()
+    }
+}
+
+impl Executable for Fake {
+    fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        let [x, target, mask] = &batch.inputs[..] else { panic!("three inputs") };
+        let (steps, count) = (x.shape()[0], x.shape()[1]);
+        let mut y = Tensor::zeros(vec![steps, count, self.outputs]);
+        let mut loss = vec![0.0; count];
+        let mut weight = Tensor::zeros(vec![self.outputs, self.inputs]);
+        let mut bias = Tensor::zeros(vec![self.outputs]);
+        for sample in 0..count {
+            for t in 0..batch.lengths[sample] {
+                for o in 0..self.outputs {
+                    let terms = (0..self.inputs).map(|i| params[0][[o, i]] * x[[t, sample, i]]);
+                    let z = params[1][[o]] + terms.sum::<f64>();
+                    let p = (scalar::SIGMOID.row().eval)(&[z]);
+                    y[[t, sample, o]] = p;
+                    let (wanted, counts) = (target[[t, sample, o]], mask[[t, sample]]);
+                    loss[sample] += counts * ((scalar::SOFTPLUS.row().eval)(&[z]) - wanted * z);
+                    let back = counts * (p - wanted);
+                    bias[[o]] += back;
+                    (0..self.inputs).for_each(|i| weight[[o, i]] += back * x[[t, sample, i]]);
+                }
+            }
+        }
+        if let Some(left) = &mut self.breaks_after {
+            if *left == 0 {
+                loss[0] = f64::NAN;
+            }
+            *left = left.saturating_sub(1);
+        }
+        let mut roots = BTreeMap::new();
+        for root in &want.roots {
+            let tensor = if root == "y" {
+                y.clone()
+            } else {
+                Tensor::from_shape_fn(vec![steps, count, 12], |at| {
+                    let far = at[0] as f64 - at[2] as f64;
+                    (-far * far / 2.0).exp() / 3.0
+                })
+            };
+            roots.insert(root.clone(), tensor);
+        }
+        let gradients = want.gradients.then(|| Gradients {
+            params: vec![weight, bias],
+            inputs: Vec::new(),
+            starts: Vec::new(),
+        });
+        Outcome { loss, roots, finals: Vec::new(), gradients }
+    }
+
+    fn starts(&mut self, _: &[Tensor]) -> Vec<Tensor> {
+        Vec::new()
+    }
+
+    fn slots(&mut self) -> Vec<Tensor> {
+        vec![Tensor::zeros(vec![self.outputs * (self.inputs + 1)])]
+    }
+
+    fn update(
+        &mut self,
+        value: &Tensor,
+        gradient: &Tensor,
+        rate: f64,
+        slots: &mut Vec<Tensor>,
+    ) -> Tensor {
+        slots[0] = &slots[0] * 0.9 + gradient;
+        value - &(&slots[0] * rate)
+    }
+}

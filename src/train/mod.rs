@@ -1,0 +1,290 @@
+//! Training: the loop, what it measures and when it stops.
+//!
+//! In: a [`Session`], [`Settings`] and a [`State`] (fresh or from a checkpoint). Out: a trained
+//! session; progress goes to an [`Observer`], so nothing here prints, saves or looks at a clock.
+//! Invariant: same seed, same numbers, wherever a run was interrupted and resumed. So nothing below
+//! may depend on how many steps were asked for this time, only on [`Settings`].
+
+mod batch;
+pub mod figure;
+mod metrics;
+
+pub use batch::{Evaluation, assemble, evaluate, output_of, sample};
+pub use metrics::{Evaluated, Line, State, Window};
+
+use crate::run::{Session, Want};
+use crate::task::Instance;
+use crate::tensor::Tensor;
+
+/// What to train on and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The seed of everything drawn.
+    pub seed: u64,
+    /// Sequences a step.
+    pub batch: usize,
+    /// Tasks with their numbers of steps; the last goes on for as long as it takes.
+    pub lessons: Vec<Lesson>,
+    /// The learning rate.
+    pub rate: f64,
+    /// How it changes.
+    pub schedule: Schedule,
+    /// What is done to a large gradient.
+    pub clip: Option<Clip>,
+    /// Steps between evaluations.
+    pub evaluate_every: u64,
+    /// Episodes an evaluation.
+    pub episodes: usize,
+}
+
+/// One task of a curriculum.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// The task.
+    pub task: Instance,
+    /// For how many steps.
+    pub steps: u64,
+}
+
+/// How the learning rate changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// By a factor after every so many steps.
+    Decay {
+        /// The factor.
+        factor: f64,
+        /// The steps.
+        every: u64,
+    },
+}
+
+/// What is done to the mean gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Every component to ± this.
+    Value(f64),
+    /// The global norm to at most this.
+    Norm(f64),
+}
+
+impl Settings {
+    /// Steps of all lessons: the horizon of the block.
+    #[must_use]
+    pub fn horizon(&self) -> u64 {
+        self.lessons.iter().map(|lesson| lesson.steps).fold(0, u64::saturating_add)
+    }
+
+    /// The task of a step, counted from 0.
+    #[must_use]
+    pub fn task_at(&self, step: u64) -> &Instance {
+        let mut end = 0u64;
+        let current = self.lessons.iter().find(|lesson| {
+            end = end.saturating_add(lesson.steps);
+            step < end
+        });
+        &current.or(self.lessons.last()).expect("a block has a task").task
+    }
+
+    /// The task that the run is judged by: the last.
+    #[must_use]
+    pub fn goal(&self) -> &Instance {
+        &self.lessons.last().expect("a block has a task").task
+    }
+
+    /// The learning rate of a step, counted from 0.
+    #[must_use]
+    pub fn rate_at(&self, step: u64) -> f64 {
+        match self.schedule {
+            Schedule::Constant => self.rate,
+            Schedule::Decay { factor, every } => self.rate * factor.powf((step / every) as f64),
+        }
+    }
+
+    /// Whether a line of metrics ends after this many steps: often at first, then at a pace that
+    /// gives the whole block about 500 lines.
+    #[must_use]
+    pub fn logs_after(&self, steps: u64) -> bool {
+        let pace = (self.horizon() / 500).clamp(1, 100);
+        let early = 10u64.pow(steps.max(1).ilog10());
+        steps.is_multiple_of(pace.min(early))
+    }
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// All steps were done.
+    Done,
+    /// The time was up.
+    Time,
+    /// Interrupted from the keyboard (exit code 130).
+    Interrupt,
+    /// Asked to end (exit code 143).
+    Terminate,
+}
+
+/// Why the loop failed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Error {
+    /// A number went bad.
+    NotFinite {
+        /// The step, counted from 1.
+        step: u64,
+        /// Which number.
+        what: &'static str,
+        /// A gradient component's parameter, if it is known.
+        param: Option<String>,
+    },
+    /// Saving failed.
+    Run(crate::run::Error),
+}
+
+impl From<crate::run::Error> for Error {
+    fn from(error: crate::run::Error) -> Error {
+        Error::Run(error)
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::NotFinite { step, what, param: Some(param) } => {
+                write!(out, "the {what} of `{param}` is not finite at step {step}")
+            }
+            Error::NotFinite { step, what, param: None } => {
+                write!(out, "the {what} is not finite at step {step}")
+            }
+            Error::Run(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Who is told about progress, and may end it.
+pub trait Observer {
+    /// Asked before every step.
+    fn stop(&mut self) -> Option<Stop>;
+
+    /// After every step: the state and the step's loss, in nats a sequence.
+    fn step(&mut self, state: &State, loss: f64);
+
+    /// A line of metrics is complete.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    fn line(&mut self, line: &Line) -> Result<(), crate::run::Error>;
+
+    /// A good moment to save; `best`: no evaluation so far was better.
+    ///
+    /// # Errors
+    /// If it cannot be saved.
+    fn save(
+        &mut self,
+        session: &Session,
+        state: &State,
+        best: bool,
+    ) -> Result<(), crate::run::Error>;
+}
+
+/// Trains until `state.step` reaches `steps`, the observer says stop, or a number goes bad.
+///
+/// # Errors
+/// If a loss, gradient or parameter is not finite, or the observer fails. The last saved state stays.
+pub fn train(
+    session: &mut Session,
+    settings: &Settings,
+    state: &mut State,
+    steps: u64,
+    observer: &mut dyn Observer,
+) -> Result<Stop, Error> {
+    while state.step < steps {
+        if let Some(stop) = observer.stop() {
+            observer.save(session, state, false)?;
+            return Ok(stop);
+        }
+        let loss = one_step(session, settings, state)?;
+        observer.step(state, loss);
+        let evaluated = if state.step.is_multiple_of(settings.evaluate_every) {
+            let found = evaluate(session, settings, state.step)?;
+            let better = state.judge(settings.goal().task.score, &found);
+            Some((found, better))
+        } else {
+            None
+        };
+        if settings.logs_after(state.step) || evaluated.is_some() {
+            let line = state.line(settings, evaluated.as_ref().map(|(found, _)| found));
+            observer.line(&line)?;
+        }
+        if let Some((_, better)) = evaluated {
+            observer.save(session, state, better)?;
+        }
+    }
+    // A run too short for an evaluation still leaves a best checkpoint: its last.
+    observer.save(session, state, state.best.is_none())?;
+    Ok(Stop::Done)
+}
+
+/// Draws a batch, runs it, clips, updates. Returns the loss in nats a sequence.
+fn one_step(session: &mut Session, settings: &Settings, state: &mut State) -> Result<f64, Error> {
+    let step = state.step;
+    let task = settings.task_at(step);
+    let episodes = sample(task, settings.seed, "episode", step, settings.batch);
+    let batch = assemble(&session.border().inputs, &episodes);
+    let want = Want { roots: vec!["y".to_owned()], gradients: true };
+    let outcome = session.run(&batch, &want);
+    let bad = |what, param| Error::NotFinite { step: step + 1, what, param };
+    let count = episodes.len() as f64;
+    let loss = outcome.loss.iter().sum::<f64>() / count;
+    if !loss.is_finite() {
+        return Err(bad("loss", None));
+    }
+    let gradients = outcome.gradients.as_ref().expect("gradients were asked for");
+    let mut gradient = session.join(&gradients.params);
+    gradient.mapv_inplace(|value| value / count);
+    let norm = gradient.iter().map(|value| value * value).sum::<f64>().sqrt();
+    if !norm.is_finite() {
+        let parts = session.border().params.iter().zip(&gradients.params);
+        let first = parts
+            .filter(|(_, part)| part.iter().any(|value| !value.is_finite()))
+            .map(|(array, _)| array.path.0.clone())
+            .next();
+        return Err(bad("gradient", first));
+    }
+    if let Some(clip) = settings.clip {
+        clip.apply(&mut gradient, norm);
+    }
+    session.update(&gradient, settings.rate_at(step));
+    let parts = session.border().params.iter().zip(session.params());
+    for (array, part) in parts {
+        if part.iter().any(|value| !value.is_finite()) {
+            return Err(bad("new value", Some(array.path.0.clone())));
+        }
+    }
+    let score = task.task.score.of;
+    let outputs = outcome.roots.get("y").expect("the output was asked for");
+    let scores = episodes.iter().enumerate();
+    let score: f64 =
+        scores.map(|(at, episode)| score(episode, &output_of(outputs, at, episode.steps()))).sum();
+    state.count(episodes.len() as u64, outcome.loss.iter().sum(), score, norm);
+    Ok(loss)
+}
+
+impl Clip {
+    fn apply(self, gradient: &mut Tensor, norm: f64) {
+        match self {
+            Clip::Value(limit) => gradient.mapv_inplace(|value| value.clamp(-limit, limit)),
+            Clip::Norm(limit) if norm > limit => {
+                gradient.mapv_inplace(|value| value * (limit / norm));
+            }
+            Clip::Norm(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
