@@ -70,7 +70,8 @@ fn diff(path: &str, before: &str, after: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let limit = old.len().min(new.len()) - same;
-    let tail = old.iter().rev().zip(new.iter().rev()).take(limit).take_while(|(a, b)| a == b).count();
+    let tail =
+        old.iter().rev().zip(new.iter().rev()).take(limit).take_while(|(a, b)| a == b).count();
     let mut out = format!("--- {path}\n+++ {path}\n@@ line {} @@\n", same + 1);
     old[same..old.len() - tail].iter().for_each(|line| out.push_str(&format!("-{line}\n")));
     new[same..new.len() - tail].iter().for_each(|line| out.push_str(&format!("+{line}\n")));

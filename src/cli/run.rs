@@ -8,13 +8,13 @@ use super::directory::{Directory, FORMAT, Manifest};
 use super::report::{self, Report};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
-use crate::diag::{Diagnostics, nearest};
-use crate::error::Error;
-use crate::model::train::{self as block, TrainBlock};
-use crate::model::train_errors;
 use crate::backend::interp::Interp;
 use crate::compile::{self, Choices, Purpose};
+use crate::diag::{Diagnostics, nearest};
+use crate::error::Error;
 use crate::model::Loss;
+use crate::model::train::{self as block, TrainBlock};
+use crate::model::train_errors;
 use crate::run::{Border, Precision, Session, checkpoint};
 use crate::train::figure::terminal::Letters;
 use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
@@ -219,7 +219,8 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         if args.spec.is_none() {
             // The expanded spec already holds every choice that was made.
             compile.spec = path.join("spec.ntm").display().to_string();
-            let chosen = compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty();
+            let chosen =
+                compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty();
             if chosen {
                 let message =
                     "`--train`, `--task` and `--set` need the spec too when a run goes on";

@@ -37,7 +37,9 @@ pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let mut front = super::engine::Front::read(&spec, &args.engine.set, args.engine.precision)?;
     match run(args, &mut front)? {
         0 => Ok(()),
-        _ => Err(crate::error::Error::Check("the numbers differ by more than the tolerance".to_owned())),
+        _ => Err(crate::error::Error::Check(
+            "the numbers differ by more than the tolerance".to_owned(),
+        )),
     }
 }
 

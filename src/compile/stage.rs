@@ -59,7 +59,8 @@ pub fn ir(
     }
     let mut purpose = purpose.clone();
     if purpose.loss == Loss::None {
-        purpose.loss = if purpose.ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
+        purpose.loss =
+            if purpose.ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
     }
     let model = spec.elaborate(choice, &purpose)?;
     if stage == Stage::Model {
