@@ -233,25 +233,17 @@ impl<'m> Writer<'m> {
     }
 
     fn is_permutation(&self, place: &Term) -> bool {
-        match place {
-            Term::Read(array, _) => {
-                let sort = match array {
-                    Array::Value(at) => self.model.values[*at as usize].sort,
-                    Array::Input(_) | Array::Param(_) | Array::Prev(_) => Sort::Real,
-                };
-                matches!(sort, Sort::Index { permutation: true, .. })
-            }
-            Term::Whole { function: Whole::Argsort | Whole::Rank, .. } => true,
-            _ => false,
+        if let Term::Read(Array::Value(at), _) = place {
+            let sort = self.model.values[*at as usize].sort;
+            return matches!(sort, Sort::Index { permutation: true, .. });
         }
+        matches!(place, Term::Whole { function: Whole::Argsort | Whole::Rank, .. })
     }
 }
 
 fn last_index(place: &Term) -> Option<&At> {
-    match place {
-        Term::Read(_, at) | Term::Whole { at, .. } => at.last(),
-        _ => None,
-    }
+    let (Term::Read(_, at) | Term::Whole { at, .. }) = place else { return None };
+    at.last()
 }
 
 fn span() -> Span {

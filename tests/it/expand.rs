@@ -28,7 +28,7 @@ const SMALL: &[(&str, i64)] =
 
 fn specs() -> Vec<PathBuf> {
     let mut all = Vec::new();
-    for folder in ["specs", "tests/ok"] {
+    for folder in ["specs", "specs/pieces", "specs/published", "tests/ok"] {
         let entries = std::fs::read_dir(root().join(folder)).unwrap();
         all.extend(entries.map(|entry| entry.unwrap().path()));
     }
@@ -50,8 +50,16 @@ fn elaborated(path: &Path) -> Option<Model> {
         .map(|(name, size)| ((*name).to_owned(), Given::Number(*size as f64)))
         .collect();
     let ports = Ports { input: 5, output: 4, domain: "unit".to_owned() };
-    let ported = given.iter().filter(|(name, _)| name != "X" && name != "Y").cloned().collect();
-    let attempts = [(Some(ports), ported), (None, given), (None, Vec::new())];
+    let without = |words: &[&str]| -> Vec<(String, Given)> {
+        given.iter().filter(|(name, _)| !words.contains(&name.as_str())).cloned().collect()
+    };
+    let attempts = [
+        (Some(ports.clone()), without(&["X", "Y"])),
+        // A list of dims keeps its own.
+        (Some(ports), without(&["X", "Y", "H"])),
+        (None, given.clone()),
+        (None, Vec::new()),
+    ];
     attempts.into_iter().find_map(|(ports, given)| {
         let purpose = Purpose { ports, given, ..Purpose::default() };
         spec.elaborate(&choice, &purpose).ok()
@@ -122,9 +130,11 @@ fn values(
             shown.insert(name, found.read(read).into_iter().map(f64::to_bits).collect());
         }
     }
-    let step = canonical(&program.step);
+    // Constants are folded first: `-(1e-6)` is read as a number. Choices are left out: a chain of `if`
+    // or a `cat` may partition the same points in fewer or more steps.
+    let step = compile::optimised(program.clone()).step;
     let mut counts = BTreeMap::new();
-    for id in step.ids() {
+    for id in step.ids().filter(|id| step.node(*id).op != Op::Join) {
         let name = match &step.node(id).op {
             Op::Leaf(leaf) => format!("{leaf:?}").split('(').next().unwrap().to_owned(),
             Op::Map(scalar) => scalar.row().name.to_owned(),
@@ -174,14 +184,19 @@ fn expanded_specs_mean_the_same_step() {
     let (mut count, mut differ) = (0, Vec::new());
     for path in specs() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !text.lines().any(|line| line.starts_with("model ")) {
+            continue;
+        }
         let Some(model) = elaborated(&path) else {
-            println!("{name}: not elaborated");
+            differ.push(format!("{name}: not elaborated"));
             continue;
         };
         count += 1;
+        if std::path::Path::new("/tmp/expanded").exists() { std::fs::write(format!("/tmp/expanded/{name}"), expand(&model)).unwrap(); }
         differ.extend(compare(&name, &model));
     }
-    assert!(count >= 20, "only {count} specs were elaborated");
+    assert!(count >= 17, "only {count} specs were elaborated");
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 

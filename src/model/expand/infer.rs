@@ -76,13 +76,11 @@ fn in_ref(name: &str, one: &Ref, shapes: &Shapes) -> Found {
 
 /// Whether an index is the bare word.
 fn is(arg: &Arg, name: &str) -> bool {
-    match &arg.value.kind {
-        ExprKind::Ref(one) => match &one.segments[..] {
-            [segment] => {
-                segment.name.text == name && segment.brackets.is_none() && segment.args.is_none()
-            }
-            _ => false,
-        },
+    let ExprKind::Ref(one) = &arg.value.kind else { return false };
+    match &one.segments[..] {
+        [segment] => {
+            segment.name.text == name && segment.brackets.is_none() && segment.args.is_none()
+        }
         _ => false,
     }
 }
