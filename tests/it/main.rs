@@ -5,6 +5,8 @@
 mod errors;
 mod expand;
 mod format;
+mod golden;
+mod readme;
 mod graphs;
 mod ir;
 mod random_graph;
