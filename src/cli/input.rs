@@ -22,9 +22,9 @@ pub(super) fn text(path: &str) -> Result<String, Error> {
         let mut input = std::io::stdin().lock().take(MOST_BYTES);
         input.read_to_end(&mut bytes).map_err(|why| wrong(why.to_string()))?;
     } else {
-        let about = std::fs::metadata(path).map_err(|why| match why.kind() {
-            std::io::ErrorKind::NotFound => wrong("there is no such file".to_owned()),
-            _ => wrong(why.to_string()),
+        let about = std::fs::metadata(path).map_err(|why| {
+            let missing = why.kind() == std::io::ErrorKind::NotFound;
+            wrong(if missing { "there is no such file".to_owned() } else { why.to_string() })
         })?;
         if about.is_dir() {
             return Err(wrong("this is a directory, not a file".to_owned()));

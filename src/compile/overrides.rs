@@ -129,15 +129,14 @@ fn apply(
     let blank = format!("{}{}", " ".repeat(cut), &text[cut..]);
     let value_id = spec.sources.add(Source::new(format!("--set #{}", at + 1), blank));
     let Some(arg) = syntax::parse_arg(&spec.sources, value_id, sink) else { return };
-    let in_block = path.split_once('.').and_then(|(first, rest)| {
-        let train = train.as_mut()?;
+    if let (Some((first, rest)), Some(train)) = (path.split_once('.'), train.as_mut()) {
         if first == "train" {
-            return Some(set_setting(train, rest, &arg, span, sink));
+            set_setting(train, rest, &arg, span, sink);
+            return;
         }
-        set_task(train, first, rest, &arg, span)
-    });
-    if in_block.is_some() {
-        return;
+        if set_task(train, first, rest, &arg, span) {
+            return;
+        }
     }
     match value(&arg.value) {
         Some(value) => {
@@ -174,15 +173,9 @@ fn set_setting(
     sink.push(errors::nothing_to_set(span, &format!("train.{name}"), &known.join(", "), near));
 }
 
-/// `copy.bits=6`; nothing where the train block has no such task.
-fn set_task(
-    train: &mut ast::Train,
-    task: &str,
-    name: &str,
-    arg: &ast::Arg,
-    span: Span,
-) -> Option<()> {
-    let mut found = None;
+/// `copy.bits=6`; false where the train block has no such task.
+fn set_task(train: &mut ast::Train, task: &str, name: &str, arg: &ast::Arg, span: Span) -> bool {
+    let mut found = false;
     for tree in &mut train.tasks {
         let ast::ExprKind::Ref(one) = &mut tree.kind else { continue };
         let segment = &mut one.segments[0];
@@ -197,7 +190,7 @@ fn set_task(
             Some(own) => *own = arg,
             None => args.push(arg),
         }
-        found = Some(());
+        found = true;
     }
     found
 }

@@ -193,7 +193,9 @@ fn expanded_specs_mean_the_same_step() {
             continue;
         };
         count += 1;
-        if std::path::Path::new("/tmp/expanded").exists() { std::fs::write(format!("/tmp/expanded/{name}"), expand(&model)).unwrap(); }
+        if std::path::Path::new("/tmp/expanded").exists() {
+            std::fs::write(format!("/tmp/expanded/{name}"), expand(&model)).unwrap();
+        }
         differ.extend(compare(&name, &model));
     }
     assert!(count >= 17, "only {count} specs were elaborated");

@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+mod cli;
 mod errors;
 mod expand;
 mod format;
 mod golden;
-mod readme;
 mod graphs;
 mod ir;
 mod random_graph;
+mod readme;
 mod support;
 mod trees;

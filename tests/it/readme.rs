@@ -57,7 +57,9 @@ fn the_second_command_is_what_ci_runs() {
 
 #[test]
 fn no_command_is_untested() {
-    let known = |line: &str| line.starts_with("cargo run --release -- run ") || line.starts_with("cargo test");
+    let known = |line: &str| {
+        line.starts_with("cargo run --release -- run ") || line.starts_with("cargo test")
+    };
     for block in blocks("sh") {
         assert!(block.lines().all(known), "{block}");
     }

@@ -1,0 +1,150 @@
+//! The binary: exit codes, messages, and what a run leaves behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn ntmc(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ntmc"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with the bad files of the table below.
+fn bad() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let good = std::fs::read_to_string("specs/ntm.ntm").unwrap();
+    put("empty.ntm", b"");
+    put("bytes.ntm", b"ntm 1\n\xff\xfe");
+    put("brackets.ntm", &[b"ntm 1\n".as_slice(), &vec![b'['; 10_000_000]].concat());
+    let deep = format!("{}x{}", "(".repeat(100_000), ")".repeat(100_000));
+    put("deep.ntm", format!("ntm 1\nmodel a(x[X]) -> y[Y] {{ y = {deep} }}").as_bytes());
+    put("large.ntm", good.replace("N = 16, W = 8", "N = 1600000, W = 1600000").as_bytes());
+    put("wide.ntm", good.replace("N = 16, W = 8", "N = 40000, W = 50000").as_bytes());
+    put("nothing.ntm", good.replace("steps     = 10_000", "steps     = 0").as_bytes());
+    std::fs::create_dir(folder.path().join("folder.ntm")).unwrap();
+    let vectors = std::fs::read("tests/golden/ntm-collier.safetensors").unwrap();
+    put("cut.safetensors", &vectors[..vectors.len() / 2]);
+    folder
+}
+
+#[test]
+fn bad_input_gets_a_clear_message_and_its_exit_code() {
+    let folder = bad();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let verify = |file: String| {
+        vec![
+            "verify".to_owned(),
+            "specs/published/ntm-collier.ntm".to_owned(),
+            "--against".to_owned(),
+            file,
+        ]
+    };
+    let check = |file: String| vec!["check".to_owned(), file];
+    let spec = || "specs/ntm.ntm".to_owned();
+    let set = |value: &str| vec!["check".to_owned(), spec(), "--set".to_owned(), value.to_owned()];
+    let table: Vec<(Vec<String>, i32, &str)> = vec![
+        (check(place("missing.ntm")), 4, "no such file"),
+        (check(place("folder.ntm")), 4, "directory"),
+        (check(place("bytes.ntm")), 4, "not UTF-8"),
+        (check(place("empty.ntm")), 1, "add `ntm 1`"),
+        (check(place("brackets.ntm")), 3, "larger than 1 MiB"),
+        (check(place("deep.ntm")), 3, "nested"),
+        (check(place("large.ntm")), 3, "too large"),
+        (vec!["run".to_owned(), place("wide.ntm"), "--out".to_owned(), place("out")], 3, "GiB"),
+        (check(place("nothing.ntm")), 1, "`steps` must be"),
+        (vec!["run".to_owned(), spec(), "--steps".to_owned(), "0".to_owned()], 2, "--steps"),
+        (set("Memory=256"), 1, "nothing named `Memory`"),
+        (set("N=2.5"), 1, "whole number"),
+        (set("N"), 1, "PATH=VALUE"),
+        (verify(place("cut.safetensors")), 4, "cut.safetensors"),
+        (verify("tests/golden/dnc-deepmind.safetensors".to_owned()), 1, "layers"),
+        (verify(place("missing.safetensors")), 4, "missing.safetensors"),
+        (vec!["frobnicate".to_owned()], 2, "unrecognized"),
+    ];
+    for (arguments, code, says) in table {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = ntmc(&arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?} says: {said}");
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    }
+}
+
+/// A short run into a folder; returns its checkpoint and metrics.
+fn run(out: &Path, more: &[&str]) -> (Vec<u8>, Vec<u8>) {
+    let place = out.display().to_string();
+    let mut arguments = vec!["run"];
+    arguments.extend(more);
+    if !more.contains(&"--resume") {
+        arguments.extend(["specs/ntm.ntm", "--out", place.as_str()]);
+    }
+    let output = ntmc(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = |name: &str| std::fs::read(out.join(name)).unwrap();
+    (file("checkpoint.safetensors"), file("metrics.jsonl"))
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_also_when_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| -> PathBuf { folder.path().join(name) };
+    let whole = run(&place("a"), &["--steps", "60", "--seed", "3"]);
+    let again = run(&place("b"), &["--steps", "60", "--seed", "3", "--threads", "1"]);
+    assert!(whole == again, "two runs with one seed differ");
+    run(&place("c"), &["--steps", "25", "--seed", "3"]);
+    let c = place("c").display().to_string();
+    let resumed = run(&place("c"), &["--resume", &c, "--steps", "60"]);
+    assert!(whole == resumed, "a resumed run differs from one without a stop");
+    let other = run(&place("d"), &["--steps", "60", "--seed", "4"]);
+    assert!(whole != other, "the seed does nothing");
+}
+
+#[test]
+fn every_verb_explains_itself() {
+    for verb in ["run", "check", "ir", "expand", "fmt", "exec", "verify", "tasks", "completions"] {
+        let output = ntmc(&[verb, "--help"]);
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("Examples:"), "{verb}");
+    }
+}
+
+#[test]
+fn check_prints_the_interface_size_of_the_paper() {
+    let output = ntmc(&["check", "specs/dnc.ntm", "--train", "paper", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    // W R + 3 W + 5 R + 3 with W = 64, R = 4 (Graves 2016, Methods).
+    assert_eq!(object["interface"]["size"], 64 * 4 + 3 * 64 + 5 * 4 + 3);
+}
+
+#[test]
+fn shipped_specs_are_laid_out() {
+    let mut arguments = vec!["fmt".to_owned(), "--check".to_owned()];
+    for folder in ["specs", "specs/published", "specs/pieces", "src/std"] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "ntm") {
+                arguments.push(path.display().to_string());
+            }
+        }
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = ntmc(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn examples_run() {
+    let folder = Path::new(env!("CARGO_BIN_EXE_ntmc")).parent().unwrap().join("examples");
+    for name in ["diagnose", "snapshot", "step", "train"] {
+        let output = Command::new(folder.join(name)).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+    }
+}
