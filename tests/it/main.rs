@@ -7,5 +7,6 @@ mod format;
 mod graphs;
 mod ir;
 mod random_graph;
+mod stages;
 mod support;
 mod trees;
