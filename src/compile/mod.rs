@@ -13,7 +13,7 @@ mod tree;
 use crate::diag::{Diagnostics, Style, render};
 use crate::error::Error;
 use crate::grad::{Seed, SeedFrom, Wanted, differentiate};
-use crate::graph::{Graph, Leaf, Program};
+use crate::graph::{Graph, Leaf, Program, Update, canonical};
 use crate::lower::{lower, lower_update};
 use crate::model::library::Library;
 use crate::model::train::{self, TrainBlock};
@@ -185,7 +185,13 @@ impl Spec {
 /// Graphs of a model, forward only.
 #[must_use]
 pub fn forward(model: &Model) -> Program {
-    lower(model)
+    ordered(lower(model))
+}
+
+/// Every graph in canonical order: the adjoint pass adds in the order of the nodes, and text reads best.
+fn ordered(program: Program) -> Program {
+    let Program { params, inputs, states, init, step, update } = program;
+    Program { params, inputs, states, init: canonical(&init), step: canonical(&step), update }
 }
 
 /// Adds the adjoints of the loss with respect to parameters, inputs and first states.
@@ -220,15 +226,15 @@ pub fn with_adjoints(program: Program) -> Program {
         .map(|(at, state)| leaf(format!("start/{}", state.path), at))
         .collect();
     let init = differentiate(init, &starts, &of_params().collect::<Vec<_>>());
-    Program { params, inputs, states, init, step, update }
+    ordered(Program { params, inputs, states, init, step, update })
 }
 
 /// The same program with less work in it.
 #[must_use]
 pub fn optimised(program: Program) -> Program {
-    let better = |graph: Graph| crate::graph::canonical(&opt::optimise(graph));
+    let better = |graph: Graph| canonical(&opt::optimise(graph));
     let Program { params, inputs, states, init, step, update } = program;
-    let update = update.map(|update| crate::graph::Update {
+    let update = update.map(|update| Update {
         graph: better(update.graph),
         init: better(update.init),
         ..update
@@ -239,7 +245,9 @@ pub fn optimised(program: Program) -> Program {
 /// Adds an optimiser.
 #[must_use]
 pub fn with_optimiser(mut program: Program, optimiser: &Model) -> Program {
-    program.update = Some(lower_update(optimiser));
+    let Update { graph, inputs, slots, init } = lower_update(optimiser);
+    let (graph, init) = (canonical(&graph), canonical(&init));
+    program.update = Some(Update { graph, inputs, slots, init });
     program
 }
 

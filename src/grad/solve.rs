@@ -11,7 +11,7 @@
 
 use crate::graph::{
     Access, Affine, Axis, Builder, Cond, Domain, Fold, Index, NodeId, Op, Operand, Origin, Port,
-    Rel, Space, Type, View, operands,
+    Rel, Space, Type, View, fresh, operands,
 };
 
 /// What flows back along one read.
@@ -324,13 +324,10 @@ impl System {
         let (rank, node) = (self.rank, builder.graph().node(target).clone());
         let mut origin = Origin { adjoint: true, ..node.origin };
         origin.axes.truncate(rank);
-        if origin.axes.len() == rank {
-            let summed =
-                self.summed.iter().filter_map(|axis| names.get(usize::from(axis.0) - rank));
-            for name in summed {
-                let name = fresh(name, &origin.axes);
-                origin.axes.push(name);
-            }
+        origin.axes.resize(rank, String::new());
+        for axis in &self.summed {
+            let name = names.get(usize::from(axis.0) - rank).map_or("", String::as_str);
+            origin.axes.push(fresh(name, &origin.axes));
         }
         // What is summed over follows the target's axes without gaps.
         let order = self.summed.clone();
@@ -359,11 +356,6 @@ impl System {
 /// `0 <= place < size`.
 fn within(place: &Affine, size: i64) -> Vec<Cond> {
     vec![Cond::of(place.clone(), Rel::Ge, 0), Cond::of(place.clone(), Rel::Lt, size)]
-}
-
-fn fresh(name: &str, taken: &[String]) -> String {
-    let tries = std::iter::once(name.to_owned()).chain((2..).map(|at| format!("{name}{at}")));
-    tries.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 /// The value where all conditions hold, 0 elsewhere; the arms are disjoint, each at the first

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use petgraph::graph::NodeIndex;
 
+use super::text::layout::distinct;
 use super::{Bits, Graph, Leaf, Node, NodeId, Op, Operand, Origin, Path, Read, Space, Type};
 
 /// What makes two nodes one: no names, no origin, so alpha-equal nodes are shared. The type counts: a
@@ -42,7 +43,8 @@ impl Builder {
         Builder { graph, known }
     }
 
-    /// Adds a node, or finds the equal one. The origin of the first is kept.
+    /// Adds a node, or finds the equal one. The origin of the first is kept, with
+    /// names of axes of which none is there twice.
     pub fn add(
         &mut self,
         op: Op,
@@ -55,6 +57,8 @@ impl Builder {
         if let Some(id) = self.known.get(&key) {
             return *id;
         }
+        let over = if let Op::Reduce { over, .. } = &key.0 { over.len() } else { 0 };
+        let origin = Origin { axes: distinct(&origin.axes, key.1.rank() + over), ..origin };
         let node = Node { op: key.0.clone(), space: key.1.clone(), ty, origin };
         let at = self.graph.dag.add_node(node);
         for (source, operand) in &key.3 {

@@ -2,21 +2,34 @@
 //!
 //! In: a graph. Out: the same graph without what no root reaches, its nodes in the order of a
 //! depth-first walk from the roots, sorted by name, operands by port. Invariant: idempotent; the order
-//! of operands is never changed.
+//! of operands is never changed. A value that is used once is put in the terms of its reader
+//! ([`super::align`]).
 //!
 //! A node comes after everything it reads; what the text form writes on one line stands together, so
 //! that a canonical graph prints as equations.
 
+use super::align::aligned;
 use super::text::layout::{Form, created, forms};
 use super::{Graph, NodeId, Part, Path, Read};
 
 /// Puts a graph into canonical order and drops what is not reached. The graph keeps the laws.
 #[must_use]
 pub fn canonical(graph: &Graph) -> Graph {
-    // What is written on one line depends on who uses it, so unused users go first.
-    let reached = ordered(graph);
-    if reached.len() == graph.len() { reached } else { ordered(&reached) }
+    // What is written on one line depends on who uses it, so unused users go first. Values that have
+    // become equal are used less often, so that others may follow; this ends soon.
+    let mut graph = ordered(graph);
+    for _ in 0..ROUNDS {
+        let next = ordered(&aligned(&graph));
+        if next == graph {
+            break;
+        }
+        graph = next;
+    }
+    graph
 }
+
+/// Rounds after which the graph is taken as it is.
+const ROUNDS: usize = 16;
 
 fn ordered(graph: &Graph) -> Graph {
     let mut roots = graph.roots.clone();

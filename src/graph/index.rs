@@ -164,16 +164,17 @@ fn normal_digit(of: &Affine, step: u32, radix: u32, domain: Domain<'_>) -> Index
     let turn = of.offset.rem_euclid(whole);
     let terms: Vec<_> = of.terms.iter().copied().filter(|(_, by)| by % whole != 0).collect();
     let with = |offset| Affine { offset, terms: terms.clone() };
+    let mut near = with(if 2 * turn > whole { turn - whole } else { turn });
     for of in [with(turn), with(turn - whole), of.clone()] {
         let (low, high) = domain.bounds(&of);
-        if low >= 0
-            && high < whole
-            && let Some(quotient) = divided(&of, divisor, domain)
-        {
-            return Index::Affine(quotient);
+        if low >= 0 && high < whole {
+            if let Some(quotient) = divided(&of, divisor, domain) {
+                return Index::Affine(quotient);
+            }
+            // The turn at which the remainder does nothing reads best.
+            near = of;
         }
     }
-    let near = with(if 2 * turn > whole { turn - whole } else { turn });
     match divided(&near, divisor, domain) {
         Some(of) if step > 1 => normal_digit(&of, 1, radix, domain),
         Some(_) | None => Index::Digit { of: near, step, radix },

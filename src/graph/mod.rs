@@ -20,6 +20,7 @@
 //! Axes are *positions* in a node's scope: first the axes of `space`, then those that the op binds
 //! (`Reduce::over`). Names in [`Origin::axes`] are for printing only.
 
+mod align;
 mod build;
 pub mod canon;
 pub mod dot;
@@ -43,6 +44,7 @@ pub use canon::canonical;
 pub use index::Domain;
 pub use parts::Part;
 pub use program::{Array, Program, Update};
+pub(crate) use text::layout::{distinct, fresh};
 pub use verify::{Violation, verify};
 pub use view::{View, operands};
 

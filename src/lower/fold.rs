@@ -33,6 +33,7 @@ impl Lowering<'_> {
         scope: &Scope,
         want: Sort,
     ) -> Seen {
+        let over = &scope.renamed(over)[..];
         let inner = scope.with_axes(over);
         if over.iter().any(|axis| axis.size == 0) {
             return self.number(identity(fold), Sort::Real);

@@ -17,7 +17,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::graph::{self, Array, Builder, Graph, Origin, Path, Program, Read, Type, Update};
+use crate::graph::{
+    self, Array, Builder, Graph, Origin, Path, Program, Read, Type, Update, distinct,
+};
 use crate::model::flat::{self, At, Axis, Model, Sort, Term, Value};
 
 use scope::Scope;
@@ -91,7 +93,7 @@ fn array(path: &str, axes: &[Axis], sort: Sort) -> Array {
     Array {
         path: Path(path.to_owned()),
         sizes: axes.iter().map(|axis| axis.size).collect(),
-        axes: axes.iter().map(|axis| axis.name.clone()).collect(),
+        axes: distinct(&axes.iter().map(|axis| axis.name.clone()).collect::<Vec<_>>(), axes.len()),
         ty: type_of(sort),
     }
 }
@@ -143,7 +145,7 @@ impl<'m> Lowering<'m> {
         sort: Sort,
     ) -> Seen {
         self.origin = Origin { path: Path(path.to_owned()), span, ..Origin::default() };
-        let scope = Scope::of(axes);
+        let scope = Scope::of(&Scope::default().renamed(axes));
         let seen = self.term(right, &scope, sort);
         let seen = match sort {
             Sort::Index { below, .. } => self.positional(seen, &scope, below),
@@ -185,8 +187,14 @@ fn read(seen: &Seen, axes: &[Axis]) -> Read {
         }
         Place::Value(_) => panic!("internal error in lower: a root is read through a value"),
     };
+    let sizes: Vec<u32> = axes.iter().map(|axis| axis.size).collect();
+    let domain = graph::Domain { sizes: &sizes, given: &[] };
+    let index = |place: &Place| match index(place) {
+        index @ graph::Index::Digit { .. } => index.normal(domain),
+        index @ (graph::Index::Affine(_) | graph::Index::Value(_)) => index,
+    };
     let access = graph::Access(seen.at.iter().map(index).collect());
-    Read { node: seen.node, access, sizes: axes.iter().map(|axis| axis.size).collect() }
+    Read { node: seen.node, access, sizes }
 }
 
 /// The values, operands before users, depth-first from their sorted paths.

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{
-    self, Access, Affine, Bits, Fold, Graph, Index, NodeId, Op, Operand, Origin, Port, Rel, Space,
-    Toward, Type,
+    self, Access, Affine, Bits, Domain, Fold, Graph, Index, NodeId, Op, Operand, Origin, Port, Rel,
+    Space, Toward, Type,
 };
 use crate::model::flat::{Axis, Linear, Var};
 use crate::op::{Opaque, Scalar};
@@ -214,7 +214,11 @@ impl Lowering<'_> {
         };
         // Numbered before the operands that follow, since conditions of a `Reduce` may read values.
         let when = ports.conds(make.conditions());
-        let operands = ports.operands(arms);
+        let mut operands = ports.operands(arms);
+        let sizes: Vec<u32> = all.iter().map(|axis| axis.size).collect();
+        let counted = when.iter().filter(|cond| !cond.is_gathered());
+        let given: Vec<_> = space.when.iter().chain(counted).cloned().collect();
+        operands.iter_mut().for_each(|(_, edge)| settle(edge, &sizes, &given));
         let op = match make {
             Make::Map(scalar) => Op::Map(*scalar),
             Make::Reduce { fold, .. } => {
@@ -234,6 +238,17 @@ impl Lowering<'_> {
         let names = all.iter().map(|axis| axis.name.clone()).collect();
         let origin = Origin { axes: names, ..self.origin.clone() };
         Seen::whole(self.builder.add(op, space, ty, operands, origin), &axes)
+    }
+}
+
+/// Digits in their normal form, which every later room gives them too.
+fn settle(edge: &mut Operand, sizes: &[u32], given: &[graph::Cond]) {
+    let given: Vec<_> = given.iter().chain(&edge.when).cloned().collect();
+    let domain = Domain { sizes, given: &given };
+    for index in &mut edge.access.0 {
+        if matches!(index, Index::Digit { .. }) {
+            *index = index.normal(domain);
+        }
     }
 }
 

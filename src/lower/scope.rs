@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::Rel;
+use crate::graph::{Rel, fresh};
 use crate::model::flat::{Axis, Linear, Var};
 
 use super::seen::{Guard, Place};
@@ -28,6 +28,22 @@ impl Scope {
     /// With more variables, inside.
     pub(super) fn with_axes(&self, axes: &[Axis]) -> Scope {
         Scope { axes: [&self.axes, axes].concat(), guards: self.guards.clone() }
+    }
+
+    /// Axes by names that nothing in scope has yet.
+    pub(super) fn renamed(&self, axes: &[Axis]) -> Vec<Axis> {
+        let name = |axis: &Axis| axis.name.clone();
+        let mut used: Vec<String> = self.axes.iter().map(name).collect();
+        let given: Vec<String> = axes.iter().map(name).collect();
+        let rename = |axis: &Axis| {
+            let mut name = axis.name.clone();
+            if used.contains(&name) {
+                name = fresh(&name, &[given.as_slice(), &used].concat());
+            }
+            used.push(name.clone());
+            Axis { name, ..axis.clone() }
+        };
+        axes.iter().map(rename).collect()
     }
 
     /// With more conditions; those on values of nodes are left out, since they are not static.

@@ -21,7 +21,7 @@ impl Lowering<'_> {
     pub(super) fn term(&mut self, term: &Term, scope: &Scope, want: Sort) -> Seen {
         match term {
             Term::Real(value) => self.number(*value, want),
-            Term::Truth(value) => self.leaf(Leaf::Const(truth(*value)), &[], Type::Bool),
+            Term::Truth(value) => self.constant(truth(*value), Type::Bool),
             Term::Position(of) => self.position(of, scope, want),
             Term::Read(array, at) => self.array(*array, at, scope),
             Term::Map(scalar, arguments) => self.map(*scalar, arguments, scope),
@@ -47,9 +47,15 @@ impl Lowering<'_> {
                 self.held(&Linear::constant(value as i64), value as u32 + 1)
             }
             Sort::Real | Sort::Bool | Sort::Index { .. } => {
-                self.leaf(Leaf::Const(Bits::of(value)), &[], Type::Real)
+                self.constant(Bits::of(value), Type::Real)
             }
         }
+    }
+
+    /// A constant belongs to no equation: all that read it share it.
+    fn constant(&mut self, bits: Bits, ty: Type) -> Seen {
+        let node = self.builder.leaf(Leaf::Const(bits), &[], ty, Origin::default());
+        Seen::whole(node, &[])
     }
 
     /// A whole number as an entry of `0, 1, 2, ..`: what positions join without leaving their type.

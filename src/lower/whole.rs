@@ -22,6 +22,7 @@ impl Lowering<'_> {
         at: &[At],
         scope: &Scope,
     ) -> Seen {
+        let over = &scope.renamed(over)[..];
         let inner = scope.with_axes(over);
         let body = self.term(body, &inner, Sort::Real);
         let mut axes = over.to_vec();

@@ -11,5 +11,6 @@ mod graphs;
 mod ir;
 mod random_graph;
 mod readme;
+mod stages;
 mod support;
 mod trees;

@@ -29,19 +29,42 @@ pub(in crate::graph) enum Form {
     Literal,
 }
 
-/// The name of each axis of a scope as text shows it: unusable names become `_k`, repeated ones get
-/// a prime.
+/// The name of each axis of a scope as text shows it: unusable names become `_k`, repeated ones become
+/// others ([`fresh`]).
 pub(in crate::graph) fn axis_names(axes: &[String], rank: usize) -> Vec<String> {
+    let usable = |at: usize| axes.get(at).filter(|name| is_axis_name(name)).cloned();
+    let given: Vec<String> = (0..rank).filter_map(usable).collect();
     let mut names: Vec<String> = Vec::new();
     for at in 0..rank {
-        let given = axes.get(at).filter(|name| is_axis_name(name));
-        let mut name = given.cloned().unwrap_or_else(|| format!("_{at}"));
-        while names.contains(&name) {
-            name.push('\'');
+        let mut name = usable(at).unwrap_or_else(|| format!("_{at}"));
+        if names.contains(&name) {
+            name = fresh(&name, &[given.as_slice(), &names].concat());
         }
         names.push(name);
     }
     names
+}
+
+/// A name like the given one that is not taken: the next free letter, or more primes.
+#[must_use]
+pub(crate) fn fresh(name: &str, taken: &[String]) -> String {
+    let free = |name: &String| !taken.contains(name);
+    if let [letter @ b'a'..=b'z'] = name.as_bytes()
+        && let Some(name) = (*letter..=b'z').map(|at| char::from(at).to_string()).find(free)
+    {
+        return name;
+    }
+    let mut name = name.to_owned();
+    while !free(&name) {
+        name.push('\'');
+    }
+    name
+}
+
+/// The names of the axes of a scope as an origin holds them: every one usable and none twice.
+#[must_use]
+pub(crate) fn distinct(axes: &[String], rank: usize) -> Vec<String> {
+    kept_names(&axis_names(axes, rank))
 }
 
 fn is_axis_name(name: &str) -> bool {
@@ -101,7 +124,11 @@ pub(in crate::graph) fn guard<'a>(
     conditions.into_iter().filter(inside).map(renamed).collect()
 }
 
-fn asked<'a>(node: &'a Node, operand: &'a Operand) -> impl Iterator<Item = &'a Cond> {
+/// The conditions under which a node reads an operand.
+pub(in crate::graph) fn picked<'a>(
+    node: &'a Node,
+    operand: &'a Operand,
+) -> impl Iterator<Item = &'a Cond> {
     let counted: &[Cond] = match &node.op {
         Op::Reduce { when, .. } => when,
         Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => &[],
@@ -131,7 +158,7 @@ fn may_nest(graph: &Graph, user: NodeId, from: NodeId, operand: &Operand) -> boo
     node.origin.path == reader.origin.path
         && node.origin.adjoint == reader.origin.adjoint
         && node.origin.axes == kept_names(&names)
-        && node.space.when == guard(asked(reader, operand), &axes)
+        && node.space.when == guard(picked(reader, operand), &axes)
         && node.ty == types::given(scalar.row().gives)
         && all_axes_occur(graph, from)
         && standard_ports(graph, from)

@@ -16,6 +16,11 @@ use crate::op::{Opaque, Scalar, scalar};
 /// The text form of a graph.
 #[must_use]
 pub fn print(graph: &Graph) -> String {
+    print_with(graph, &|_| &[])
+}
+
+/// The same; `axes` knows the names of the axes of some roots.
+pub(super) fn print_with<'a>(graph: &Graph, axes: &dyn Fn(&str) -> &'a [String]) -> String {
     let printer = Printer { graph, inline: inline(graph), ids: ids(graph) };
     let mut text = String::new();
     for id in graph.ids().filter(|id| !printer.inline[id.0 as usize]) {
@@ -23,7 +28,7 @@ pub fn print(graph: &Graph) -> String {
         text.push('\n');
     }
     for (path, read) in &graph.roots {
-        text.push_str(&printer.root(&path.0, read));
+        text.push_str(&printer.root(&path.0, read, axes(&path.0)));
         text.push('\n');
     }
     text
@@ -152,10 +157,12 @@ impl<'a> Printer<'a> {
         text + &origin(&node.origin)
     }
 
-    fn root(&self, path: &str, read: &Read) -> String {
+    fn root(&self, path: &str, read: &Read, known: &[String]) -> String {
         let mut names: Vec<String> = axis_names(&[], read.sizes.len());
         let node = (read.node.0 as usize) < self.graph.len();
-        if node {
+        if !known.is_empty() {
+            names = known.to_vec();
+        } else if node {
             let origin = &self.graph.node(read.node).origin.axes;
             let given = axis_names(origin, read.access.0.len().max(origin.len()));
             for (index, name) in read.access.0.iter().zip(given) {
@@ -165,7 +172,7 @@ impl<'a> Printer<'a> {
                 }
             }
         }
-        let names = axis_names(&names, names.len());
+        let names = axis_names(&names, read.sizes.len());
         let axes = declared(&names, &read.sizes);
         let axes = if axes.is_empty() { axes } else { format!("[{axes}]") };
         let id = self.ids.get(read.node.0 as usize).map_or("absent", String::as_str);

@@ -10,7 +10,7 @@ use super::TextError;
 use super::cursor::{Cursor, Fault};
 use super::layout::{axis_names, kept_names};
 use super::parse::{Reader, error, is_comment, ty};
-use super::print::{declared, print};
+use super::print::{declared, print, print_with};
 use super::tokens::words;
 use crate::graph::{Array, Path, Program, Type, Update, types};
 
@@ -21,8 +21,9 @@ pub fn program_text(program: &Program) -> String {
     arrays(&mut text, "param", &program.params);
     arrays(&mut text, "input", &program.inputs);
     arrays(&mut text, "state", &program.states);
-    let _ = write!(text, "\ngraph init\n{}", print(&program.init));
-    let _ = write!(text, "\ngraph step\n{}", print(&program.step));
+    let axes = |root: &str| root_axes(program, root);
+    let _ = write!(text, "\ngraph init\n{}", print_with(&program.init, &axes));
+    let _ = write!(text, "\ngraph step\n{}", print_with(&program.step, &axes));
     if let Some(update) = &program.update {
         text.push('\n');
         arrays(&mut text, "update input", &update.inputs);
@@ -31,6 +32,22 @@ pub fn program_text(program: &Program) -> String {
         let _ = write!(text, "\ngraph update\n{}", print(&update.graph));
     }
     text
+}
+
+/// The axes of the array at the border that a root belongs to.
+fn root_axes<'a>(program: &'a Program, root: &str) -> &'a [String] {
+    let kinds = [
+        ("start/", &program.states),
+        ("next/", &program.states),
+        ("grad/prev/", &program.states),
+        ("grad/param/", &program.params),
+        ("grad/input/", &program.inputs),
+    ];
+    let named = |(kind, arrays): &(&str, &'a Vec<Array>)| {
+        let path = root.strip_prefix(kind)?;
+        arrays.iter().find(|array| array.path.0 == path)
+    };
+    kinds.iter().find_map(named).map_or(&[], |array| &array.axes)
 }
 
 fn arrays(text: &mut String, kind: &str, arrays: &[Array]) {

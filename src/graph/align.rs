@@ -1,0 +1,109 @@
+//! A value used once is said in the terms of its one reader.
+//!
+//! ```text
+//! %a[i:4, k:9] = %y[i] * %w[i, k] -- adjoint y
+//! %x[j:9] = sum[i2:4] %a[i2, j] -- adjoint x
+//! =>
+//! %x[j:9] = sum[i2:4] %y[i2] * %w[i2, j] -- adjoint x
+//! ```
+//!
+//! In: a graph. Out: the same values, where a `Map` that is read once, axis by axis, has the axes of
+//! its reader, in the reader's order and by the reader's names, so that it can stand on its line.
+//! Invariant: the arithmetic and its order stay; an origin changes only in the backward sweep, where
+//! the path of the reader says as much.
+
+use super::text::layout::{axis_names, guard, kept_names, picked};
+use super::{Axis, Builder, Graph, Index, NodeId, Op, Operand, Part, Read};
+
+/// Aligns every value that is used once.
+pub(super) fn aligned(graph: &Graph) -> Graph {
+    let mut uses = vec![0_u32; graph.len()];
+    for (_, read) in &graph.roots {
+        uses[read.node.0 as usize] += 2;
+    }
+    for id in graph.ids() {
+        graph.operands(id).iter().for_each(|(from, _)| uses[from.0 as usize] += 1);
+    }
+    let mut parts = graph.parts();
+    // Readers first, so that names travel down.
+    for id in graph.ids().rev() {
+        for port in 0..graph.arity(id) {
+            let from = parts[id.0 as usize].operands[port].0;
+            if from < id && uses[from.0 as usize] == 1 {
+                align(&mut parts, id, port);
+            }
+        }
+    }
+    rebuilt(parts, graph)
+}
+
+/// Aligns one value with its reader, if it is one that the reader's line may hold.
+fn align(parts: &mut [Part], reader: NodeId, port: usize) {
+    let Part { node: user, operands } = &parts[reader.0 as usize];
+    let (from, edge) = &operands[port];
+    let part = &parts[from.0 as usize];
+    let near = part.node.origin.path == user.origin.path || part.node.origin.adjoint;
+    if !matches!(part.node.op, Op::Map(_))
+        || matches!(user.op, Op::Opaque { .. })
+        || part.node.origin.adjoint != user.origin.adjoint
+        || !near
+    {
+        return;
+    }
+    let mut scope = user.space.sizes.clone();
+    if let Op::Reduce { over, .. } = &user.op {
+        scope.extend(over);
+    }
+    let bare: Option<Vec<Axis>> = edge.access.0.iter().map(Index::as_axis).collect();
+    let Some(bare) = bare else { return };
+    let mut axes = bare.clone();
+    axes.sort();
+    axes.dedup();
+    let sizes: Vec<u32> = axes.iter().map(|axis| scope[usize::from(axis.0)]).collect();
+    let place = |axis: Axis| axes.iter().position(|own| *own == axis).unwrap_or(0);
+    let whole =
+        bare.iter().zip(&part.node.space.sizes).all(|(axis, size)| sizes[place(*axis)] == *size);
+    if axes.len() != bare.len() || !whole {
+        return;
+    }
+    let by = |axis: Axis| Index::axis(place(bare[usize::from(axis.0)]));
+    let moved = |(node, edge): &(NodeId, Operand)| {
+        Some((*node, Operand { access: edge.access.substitute(&by)?, ..edge.clone() }))
+    };
+    let Some(operands) = part.operands.iter().map(moved).collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    let when = part.node.space.when.iter().map(|cond| cond.substitute(&by));
+    let Some(mut when) = when.collect::<Option<Vec<_>>>() else { return };
+    let asked = guard(picked(user, edge), &axes);
+    if when.len() == asked.len() && when.iter().all(|cond| asked.contains(cond)) {
+        when = asked;
+    }
+    let names = axis_names(&user.origin.axes, scope.len());
+    let names: Vec<String> = axes.iter().map(|axis| names[usize::from(axis.0)].clone()).collect();
+    let path = user.origin.path.clone();
+    let (from, access) = (from.0 as usize, axes.iter().map(|axis| Index::axis(axis.0.into())));
+    let access = super::Access(access.collect());
+    let node = &mut parts[from].node;
+    node.origin.path = path;
+    node.origin.axes = kept_names(&names);
+    node.space = super::Space { sizes, when };
+    parts[from].operands = operands;
+    parts[reader.0 as usize].operands[port].1.access = access;
+}
+
+/// The graph of these nodes; two that have become equal are one.
+fn rebuilt(parts: Vec<Part>, graph: &Graph) -> Graph {
+    let mut builder = Builder::new();
+    let mut moved: Vec<NodeId> = Vec::with_capacity(parts.len());
+    for Part { node, operands } in parts {
+        let operands =
+            operands.into_iter().map(|(from, edge)| (moved[from.0 as usize], edge)).collect();
+        moved.push(builder.add(node.op, node.space, node.ty, operands, node.origin));
+    }
+    for (path, read) in &graph.roots {
+        let read = Read { node: moved[read.node.0 as usize], ..read.clone() };
+        builder.root(path.0.clone(), read);
+    }
+    builder.finish()
+}
