@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+mod corpus;
 mod errors;
 mod format;
 mod graphs;
 mod ir;
 mod random_graph;
+mod semantics;
 mod support;
+mod tidy;
 mod trees;
