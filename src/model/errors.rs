@@ -115,6 +115,22 @@ pub(super) fn missing_argument(
     with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
 }
 
+pub(super) fn too_many_arguments(span: Span, def: &str, takes: usize) -> Diagnostic {
+    let takes = match takes {
+        0 => "no argument".to_owned(),
+        1 => "one argument".to_owned(),
+        more => format!("{more} arguments"),
+    };
+    new("E0112", format!("`{def}` takes {takes}"), span, "one too many".to_owned())
+        .help("remove the argument that is too many")
+}
+
+pub(super) fn part_as_value(span: Span, name: &str, value: Option<&str>) -> Diagnostic {
+    let message = format!("`{name}` is a part, not a value");
+    let one = new("E0111", message, span, "a value is expected here".to_owned());
+    with_help(one, value.map(|value| format!("name one of its values: `{name}.{value}`")))
+}
+
 pub(super) fn by_name_only(span: Span, def: &str) -> Diagnostic {
     new(
         "E0107",
@@ -166,14 +182,15 @@ pub(super) fn unseen_range(span: Span, name: &str) -> Diagnostic {
     .help(format!("give it: `{name} in N`, or `{name} in -range..range`"))
 }
 
-pub(super) fn outside(span: Span, index: &str, below: bool, axis: &str) -> Diagnostic {
+pub(super) fn outside(span: Span, index: &str, below: bool, axis: &str, size: &str) -> Diagnostic {
     let message = if below {
         format!("the index `{index}` can be below the first entry of {axis}")
     } else {
         format!("the index `{index}` can be past the last entry of {axis}")
     };
+    let whole = if index.contains(' ') { format!("({index})") } else { index.to_owned() };
     let help = format!(
-        "wrap it `({index}) mod N`, give a default `{index} else 0`, or guard it with `if`"
+        "wrap it `{whole} mod {size}`, give a default `{index} else 0`, or guard it with `if`"
     );
     new("E0204", message, span, "cannot be proved to stay inside".to_owned()).help(help)
 }
@@ -188,25 +205,36 @@ pub(super) fn shapes_differ(span: Span, left: (Span, &str), right: (Span, &str))
 }
 
 pub(super) fn wrong_shape(span: Span, what: &str, wanted: &str, found: &str) -> Diagnostic {
-    new("E0205", format!("{what} has shape {wanted}, and this is {found}"), span, found.to_owned())
+    let message = format!("{what} has shape {wanted}, and this is {found}");
+    if swapped(wanted, found) {
+        return new("E0208", message, span, found.to_owned()).help(BY_NAME);
+    }
+    new("E0205", message, span, found.to_owned())
         .help("nothing is broadcast: name the axes with indices or `for`")
 }
 
-pub(super) fn argument_shape(
-    span: Span,
-    argument: &str,
-    wanted: &str,
-    found: &str,
-    swapped: bool,
-) -> Diagnostic {
-    let code = if swapped { "E0208" } else { "E0205" };
+const BY_NAME: &str = "dims are compared by name, never by value";
+
+/// Whether two shapes have the same axes in another order.
+fn swapped(wanted: &str, found: &str) -> bool {
+    let sorted = |shape: &str| {
+        let mut axes: Vec<String> =
+            shape.trim_matches(['[', ']']).split(", ").map(str::to_owned).collect();
+        axes.sort();
+        axes
+    };
+    wanted != found && sorted(wanted) == sorted(found)
+}
+
+pub(super) fn argument_shape(span: Span, argument: &str, wanted: &str, found: &str) -> Diagnostic {
+    let code = if swapped(wanted, found) { "E0208" } else { "E0205" };
     new(
         code,
         format!("argument `{argument}`: expected {wanted}, found {found}"),
         span,
         format!("this is {found}"),
     )
-    .help("dims are compared by name, never by value")
+    .help(BY_NAME)
 }
 
 pub(super) fn too_many_indices(span: Span, what: &str, axes: usize, given: usize) -> Diagnostic {
@@ -220,6 +248,21 @@ pub(super) fn too_many_indices(span: Span, what: &str, axes: usize, given: usize
         .help("remove the index that is too many")
 }
 
+pub(super) fn too_many_dims(span: Span, def: &str, takes: usize, given: usize) -> Diagnostic {
+    let takes = match takes {
+        0 => "no dim".to_owned(),
+        1 => "one dim".to_owned(),
+        more => format!("{more} dims"),
+    };
+    let message = format!("`{def}` takes {takes} in brackets and gets {given}");
+    new("E0206", message, span, "too many".to_owned()).help("remove the dim that is too many")
+}
+
+pub(super) fn elsewhere_not_built(span: Span) -> Diagnostic {
+    new("E0217", "`elsewhere` is not built yet".to_owned(), span, "the other entries".to_owned())
+        .help("sum over it: `a[i] = if i == at then ... else prev a[i]`")
+}
+
 pub(super) fn not_one_to_one(span: Span) -> Diagnostic {
     new(
         "E0207",
@@ -227,7 +270,7 @@ pub(super) fn not_one_to_one(span: Span) -> Diagnostic {
         span,
         "not a permutation of a bare index".to_owned(),
     )
-    .help("sum over it: `a[i] = sum[m] if idx[m] == i then ... else 0`, or add `elsewhere`")
+    .help("sum over it: `a[i] = sum[m] (if idx[m] == i then ... else 0)`")
 }
 
 pub(super) fn size_not_inferred(span: Span, def: &str, dim: &str) -> Diagnostic {
@@ -324,7 +367,8 @@ pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
     .help(format!("write `{name} = prev {name}` if it is meant to stay"))
 }
 
-pub(super) fn cycle(places: &[(String, Span)]) -> Diagnostic {
+/// The first place is a state if there is one among them.
+pub(super) fn cycle(places: &[(String, Span)], state: bool) -> Diagnostic {
     let (name, span) = &places[0];
     let names: Vec<String> = places.iter().map(|(name, _)| format!("`{name}`")).collect();
     let message = format!(
@@ -336,7 +380,8 @@ pub(super) fn cycle(places: &[(String, Span)]) -> Diagnostic {
     for (name, span) in &places[1..] {
         one = one.label(*span, format!("`{name}`"));
     }
-    one.help(format!("one of them should look back one step: `prev {name}`, with `state {name}`"))
+    let declare = if state { String::new() } else { format!(", with `state {name}`") };
+    one.help(format!("one of them should look back one step: `prev {name}`{declare}"))
 }
 
 pub(super) fn defined_twice(span: Span, name: &str, first: Span) -> Diagnostic {
@@ -368,13 +413,14 @@ pub(super) fn only_at_a_step(span: Span, name: &str) -> Diagnostic {
 }
 
 pub(super) fn start_word(span: Span, name: &str) -> Diagnostic {
+    let example = if name == "one_hot" { "one_hot(0)" } else { name };
     new(
         "E0308",
         format!("`{name}` is a start"),
         span,
         "not the start of a state or param".to_owned(),
     )
-    .help(format!("write it where something starts: `state s[N] = {name}`"))
+    .help(format!("write it where something starts: `state s[N] = {example}`"))
 }
 
 pub(super) fn result_missing(span: Span, name: &str) -> Diagnostic {
@@ -437,8 +483,13 @@ pub(super) fn bad_start(span: Span, name: &str, domain: &str, why: &str) -> Diag
 }
 
 pub(super) fn not_emittable(span: Span, domain: &str) -> Diagnostic {
-    new("E0404", format!("a `{domain}` cannot be emitted"), span, "no map leads into it".to_owned())
-        .help("emit a `simplex` and multiply by an emitted `unit`")
+    let article = if domain.starts_with(['i', 'u']) { "an" } else { "a" };
+    let help = match domain {
+        "weighting" => "emit a `simplex` and multiply by an emitted `unit`",
+        _ => "emit numbers and order or compare them",
+    };
+    let message = format!("{article} `{domain}` cannot be emitted");
+    new("E0404", message, span, "no map leads into it".to_owned()).help(help)
 }
 
 pub(super) fn unknown_domain(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
@@ -467,24 +518,24 @@ pub(super) fn no_controller(span: Span, name: &str) -> Diagnostic {
     .help("add `controller h = lstm[H](...)`, or `from z`")
 }
 
-pub(super) fn shared_emission(span: Span, def: &str, index: &str) -> Diagnostic {
+pub(super) fn shared_emission(span: Span, def: &str, index: &str, dim: &str) -> Diagnostic {
     new(
         "E0502",
         format!("`{def}` emits, so all `{index}` would share one emission"),
         span,
         format!("called under the index `{index}`"),
     )
-    .help(format!("make a family: `part each[{index}: N] {{ ... }}`"))
+    .help(format!("make a family: `part each[{index}: {dim}] {{ ... }}`"))
 }
 
-pub(super) fn state_under_index(span: Span, def: &str, index: &str) -> Diagnostic {
+pub(super) fn state_under_index(span: Span, def: &str, index: &str, dim: &str) -> Diagnostic {
     new(
         "E0503",
         format!("`{def}` keeps state and cannot stand under the index `{index}`"),
         span,
         "called here".to_owned(),
     )
-    .help(format!("`part each[{index}: N] {{ ... {def}(...) }}`"))
+    .help(format!("make a family: `part each[{index}: {dim}] {{ ... {def}(...) }}`"))
 }
 
 pub(super) fn recursion(span: Span, name: &str) -> Diagnostic {
@@ -543,6 +594,16 @@ pub(super) fn output_does_not_fit(span: Span, wanted: &str, found: &str) -> Diag
         "the model's result".to_owned(),
     )
     .help("leave the domain of the result to the task")
+}
+
+pub(super) fn port_size(span: Span, port: &str, wanted: u32, found: u32) -> Diagnostic {
+    new(
+        "E0603",
+        format!("the task wants {port} of {wanted} numbers, the model defines {found}"),
+        span,
+        format!("{found} numbers"),
+    )
+    .help("leave the size to the task: a dim of the signature that has no default")
 }
 
 pub(super) fn requirement_failed(

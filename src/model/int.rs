@@ -15,9 +15,6 @@ pub struct DimId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VarId(pub u32);
 
-/// The variable that every sum over a list of dims binds, so that equal sums are equal.
-pub const BOUND: VarId = VarId(u32::MAX);
-
 /// A compile-time truth value of a definition: its position in `Def::flags`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagId(pub u32);
@@ -89,6 +86,24 @@ impl Poly {
     #[must_use]
     pub fn var(var: VarId) -> Poly {
         Poly::atom(Atom::Var(var))
+    }
+
+    /// The sum of a body over a variable that runs over `0..count`. The variable is renamed, so that
+    /// two sums that differ only in its name are equal.
+    #[must_use]
+    pub fn sum(var: VarId, count: Poly, body: &Poly) -> Poly {
+        let own = VarId(SUMMED - body.sums());
+        let body = body.map(&Renamed(var, own));
+        Poly::atom(Atom::Sum(own, Box::new(count), Box::new(body)))
+    }
+
+    /// How many sums stand inside each other.
+    fn sums(&self) -> u32 {
+        let depth = |atom: &Atom| match atom {
+            Atom::Sum(_, count, body) => 1 + count.sums().max(body.sums()),
+            Atom::Dim(_) | Atom::Var(_) | Atom::Mod(..) | Atom::If(..) | Atom::Item(..) => 0,
+        };
+        self.0.keys().flatten().map(depth).max().unwrap_or(0)
     }
 
     /// `if test then yes else no`, simplified where both agree or the test is known.
@@ -234,30 +249,6 @@ impl Poly {
         })
     }
 
-    /// The sum of this polynomial over a variable that runs over `0..count`.
-    #[must_use]
-    pub fn summed(&self, var: VarId, count: Poly) -> Poly {
-        struct Rename(VarId);
-        impl Substitution for Rename {
-            fn dim(&self, dim: DimId) -> Poly {
-                Poly::dim(dim)
-            }
-            fn var(&self, var: VarId) -> Poly {
-                Poly::var(if var == self.0 { BOUND } else { var })
-            }
-            fn flag(&self, flag: FlagId) -> Test {
-                Test::Flag(flag)
-            }
-            fn item(&self, list: DimId, at: Poly) -> Poly {
-                Poly::atom(Atom::Item(list, Box::new(at)))
-            }
-            fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
-                Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self))))
-            }
-        }
-        Poly::atom(Atom::Sum(BOUND, Box::new(count), Box::new(self.map(&Rename(var)))))
-    }
-
     /// Whether this variable occurs.
     #[must_use]
     pub fn mentions(&self, var: VarId) -> bool {
@@ -335,6 +326,34 @@ impl Test {
     }
 }
 
+/// The variable of an innermost sum; those around it count down.
+pub const SUMMED: u32 = u32::MAX;
+
+/// One variable replaced by another.
+struct Renamed(VarId, VarId);
+
+impl Substitution for Renamed {
+    fn dim(&self, dim: DimId) -> Poly {
+        Poly::dim(dim)
+    }
+
+    fn var(&self, var: VarId) -> Poly {
+        Poly::var(if var == self.0 { self.1 } else { var })
+    }
+
+    fn flag(&self, flag: FlagId) -> Test {
+        Test::Flag(flag)
+    }
+
+    fn item(&self, list: DimId, at: Poly) -> Poly {
+        Poly::atom(Atom::Item(list, Box::new(at)))
+    }
+
+    fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
+        Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self))))
+    }
+}
+
 /// What names are replaced by.
 pub trait Substitution {
     /// A dim.
@@ -356,6 +375,8 @@ pub struct Facts {
     ranges: BTreeMap<VarId, (Poly, Poly)>,
     /// Guards and requirements.
     more: Vec<Poly>,
+    /// Whole-number parameters: unlike sizes they may be 0 or less.
+    numbers: Vec<DimId>,
 }
 
 /// How deep a proof may look; every step uses up one bound or fact.
@@ -365,6 +386,19 @@ impl Facts {
     /// A variable runs over `low..=high`.
     pub fn range(&mut self, var: VarId, low: Poly, high: Poly) {
         self.ranges.insert(var, (low, high));
+    }
+
+    /// A dim is a whole-number parameter, not a size.
+    pub fn number(&mut self, dim: DimId) {
+        self.numbers.push(dim);
+    }
+
+    fn is_size(&self, atom: &Atom) -> bool {
+        match atom {
+            Atom::Dim(dim) => !self.numbers.contains(dim),
+            Atom::Item(..) => true,
+            Atom::Var(_) | Atom::Mod(..) | Atom::If(..) | Atom::Sum(..) => false,
+        }
     }
 
     /// A condition holds (or, with `holds` false, does not).
@@ -451,17 +485,18 @@ impl Facts {
 
     /// Whether a coefficient is at least 0, whatever the dims.
     fn never_negative(&self, factor: &Poly) -> bool {
-        factor.0.iter().all(|(product, by)| {
-            *by >= 0 && product.iter().all(|atom| matches!(atom, Atom::Dim(_) | Atom::Item(..)))
-        })
+        factor
+            .0
+            .iter()
+            .all(|(product, by)| *by >= 0 && product.iter().all(|atom| self.is_size(atom)))
     }
 
     /// Whether the number is at least 0 because every dim is at least 1: write each dim as 1 + d and
     /// look at the signs.
     fn sizes_are_positive(&self, number: &Poly) -> bool {
-        let one_more = |atom: &Atom| match atom {
-            Atom::Dim(_) | Atom::Item(..) | Atom::Sum(..) => Some(Poly::atom(atom.clone()).add(1)),
-            Atom::Var(_) | Atom::Mod(..) | Atom::If(..) => None,
+        let one_more = |atom: &Atom| {
+            let size = self.is_size(atom) || matches!(atom, Atom::Sum(..));
+            size.then(|| Poly::atom(atom.clone()).add(1))
         };
         let mut shift = one_more;
         number.replace(&mut shift).is_some_and(|shifted| shifted.0.values().all(|by| *by >= 0))
@@ -518,6 +553,22 @@ mod tests {
         ordered.assume(&Test::less(Poly::var(J), Poly::var(I)), true);
         assert!(ordered.at_least_zero(&Poly::var(I).minus(&Poly::var(J)).add(-1)));
         assert!(!ordered.at_least_zero(&Poly::var(J).minus(&Poly::var(I))));
+    }
+
+    #[test]
+    fn sums_differ_by_more_than_a_name() {
+        let item = |var| Poly::atom(Atom::Item(N, Box::new(Poly::var(var))));
+        let count = Poly::dim(DimId(1));
+        assert_eq!(Poly::sum(I, count.clone(), &item(I)), Poly::sum(J, count.clone(), &item(J)));
+        assert_ne!(Poly::sum(I, count.clone(), &item(I)), Poly::sum(I, count, &item(J)));
+    }
+
+    #[test]
+    fn a_number_may_be_zero_and_a_size_may_not() {
+        let mut facts = facts();
+        assert!(facts.at_least_zero(&Poly::dim(N).add(-1)));
+        facts.number(N);
+        assert!(!facts.at_least_zero(&Poly::dim(N).add(-1)));
     }
 
     #[test]

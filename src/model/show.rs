@@ -1,6 +1,6 @@
 //! Dims, shapes and tests as people write them.
 
-use super::int::{Atom, BOUND, Poly, Test};
+use super::int::{Atom, Poly, SUMMED, Test, VarId};
 use super::typed::{Def, Domain, Extent};
 
 /// A polynomial: positive terms first, `2 * K + 1`.
@@ -25,11 +25,19 @@ pub(super) fn poly(def: &Def, poly: &Poly) -> String {
     if text.is_empty() { "0".to_owned() } else { text }
 }
 
+/// The name of an index variable; those of sums over lists of dims have none of their own.
+fn variable(def: &Def, var: VarId) -> String {
+    match def.vars.get(var.0 as usize) {
+        Some(info) if info.name.is_empty() => "_".to_owned(),
+        Some(info) => info.name.clone(),
+        None => format!("l{}", "'".repeat((SUMMED - var.0) as usize)),
+    }
+}
+
 fn atom(def: &Def, atom: &Atom) -> String {
     match atom {
         Atom::Dim(dim) => def.dims[dim.0 as usize].name.clone(),
-        Atom::Var(BOUND) => "l".to_owned(),
-        Atom::Var(var) => def.var(*var).name.clone(),
+        Atom::Var(var) => variable(def, *var),
         Atom::Mod(left, right) => format!("(({}) mod {})", poly(def, left), poly(def, right)),
         Atom::If(condition, yes, no) => {
             format!("(if {} then {} else {})", test(def, condition), poly(def, yes), poly(def, no))
@@ -38,7 +46,7 @@ fn atom(def: &Def, atom: &Atom) -> String {
             format!("{}[{}]", def.dims[list.0 as usize].name, poly(def, at))
         }
         Atom::Sum(var, count, body) => {
-            let name = poly(def, &Poly::var(*var));
+            let name = variable(def, *var);
             format!("(sum[{name} in {}] {})", poly(def, count), poly(def, body))
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod cli;
+mod corpus;
 mod errors;
 mod expand;
 mod format;
@@ -11,6 +12,8 @@ mod graphs;
 mod ir;
 mod random_graph;
 mod readme;
+mod semantics;
 mod stages;
 mod support;
+mod tidy;
 mod trees;

@@ -3,7 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ntmc::compile::{self, Choice, Choices, Purpose, Spec};
 use ntmc::diag::{Diagnostics, Style, render};
+use ntmc::error::Error;
+use ntmc::graph::Program;
+use ntmc::model::library::Library;
+use ntmc::model::typed::DimKind;
+use ntmc::model::{self, Given, Loss, Model, Ports, Setting, train};
 use ntmc::source::{Source, Sources};
 use ntmc::syntax::{self, ast};
 use serde_json::Value;
@@ -19,12 +25,157 @@ pub(crate) fn source(path: &Path) -> Source {
     Source::new(name, fs::read_to_string(path).unwrap())
 }
 
-/// Everything the compiler has to say about a file.
+/// Modules beside a file of the package.
+pub(crate) struct Beside(pub(crate) PathBuf);
+
+impl Library for Beside {
+    fn source(&self, module: &str) -> Option<Source> {
+        let folders = [self.0.clone(), root().join("tests/modules")];
+        let paths = folders.map(|folder| folder.join(format!("{module}.ntm")));
+        paths.iter().find(|path| path.exists()).map(|path| source(path))
+    }
+}
+
+/// The modules that a file may use.
+pub(crate) fn beside(path: &Path) -> Beside {
+    Beside(path.parent().unwrap_or(root()).to_path_buf())
+}
+
+/// Everything the compiler has to say about a file: text, definitions, train blocks, and the first
+/// train block's model (or else the last model) at the sizes of its task.
 pub(crate) fn diagnose(path: &Path) -> (Sources, Diagnostics) {
     let (mut sources, mut sink) = (Sources::default(), Diagnostics::default());
     let file = sources.add(source(path));
-    syntax::parse(&sources, file, &mut sink);
-    (sources, sink)
+    let tree = syntax::parse(&sources, file, &mut sink);
+    let Some(tree) = tree.filter(|_| !sink.has_errors()) else { return (sources, sink) };
+    let checked = model::check(&tree, &beside(path), &mut sources, &mut sink);
+    for block in &checked.trains {
+        train::check(block, &mut sink);
+    }
+    if sink.has_errors() || checked.models.is_empty() {
+        return (sources, sink);
+    }
+    let mut spec = Spec { sources, file: tree, checked, notes: Diagnostics::default() };
+    let choice = match spec.choose(&Choices::default()) {
+        Ok(choice) => choice,
+        Err(error) => return of_error(error),
+    };
+    let ports = match ports(&spec, &choice) {
+        Ok(ports) => ports,
+        Err(error) => return of_error(error),
+    };
+    let loss = if ports.is_some() { Loss::Target } else { Loss::HalfSquares };
+    let given = choice.given.clone().into_iter().chain(unbound(&spec, &choice)).collect();
+    let setting = Setting { given, ports, loss, everything: false };
+    model::elaborate(&spec.checked, choice.model, &setting, &mut sink);
+    if !sink.has_errors()
+        && choice.train.is_some()
+        && let Err(error) = spec.block(&choice).and_then(|block| spec.optimiser(&block, 3))
+    {
+        return of_error(error);
+    }
+    (spec.sources, sink)
+}
+
+fn of_error(error: Error) -> (Sources, Diagnostics) {
+    match error {
+        Error::Spec { diagnostics, sources } => (*sources, diagnostics),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the task of the chosen train block binds.
+fn ports(spec: &Spec, choice: &Choice) -> Result<Option<Ports>, Error> {
+    if choice.train.is_none() {
+        return Ok(None);
+    }
+    let block = spec.block(choice)?;
+    let tasks = ntmc::cli::resolve_tasks(&block, &spec.sources)?;
+    let ports = tasks[0].ports();
+    Ok(Some(Ports { input: ports.input, output: ports.output, domain: ports.domain.to_owned() }))
+}
+
+/// Small sizes for the dims that nothing binds, all different.
+fn unbound(spec: &Spec, choice: &Choice) -> Vec<(String, (Given, ntmc::source::Span))> {
+    if choice.train.is_some() {
+        return Vec::new();
+    }
+    let def = spec.checked.def(choice.model);
+    let open = def.dims.iter().filter(|dim| {
+        dim.default.is_none()
+            && !choice.given.contains_key(&dim.name)
+            && !matches!(dim.kind, DimKind::List(_))
+    });
+    let sizes = [3.0, 5.0, 7.0, 4.0, 6.0, 8.0, 9.0].into_iter().cycle();
+    open.zip(sizes).map(|(dim, size)| (dim.name.clone(), (Given::Number(size), dim.span))).collect()
+}
+
+/// A spec that must be right so far.
+pub(crate) fn spec(source: Source, library: &dyn Library) -> Spec {
+    Spec::read(source, library).unwrap_or_else(|error| panic!("{}", error.render(Style::Plain)))
+}
+
+/// The model of a spec at the sizes of its task, of `given`, or small ones.
+pub(crate) fn elaborate(spec: &mut Spec, given: &[(&str, Given)]) -> Result<Model, Error> {
+    let choice = spec.choose(&Choices::default())?;
+    elaborate_chosen(spec, &choice, given)
+}
+
+/// The same for a choice.
+pub(crate) fn elaborate_chosen(
+    spec: &Spec,
+    choice: &Choice,
+    given: &[(&str, Given)],
+) -> Result<Model, Error> {
+    let ports = ports(spec, choice)?;
+    let loss = if ports.is_some() { Loss::Target } else { Loss::HalfSquares };
+    let mut all: Vec<(String, Given)> =
+        given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    for (name, (value, _)) in unbound(spec, choice) {
+        if all.iter().all(|(known, _)| *known != name) {
+            all.push((name, value));
+        }
+    }
+    spec.elaborate(choice, &Purpose { ports, loss, everything: false, given: all })
+}
+
+/// The model of a file.
+pub(crate) fn model_of(path: &Path) -> Model {
+    let mut spec = spec(source(path), &beside(path));
+    elaborate(&mut spec, &[]).unwrap_or_else(|error| panic!("{}", error.render(Style::Plain)))
+}
+
+/// The model of a text.
+pub(crate) fn model_of_text(text: &str, given: &[(&str, Given)]) -> Model {
+    let library = Beside(root().join("specs"));
+    let mut spec = spec(Source::new("text.ntm", text), &library);
+    elaborate(&mut spec, given).unwrap_or_else(|error| panic!("{}", error.render(Style::Plain)))
+}
+
+/// The program of a model at a stage; every graph of it is verified.
+pub(crate) fn program(model: &Model, stage: compile::Stage) -> Program {
+    let program = compile::program(model, stage);
+    for graph in [&program.init, &program.step] {
+        if let Err(violation) = ntmc::graph::verify(graph) {
+            panic!("{} at {stage:?}: {violation}", model.name);
+        }
+    }
+    program
+}
+
+/// A program as text, which reads back. Where a product stands alone before its sum, the copy may
+/// print it inside the sum, since names of axes are not kept where they repeat; after that the text is
+/// the same for ever.
+pub(crate) fn text_of(program: &Program) -> String {
+    let text = compile::show(program, compile::Format::Text);
+    let again = |text: &str| {
+        let read = ntmc::graph::text::parse_program(text);
+        let read = read.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        ntmc::graph::text::program_text(&read)
+    };
+    let once = again(&text);
+    assert!(again(&once) == once, "the text changes whenever it is read back:\n{once}");
+    text
 }
 
 /// The diagnostics of a text.

@@ -59,7 +59,7 @@ impl Substitution for CallSizes {
             Some(count) => {
                 (0..count).fold(Poly::default(), |sum, place| sum.plus(&body.map(&at(place))))
             }
-            None => Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self)))),
+            None => Poly::sum(var, count, &body.map(self)),
         }
     }
 }
@@ -282,7 +282,8 @@ impl Cx<'_, '_> {
             all.push(self.expr(&arg.value, None)?);
         }
         if all.len() > count {
-            self.sink().push(errors::by_name_only(args[args.len() - 1].span, name));
+            let span = args.last().map_or(span, |arg| arg.span);
+            self.sink().push(errors::too_many_arguments(span, name, count));
             return None;
         }
         if all.len() < count {
@@ -346,6 +347,7 @@ impl Cx<'_, '_> {
                         &format!("top[{text}]"),
                         false,
                         &show::extent(&self.def, &axis),
+                        "",
                     );
                     let help = format!("add `require {text} <= {}`", self.def.show(&axis.size));
                     self.sink().push(one.help(help));
@@ -392,9 +394,8 @@ impl Cx<'_, '_> {
             .filter(|at| matches!(binding.def.dims[*at].kind, DimKind::Explicit | DimKind::List(_)))
             .collect();
         if brackets.len() > explicit.len() {
-            let what = format!("`{}`", segment.name.text);
-            let one =
-                errors::too_many_indices(segment.name.span, &what, explicit.len(), brackets.len());
+            let (name, takes) = (&segment.name, explicit.len());
+            let one = errors::too_many_dims(name.span, &name.text, takes, brackets.len());
             self.sink().push(one);
             return None;
         }
@@ -460,7 +461,7 @@ impl Cx<'_, '_> {
         let mut given = vec![false; def.params.len()];
         if let Some(value) = piped {
             let Some(at) = plain.next() else {
-                self.sink().push(errors::by_name_only(segment.name.span, &def.name));
+                self.sink().push(one_too_many(&def, segment.name.span));
                 return None;
             };
             given[at] = true;
@@ -473,7 +474,7 @@ impl Cx<'_, '_> {
                 None => match plain.next() {
                     Some(at) => at,
                     None => {
-                        self.sink().push(errors::by_name_only(arg.span, &def.name));
+                        self.sink().push(one_too_many(&def, arg.span));
                         return None;
                     }
                 },
@@ -673,15 +674,8 @@ impl Cx<'_, '_> {
         param: &super::super::typed::Param,
     ) -> Option<()> {
         if arg.shape != wanted {
-            let mut sorted: Vec<String> =
-                arg.shape.iter().map(|one| show::extent(&self.def, one)).collect();
-            let mut other: Vec<String> =
-                wanted.iter().map(|one| show::extent(&self.def, one)).collect();
-            sorted.sort();
-            other.sort();
-            let swapped = sorted == other;
             let (wanted, found) = (self.shown(wanted), self.shown(&arg.shape));
-            let one = errors::argument_shape(arg.span, &param.name, &wanted, &found, swapped);
+            let one = errors::argument_shape(arg.span, &param.name, &wanted, &found);
             self.sink().push(one);
             return None;
         }
@@ -724,13 +718,14 @@ impl Cx<'_, '_> {
         let span = call.span;
         let families = self.def.families(self.part);
         let index = self.scope.iter().rev().find(|(_, var)| !families.contains(var));
-        if let Some((index, _)) = index.cloned() {
+        if let Some((index, var)) = index.cloned() {
+            let dim = show::extent(&self.def, &self.def.var(var).extent);
             if owns.state {
-                self.sink().push(errors::state_under_index(span, &def.name, &index));
+                self.sink().push(errors::state_under_index(span, &def.name, &index, &dim));
                 return None;
             }
             if owns.emits {
-                self.sink().push(errors::shared_emission(span, &def.name, &index));
+                self.sink().push(errors::shared_emission(span, &def.name, &index, &dim));
                 return None;
             }
         }
@@ -786,9 +781,21 @@ fn points(expr: &Expr) -> Poly {
         (ExprKind::For(vars, _), [first, rest @ ..])
             if rest.iter().any(|axis| axis.size.mentions(vars[0])) =>
         {
-            count(rest).summed(vars[0], first.size.clone())
+            Poly::sum(vars[0], first.size.clone(), &count(rest))
         }
         (_, shape) => count(shape),
+    }
+}
+
+/// More arguments by position than there are plain ones.
+fn one_too_many(def: &Def, span: Span) -> crate::diag::Diagnostic {
+    let owned = |kind: &ParamKind| {
+        matches!(kind, ParamKind::Emit(_) | ParamKind::Param(_) | ParamKind::State(_))
+    };
+    if def.params.iter().any(|param| owned(&param.kind)) {
+        errors::by_name_only(span, &def.name)
+    } else {
+        errors::too_many_arguments(span, &def.name, def.params.len())
     }
 }
 

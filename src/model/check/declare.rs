@@ -190,7 +190,9 @@ impl<'g, 'a> Cx<'g, 'a> {
         let is_int = slot.of.as_ref().is_some_and(|of| of.name.text == "int");
         let kind = if is_int {
             let default = slot.value.as_ref().and_then(|value| self.poly(value));
-            ParamKind::Int(self.add_dim(&slot.name, DimKind::Int, default.map(|one| vec![one])))
+            let dim = self.add_dim(&slot.name, DimKind::Int, default.map(|one| vec![one]));
+            self.facts.number(dim);
+            ParamKind::Int(dim)
         } else {
             let default = slot.value.as_ref().and_then(|value| self.test(value));
             let id = FlagId(self.def.flags.len() as u32);
@@ -301,6 +303,18 @@ impl<'g, 'a> Cx<'g, 'a> {
             return self.sink().push(one);
         };
         self.def.result = id;
+        let defined = match self.def.value(id).kind {
+            ValueKind::Computed(_) => self.pending.contains_key(&id),
+            ValueKind::Argument
+            | ValueKind::Param(_)
+            | ValueKind::State(..)
+            | ValueKind::Emission(_) => true,
+        };
+        if !defined && matches!(tree.body, ast::Body::Block(_)) && !self.broken.contains(&id) {
+            let one = errors::result_missing(result.name.span, &result.name.text);
+            self.sink().push(one);
+            self.broken.push(id);
+        }
         if let Some((sort, domain)) = self.sort_and_domain(result.of.as_ref()) {
             let value = &mut self.def.values[id.0 as usize];
             if value.domain == Domain::REAL && result.of.is_some() {
@@ -488,7 +502,9 @@ impl<'g, 'a> Cx<'g, 'a> {
         let of = self.sort_and_domain(slot.of.as_ref());
         self.scope = scope;
         self.part = around;
-        let (shape, (sort, domain)) = (shape?, of?);
+        let right = shape.is_some() && of.is_some();
+        let (shape, (sort, domain)) =
+            (shape.unwrap_or_default(), of.unwrap_or((Sort::Real, Domain::REAL)));
         let id = ValueId(self.def.values.len() as u32);
         let emits = matches!(kind, ValueKind::Emission(_));
         if emits && (domain == Domain::Weighting || sort != Sort::Real) {
@@ -508,6 +524,11 @@ impl<'g, 'a> Cx<'g, 'a> {
             kind,
         });
         self.enter_in(part, &slot.name, Named::Value(id));
+        if !right {
+            // The name is known, so that nothing more is said where it is used.
+            self.broken.push(id);
+            return None;
+        }
         Some(id)
     }
 

@@ -143,6 +143,10 @@ impl Cx<'_, '_> {
         let Some(pending) = self.pending.get(&id).cloned() else {
             return !self.broken.contains(&id);
         };
+        if self.broken.contains(&id) {
+            self.progress.insert(id, Progress::Done);
+            return false;
+        }
         if self.progress.get(&id) == Some(&Progress::Running) {
             return false;
         }
@@ -216,6 +220,10 @@ impl Cx<'_, '_> {
     /// `name[i, j] = right`.
     fn define(&mut self, id: ValueId, tree: &ast::Equation, part: PartId) -> Option<()> {
         self.equation = self.def.value(id).name.clone();
+        if let Some(other) = &tree.elsewhere {
+            self.sink().push(errors::elsewhere_not_built(other.span));
+            return None;
+        }
         let left = self.left(id, tree)?;
         let vars = match &left {
             Left::Bare(vars) => vars.len(),
@@ -354,10 +362,7 @@ impl Cx<'_, '_> {
             }
             None => match self.infer(&name.text, &[&tree.right]) {
                 Some(found) => found,
-                None => {
-                    self.sink().push(errors::unseen_range(name.span, &name.text));
-                    return None;
-                }
+                None => return self.unseen(name.span, &name.text),
             },
         };
         let var = self.add_var(name.text.clone(), name.span, extent);
@@ -385,17 +390,12 @@ impl Cx<'_, '_> {
             return None;
         };
         self.refuse_value(&name)?;
-        let (extent, seen) = match axis.map(|extent| (extent, (name.span, "the left".to_owned()))) {
-            Some(found) => found,
-            None => {
-                let found = self.infer(&name.text, &[&index.value, &tree.right]);
-                let Some(found) = found else {
-                    self.sink().push(errors::unseen_range(name.span, &name.text));
-                    return None;
-                };
-                found
-            }
-        };
+        let found = self.infer(&name.text, &[&index.value, &tree.right]);
+        let Some((extent, seen)) = found else { return self.unseen(name.span, &name.text) };
+        if axis.is_some_and(|axis| axis != extent) {
+            self.sink().push(errors::not_one_to_one(index.span));
+            return None;
+        }
         let var = self.add_var(name.text.clone(), name.span, extent.clone());
         self.seen.insert(var, seen);
         self.scope.push((name.text.clone(), var));
@@ -407,6 +407,15 @@ impl Cx<'_, '_> {
                 None
             }
         }
+    }
+
+    /// The range of an index cannot be seen. Said only where nothing else is wrong: an array with a
+    /// mistake of its own tells no range.
+    pub(super) fn unseen<T>(&mut self, span: Span, name: &str) -> Option<T> {
+        if !self.sink().has_errors() {
+            self.sink().push(errors::unseen_range(span, name));
+        }
+        None
     }
 
     /// An index may not have the name of a value.
@@ -430,7 +439,8 @@ impl Cx<'_, '_> {
                     cx.own(|owns| owns.params = true);
                 } else if !cx.has_controller(part) {
                     if cx.is_model {
-                        let one = errors::no_controller(tree.span, &tree.slots[0].name.text);
+                        let slot = &tree.slots[0];
+                        let one = errors::no_controller(slot.span, &slot.name.text);
                         cx.sink().push(one);
                     }
                     cx.own(|owns| owns.emits = true);

@@ -74,8 +74,12 @@ impl Cx<'_, '_> {
     ) -> Option<Expr> {
         let condition = self.expr(test, None)?;
         if condition.sort != Sort::Bool || !condition.shape.is_empty() {
-            let one = errors::wrong_sort(test.span, "one condition", "something else");
-            self.sink().push(one);
+            let found = match (&condition.sort, condition.shape.is_empty()) {
+                (Sort::Bool, _) => "an array of conditions",
+                (_, true) => "a number",
+                (_, false) => "an array of numbers",
+            };
+            self.sink().push(errors::wrong_sort(test.span, "one condition", found));
             return None;
         }
         let fixed = match &condition.kind {
@@ -350,8 +354,7 @@ impl Cx<'_, '_> {
                 }
                 None => {
                     let Some((extent, seen)) = self.infer(name, &rest) else {
-                        self.sink().push(errors::unseen_range(binder.span, name));
-                        return None;
+                        return self.unseen(binder.span, name);
                     };
                     (extent, seen, None)
                 }
@@ -359,8 +362,7 @@ impl Cx<'_, '_> {
                     let bound = self.poly(limit)?;
                     let found = self.infer(name, &rest).or_else(|| self.range_of(&bound));
                     let Some((extent, seen)) = found else {
-                        self.sink().push(errors::unseen_range(binder.span, name));
-                        return None;
+                        return self.unseen(binder.span, name);
                     };
                     (extent, seen, Some((*op, bound)))
                 }
@@ -422,7 +424,7 @@ impl Cx<'_, '_> {
         };
         let listed = inner.any(&|atom| matches!(atom, Atom::Item(..)));
         let count = self.def.var(*var).extent.size.clone();
-        listed.then(|| inner.summed(*var, count))
+        listed.then(|| Poly::sum(*var, count, inner))
     }
 
     fn array(&mut self, binders: &[ast::Binder], body: &ast::Expr, span: Span) -> Option<Expr> {

@@ -60,7 +60,8 @@ impl Cx<'_, '_> {
             return None;
         }
         let Some(named) = self.named(&first.name.text) else {
-            return self.unknown(&first.name);
+            let inner = tree.segments.get(1).map(|segment| segment.name.text.as_str());
+            return self.unknown(&first.name, inner);
         };
         let (found, rest) = self.walk(named, tree)?;
         self.time(&found, prev, span)?;
@@ -99,10 +100,18 @@ impl Cx<'_, '_> {
         }
     }
 
-    fn unknown(&mut self, name: &ast::Name) -> Option<Expr> {
+    /// A name that nothing declares; `inner` is what is asked of it.
+    fn unknown(&mut self, name: &ast::Name, inner: Option<&str>) -> Option<Expr> {
         let mut names = self.visible();
         names.extend(self.scope.iter().map(|(name, _)| name.clone()));
-        let near = nearest(&name.text, names.iter().map(String::as_str));
+        let has = |name: &&String| match (self.named(name), inner) {
+            (Some(Named::Part(part)), Some(inner)) => {
+                self.names[part.0 as usize].contains_key(inner)
+            }
+            _ => false,
+        };
+        let part = names.iter().find(has).map(String::as_str);
+        let near = nearest(&name.text, names.iter().map(String::as_str)).or(part);
         let one = if name.text == "sigmoid" {
             errors::unknown_value(name.span, &name.text, Some("unit"))
         } else {
@@ -144,7 +153,10 @@ impl Cx<'_, '_> {
                     let instance = self.def.part(part).instance;
                     if last {
                         let Some(id) = instance else {
-                            let one = errors::not_callable(segment.name.span, &segment.name.text);
+                            let names = &self.names[part.0 as usize];
+                            let value = names.keys().next().map(String::as_str);
+                            let name = &segment.name;
+                            let one = errors::part_as_value(name.span, &name.text, value);
                             self.sink().push(one);
                             return None;
                         };
@@ -244,8 +256,9 @@ impl Cx<'_, '_> {
         }
         let call = self.call_of(instance);
         let Some(mut call) = call else {
-            let name = &segments[0].name;
-            self.sink().push(errors::unknown_member(name.span, "this", &name.text, None));
+            let part = self.def.value(instance).part;
+            let (name, part) = (&segments[0].name, self.def.part(part).name.clone());
+            self.sink().push(errors::unknown_member(name.span, &part, &name.text, None));
             return None;
         };
         let mut sizes = CallSizes::of(&call);
@@ -556,7 +569,8 @@ impl Cx<'_, '_> {
             }
             None => {
                 let text = self.global.sources.text(arg.value.span).to_owned();
-                errors::outside(arg.span, &text, below, told)
+                let size = show::poly(&self.def, &extent.size);
+                errors::outside(arg.span, &text, below, told, &size)
             }
         };
         self.sink().push(one);
@@ -588,7 +602,7 @@ fn member_shape(shape: &mut [Extent], family: VarId, number: &Poly) {
             Poly::atom(Atom::Item(list, Box::new(at)))
         }
         fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
-            Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self))))
+            Poly::sum(var, count, &body.map(self))
         }
     }
     let by = Member(family, number);

@@ -153,7 +153,13 @@ impl Engine<'_> {
         for (at, extent) in shape.iter().enumerate() {
             let size = self.number(frame, &extent.size, members);
             points = points.saturating_mul(size.max(1));
-            if size < 0 || points > MOST_ELEMENTS {
+            if size < 0 {
+                let span = self.frames[frame.0].def.span;
+                let text = super::super::show::poly(&self.frames[frame.0].def, &extent.size);
+                self.sink.push(errors::size_not_positive(span, &format!("`{text}`"), size));
+            }
+            let size = size.max(0);
+            if points > MOST_ELEMENTS {
                 let span = self.frames[frame.0].def.span;
                 let text = format!("{points} numbers in one array");
                 self.sink.push(errors::too_large(span, "the model", &text));

@@ -260,7 +260,7 @@ impl<'a> Engine<'a> {
     fn root(&mut self, id: DefId) -> Option<FrameId> {
         let def = std::rc::Rc::clone(&self.checked.defs[id.0 as usize]);
         let mut frame = Frame::new(std::rc::Rc::clone(&def), String::new());
-        self.bind_ports(&def, &mut frame);
+        self.bind_ports(&def, &mut frame)?;
         for (at, dim) in def.dims.iter().enumerate() {
             if let Some((given, span)) = self.given(&dim.name) {
                 frame.dims[at] = self.whole_numbers(&dim.name, dim.kind, &given, span)?;
@@ -341,8 +341,8 @@ impl<'a> Engine<'a> {
     }
 
     /// A task binds the width of the one input and of the output.
-    fn bind_ports(&mut self, def: &super::typed::Def, frame: &mut Frame) {
-        let Some(ports) = &self.setting.ports else { return };
+    fn bind_ports(&mut self, def: &super::typed::Def, frame: &mut Frame) -> Option<()> {
+        let Some(ports) = &self.setting.ports else { return Some(()) };
         let inputs: Vec<ValueId> = def
             .params
             .iter()
@@ -353,7 +353,7 @@ impl<'a> Engine<'a> {
             .collect();
         let ([input], [_]) = (&inputs[..], &def.value(def.result).shape[..]) else {
             self.sink.push(errors::task_inputs(def.span, &def.name));
-            return;
+            return None;
         };
         let pairs = [(*input, ports.input), (def.result, ports.output)];
         for (value, width) in pairs {
@@ -364,6 +364,7 @@ impl<'a> Engine<'a> {
                 frame.dims[dim.0 as usize] = vec![i64::from(width)];
             }
         }
+        Some(())
     }
 
     fn inputs(&mut self, root: FrameId) {
@@ -393,9 +394,10 @@ impl<'a> Engine<'a> {
             let size = |axes: &[Axis]| axes.first().map_or(1, |axis| axis.size);
             let width = self.model.inputs.first().map_or(0, |input| size(&input.axes));
             if width != ports.input {
-                let wanted = format!("an input of {} numbers", ports.input);
-                let one = errors::output_does_not_fit(def.span, &wanted, &width.to_string());
-                self.sink.push(one);
+                let plain =
+                    |param: &&super::typed::Param| matches!(param.kind, ParamKind::Plain(_, None));
+                let span = def.params.iter().find(plain).map_or(def.span, |param| param.span);
+                self.sink.push(errors::port_size(span, "an input", ports.input, width));
             }
         }
     }

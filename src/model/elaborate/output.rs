@@ -55,8 +55,7 @@ impl Engine<'_> {
         if let Some(ports) = &task {
             let width = self.model.values[value as usize].axes.first().map_or(0, |axis| axis.size);
             if width != ports.output {
-                let wanted = format!("{} numbers", ports.output);
-                self.sink.push(errors::output_does_not_fit(span, &wanted, &width.to_string()));
+                self.sink.push(errors::port_size(span, "an output", ports.output, width));
             }
         }
         match self.setting.loss.clone() {

@@ -269,16 +269,31 @@ impl Engine<'_> {
         }
     }
 
+    /// The values that need each other, from the `at`th that is being built; the model's own where it
+    /// has some among them, and a state first.
+    fn circle(&self, at: usize) -> (Vec<(String, Span)>, bool) {
+        let running = &self.running[at..];
+        let file = self.frames[0].def.span.file;
+        let mut all: Vec<&(Key, String, Span)> = running.iter().collect();
+        if running.iter().any(|(.., span)| span.file == file) {
+            all.retain(|(.., span)| span.file == file);
+        }
+        let is_state = |key: &Key| {
+            let def = &self.frames[key.frame.0].def;
+            matches!(def.value(key.value).kind, ValueKind::State(..))
+        };
+        let first = all.iter().position(|(key, ..)| is_state(key));
+        all.rotate_left(first.unwrap_or(0));
+        let mut seen = std::collections::BTreeSet::new();
+        all.retain(|(_, path, _)| seen.insert(path));
+        (all.into_iter().map(|(_, path, span)| (path.clone(), *span)).collect(), first.is_some())
+    }
+
     /// Marks a value as being built; `None` with a message when it needs itself.
     pub(super) fn begin(&mut self, key: &Key, path: &str, span: Span) -> Option<()> {
         if let Some(at) = self.running.iter().position(|(running, ..)| running == key) {
-            let mut seen = std::collections::BTreeSet::new();
-            let places: Vec<(String, Span)> = self.running[at..]
-                .iter()
-                .map(|(_, path, span)| (path.clone(), *span))
-                .filter(|(path, _)| seen.insert(path.clone()))
-                .collect();
-            self.sink.push(errors::cycle(&places));
+            let (places, state) = self.circle(at);
+            self.sink.push(errors::cycle(&places, state));
             return None;
         }
         self.running.push((key.clone(), path.to_owned(), span));

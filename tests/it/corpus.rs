@@ -1,0 +1,206 @@
+//! Every good spec through every stage: small ones as text, large ones as a summary; and two laws of
+//! the language: the order of statements does not show, and dims are told apart by name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ntmc::compile::{Choices, Spec, Stage};
+use ntmc::diag::Style;
+use ntmc::error::Error;
+use ntmc::graph::{Graph, Leaf, Op, Program};
+use ntmc::model::typed::DimKind;
+use ntmc::model::{self, Given, Model};
+use ntmc::random::Stream;
+use ntmc::source::Source;
+use ntmc::syntax::{self, ast};
+
+use crate::support::{
+    beside, elaborate, elaborate_chosen, model_of, program, source, spec, specs_below, text_of,
+};
+
+/// Files of definitions alone have no stage after the tree.
+fn has_model(path: &Path) -> bool {
+    !spec(source(path), &beside(path)).checked.models.is_empty()
+}
+
+#[test]
+fn small_specs_at_every_stage() {
+    insta::glob!("..", "ok/*.ntm", |path| {
+        if !has_model(path) {
+            return;
+        }
+        let model = model_of(path);
+        let step = text_of(&program(&model, Stage::Step));
+        let adjoint = summary(&program(&model, Stage::Adjoint));
+        let opt = summary(&program(&model, Stage::Opt));
+        let model = model::expand(&model);
+        insta::assert_snapshot!(format!(
+            "== model\n{model}\n== step\n{step}\n== adjoint\n{adjoint}\n== opt\n{opt}"
+        ));
+    });
+}
+
+#[test]
+fn shipped_specs_in_short() {
+    insta::glob!("../..", "specs/{*,*/*}.ntm", |path| {
+        let model = model_of(path);
+        let mut text = outline(&model);
+        for stage in [Stage::Step, Stage::Adjoint, Stage::Opt] {
+            text += &format!("== {stage:?}\n{}", summary(&program(&model, stage)));
+        }
+        insta::assert_snapshot!(text);
+    });
+}
+
+/// Params, states and the numbers of what is computed.
+fn outline(model: &Model) -> String {
+    let shape = |axes: &[model::flat::Axis]| {
+        axes.iter().map(|axis| axis.size.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!("{} values\n", model.values.len());
+    for param in &model.params {
+        text += &format!("param {} [{}]\n", param.path, shape(&param.axes));
+    }
+    for state in &model.states {
+        text += &format!("state {} [{}]\n", state.path, shape(&state.axes));
+    }
+    text
+}
+
+/// How many nodes of each kind.
+fn summary(program: &Program) -> String {
+    format!("init: {}\nstep: {}\n", kinds(&program.init), kinds(&program.step))
+}
+
+fn kinds(graph: &Graph) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for id in graph.ids() {
+        *counts.entry(kind(&graph.node(id).op)).or_default() += 1;
+    }
+    let all: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    all.join(", ")
+}
+
+fn kind(op: &Op) -> &'static str {
+    match op {
+        Op::Leaf(Leaf::Const(_)) => "constants",
+        Op::Leaf(_) => "leaves",
+        Op::Map(_) => "maps",
+        Op::Reduce { .. } => "folds",
+        Op::Recur { .. } => "recurrences",
+        Op::Join => "joins",
+        Op::Opaque { .. } => "opaque",
+    }
+}
+
+fn every_model() -> Vec<PathBuf> {
+    let ok = specs_below("tests/ok").into_iter().filter(|path| has_model(path));
+    ok.chain(specs_below("specs")).collect()
+}
+
+#[test]
+fn the_order_of_statements_does_not_show() {
+    let mut wrong = Vec::new();
+    for path in every_model() {
+        let read = spec(source(&path), &beside(&path));
+        let texts = |text: String| -> Result<Vec<String>, Error> {
+            let mut shuffled = Spec::read(Source::new("shuffled.ntm", text), &beside(&path))?;
+            let model = elaborate(&mut shuffled, &[])?;
+            let stages = [Stage::Step, Stage::Adjoint, Stage::Opt];
+            Ok(stages.map(|stage| text_of(&program(&model, stage))).to_vec())
+        };
+        let mut file = read.file.clone();
+        (file.comments, file.blanks) = (Vec::new(), Vec::new());
+        let name = path.display();
+        let before = texts(syntax::format(&file)).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        for round in 0..2 {
+            let mut rng = Stream::new(round, &["shuffle", &name.to_string()], &[]);
+            for item in &mut file.items {
+                if let ast::Item::Def(def) | ast::Item::Model(def) = item
+                    && let ast::Body::Block(block) = &mut def.body
+                {
+                    shuffle(block, &mut rng);
+                }
+            }
+            let text = syntax::format(&file);
+            match texts(text.clone()) {
+                Ok(after) if after == before => {}
+                Ok(_) => wrong.push(format!("{name}: another program\n{text}")),
+                Err(error) => wrong.push(format!("{name}: {}\n{text}", error.render(Style::Plain))),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong[0]);
+}
+
+fn shuffle(block: &mut [ast::Stmt], rng: &mut Stream) {
+    for at in (1..block.len()).rev() {
+        block.swap(at, rng.whole(0, at as u32) as usize);
+    }
+    for stmt in block {
+        if let ast::Stmt::Part(part) = stmt
+            && let ast::Body::Block(block) = &mut part.body
+        {
+            shuffle(block, rng);
+        }
+    }
+}
+
+#[test]
+fn dims_are_told_apart_by_name() {
+    for path in every_model() {
+        let mut read = spec(source(&path), &beside(&path));
+        let name = path.display();
+        let mut choice = read.choose(&Choices::default()).unwrap();
+        let def = read.checked.def(choice.model);
+        let bound = choice.train.is_some();
+        let dims: Vec<String> = def
+            .dims
+            .iter()
+            .filter(|dim| match dim.kind {
+                DimKind::Explicit => true,
+                DimKind::Implicit => !bound,
+                DimKind::List(_) | DimKind::Int => false,
+            })
+            .map(|dim| dim.name.clone())
+            .collect();
+        choice.given.clear();
+        let with = |sizes: &[f64]| {
+            let given: Vec<(&str, Given)> = dims
+                .iter()
+                .map(String::as_str)
+                .zip(sizes.iter().map(|size| Given::Number(*size)))
+                .collect();
+            elaborate_chosen(&read, &choice, &given)
+        };
+        match with(&vec![16.0; dims.len()]) {
+            Ok(_) => {}
+            Err(error) => {
+                only_requirements(&error, &name.to_string());
+                continue;
+            }
+        }
+        // Sizes that all differ, in orders until the requirements are met.
+        let sizes: Vec<f64> = (0..dims.len()).map(|at| 3.0 + at as f64).collect();
+        let met = (0..dims.len().max(1)).any(|by| {
+            let mut sizes = sizes.clone();
+            sizes.rotate_left(by);
+            let reversed: Vec<f64> = sizes.iter().rev().copied().collect();
+            [sizes, reversed].iter().any(|sizes| match with(sizes) {
+                Ok(_) => true,
+                Err(error) => {
+                    only_requirements(&error, &name.to_string());
+                    false
+                }
+            })
+        });
+        assert!(met, "{name}: no distinct sizes of {dims:?} meet its requirements");
+    }
+}
+
+fn only_requirements(error: &Error, name: &str) {
+    let Error::Spec { diagnostics, .. } = error else { panic!("{name}: {error:?}") };
+    let codes: Vec<_> = diagnostics.sorted().iter().map(|one| one.code.0).collect();
+    let shown = error.render(Style::Plain);
+    assert!(codes.iter().all(|code| *code == "E0604"), "{name}: {shown}");
+}
