@@ -43,8 +43,8 @@ pub use canon::canonical;
 pub use index::Domain;
 pub use parts::Part;
 pub use program::{Array, Program, Update};
-pub use verify::{Violation, verify};
-pub use view::{View, operands};
+pub use verify::{Violation, verified, verify};
+pub use view::{View, arms, operands};
 
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};

@@ -64,7 +64,7 @@ fn at(form: &Affine, point: &[i64]) -> i64 {
     form.offset + form.terms.iter().map(|(axis, by)| by * point[usize::from(axis.0)]).sum::<i64>()
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Var {
     Free { size: u32 },
     Digit { of: Affine, step: u32, radix: u32 },
@@ -93,9 +93,13 @@ impl Domain {
         self.var(Var::Free { size })
     }
 
-    /// The digit of a number over the variables so far.
+    /// The digit of a number over the variables so far; what is known of it counts wherever it occurs.
     pub(super) fn digit(&mut self, of: Affine, step: u32, radix: u32) -> Affine {
-        self.var(Var::Digit { of, step, radix })
+        let var = Var::Digit { of, step, radix };
+        match self.vars.iter().position(|known| *known == var) {
+            Some(at) => Affine::axis(Axis(at as u8)),
+            None => self.var(var),
+        }
     }
 
     fn var(&mut self, var: Var) -> Affine {

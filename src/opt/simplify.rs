@@ -13,7 +13,7 @@
 use super::Pass;
 use super::fold::number;
 use super::rebuild::rebuild;
-use crate::graph::{Builder, Cond, Domain, Fold, Graph, NodeId, Op, Origin, Space, View, operands};
+use crate::graph::{self, Builder, Cond, Domain, Fold, Graph, NodeId, Op, Origin, Space, View, operands};
 use crate::op::{Scalar, scalar};
 
 /// The pass.
@@ -264,11 +264,7 @@ fn join_known(site: &mut Site<'_>) -> Option<View> {
     if let Some((view, _)) = arms.iter().find(|(_, when)| when.is_empty()) {
         return Some(view.clone());
     }
-    let (views, conditions): (Vec<_>, Vec<_>) = arms.into_iter().unzip();
-    let mut edges = operands(&views, &[]).0;
-    for ((_, edge), when) in edges.iter_mut().zip(conditions) {
-        edge.when = when;
-    }
+    let edges = graph::arms(&arms);
     let (rank, ty) = (space.rank(), site.graph().node(site.id).ty);
     let origin = site.origin();
     Some(View::whole(site.builder.add(Op::Join, space, ty, edges, origin), rank))
