@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod cli;
+pub mod compile;
 pub mod diag;
 pub mod error;
 pub mod grad;
@@ -17,3 +18,4 @@ pub mod syntax;
 pub mod task;
 pub mod tensor;
 pub mod train;
+pub mod vectors;

@@ -126,7 +126,7 @@ impl Values<'_> {
                 folded(*fold, terms.map(|point| argument(0, &point)))
             }
             Op::Join => {
-                                let holds = |port: &usize| {
+                let holds = |port: &usize| {
                     ports[*port].1.when.iter().all(|cond| self.holds(cond, point, &ports))
                 };
                 let taken: Vec<usize> = (0..self.graph.arity(id)).filter(holds).collect();

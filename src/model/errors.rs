@@ -105,7 +105,12 @@ pub(super) fn value_as_index(span: Span, name: &str, declared: Option<Span>) -> 
     one.help("rename the index")
 }
 
-pub(super) fn missing_argument(span: Span, def: &str, slot: &str, usual: Option<&str>) -> Diagnostic {
+pub(super) fn missing_argument(
+    span: Span,
+    def: &str,
+    slot: &str,
+    usual: Option<&str>,
+) -> Diagnostic {
     let one = new("E0106", format!("`{def}` needs `{slot}`"), span, "not given here".to_owned());
     with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
 }
@@ -145,8 +150,9 @@ pub(super) fn two_dims(
     nearest: Option<String>,
 ) -> Diagnostic {
     let message = format!("index `{name}` stands for two different dims");
-    let one = new("E0202", message, span, format!("here `{name}` runs over {}, {}", here.0, here.1))
-        .label(first.0, format!("here `{name}` runs over {}", first.1));
+    let one =
+        new("E0202", message, span, format!("here `{name}` runs over {}, {}", here.0, here.1))
+            .label(first.0, format!("here `{name}` runs over {}", first.1));
     with_help(one, nearest)
 }
 
@@ -173,10 +179,8 @@ pub(super) fn outside(span: Span, index: &str, below: bool, axis: &str) -> Diagn
 }
 
 pub(super) fn shapes_differ(span: Span, left: (Span, &str), right: (Span, &str)) -> Diagnostic {
-    let message = format!(
-        "shapes {} and {} do not match, and nothing is broadcast",
-        left.1, right.1
-    );
+    let message =
+        format!("shapes {} and {} do not match, and nothing is broadcast", left.1, right.1);
     new("E0205", message, span, "these two".to_owned())
         .label(left.0, left.1.to_owned())
         .label(right.0, right.1.to_owned())
@@ -184,13 +188,8 @@ pub(super) fn shapes_differ(span: Span, left: (Span, &str), right: (Span, &str))
 }
 
 pub(super) fn wrong_shape(span: Span, what: &str, wanted: &str, found: &str) -> Diagnostic {
-    new(
-        "E0205",
-        format!("{what} has shape {wanted}, and this is {found}"),
-        span,
-        found.to_owned(),
-    )
-    .help("nothing is broadcast: name the axes with indices or `for`")
+    new("E0205", format!("{what} has shape {wanted}, and this is {found}"), span, found.to_owned())
+        .help("nothing is broadcast: name the axes with indices or `for`")
 }
 
 pub(super) fn argument_shape(
@@ -310,14 +309,9 @@ pub(super) fn no_start(span: Span, name: &str) -> Diagnostic {
 }
 
 pub(super) fn prev_of_value(span: Span, name: &str, place: Span) -> Diagnostic {
-    new(
-        "E0302",
-        format!("`{name}` has no previous value"),
-        span,
-        "one step ago of this".to_owned(),
-    )
-    .label(place, "it is computed afresh each step")
-    .help(format!("declare `state {name} = 0` to carry it from step to step"))
+    new("E0302", format!("`{name}` has no previous value"), span, "one step ago of this".to_owned())
+        .label(place, "it is computed afresh each step")
+        .help(format!("declare `state {name} = 0` to carry it from step to step"))
 }
 
 pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
@@ -333,8 +327,11 @@ pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
 pub(super) fn cycle(places: &[(String, Span)]) -> Diagnostic {
     let (name, span) = &places[0];
     let names: Vec<String> = places.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let message =
-        format!("these values need each other within one step: {} -> {}", names.join(" -> "), names[0]);
+    let message = format!(
+        "these values need each other within one step: {} -> {}",
+        names.join(" -> "),
+        names[0]
+    );
     let mut one = new("E0304", message, *span, format!("`{name}` needs the next"));
     for (name, span) in &places[1..] {
         one = one.label(*span, format!("`{name}`"));
@@ -355,7 +352,9 @@ pub(super) fn later_member(span: Span, part: &str) -> Diagnostic {
         span,
         "not provably earlier".to_owned(),
     )
-    .help("use `prev`, or an earlier member behind a guard: `if l == 0 then ... else part[l - 1].x`")
+    .help(
+        "use `prev`, or an earlier member behind a guard: `if l == 0 then ... else part[l - 1].x`",
+    )
 }
 
 pub(super) fn only_at_a_step(span: Span, name: &str) -> Diagnostic {
@@ -412,9 +411,14 @@ pub(super) fn outside_domain(
     value: f64,
     declared: Span,
 ) -> Diagnostic {
-    new("E0401", format!("`{name}` must lie in {domain}, this is {value}"), span, "outside".to_owned())
-        .label(declared, format!("`{name}` is declared here"))
-        .help(format!("give a value inside {domain}"))
+    new(
+        "E0401",
+        format!("`{name}` must lie in {domain}, this is {value}"),
+        span,
+        "outside".to_owned(),
+    )
+    .label(declared, format!("`{name}` is declared here"))
+    .help(format!("give a value inside {domain}"))
 }
 
 pub(super) fn bad_start(span: Span, name: &str, domain: &str, why: &str) -> Diagnostic {
@@ -423,8 +427,13 @@ pub(super) fn bad_start(span: Span, name: &str, domain: &str, why: &str) -> Diag
     } else {
         format!("start inside {domain}, or drop the claim")
     };
-    new("E0402", format!("`{name}` is declared {domain}, and its start {why}"), span, why.to_owned())
-        .help(help)
+    new(
+        "E0402",
+        format!("`{name}` is declared {domain}, and its start {why}"),
+        span,
+        why.to_owned(),
+    )
+    .help(help)
 }
 
 pub(super) fn not_emittable(span: Span, domain: &str) -> Diagnostic {
@@ -526,20 +535,6 @@ pub(super) fn param_argument(span: Span, name: &str) -> Diagnostic {
 
 // ---- models, tasks, command line -----------------------------------------------------------------
 
-pub(super) fn nothing_to_set(span: Span, name: &str, known: &str, nearest: Option<&str>) -> Diagnostic {
-    let one = new("E0601", format!("nothing named `{name}` to set"), span, "unknown".to_owned());
-    let help = match nearest {
-        Some(near) => format!("this model has {known}; did you mean `{near}`?"),
-        None => format!("this model has {known}"),
-    };
-    one.help(help)
-}
-
-pub(super) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
-    new("E0602", format!("`{name}` is {wanted}, this is not"), span, "wrong kind".to_owned())
-        .help(format!("give {wanted}"))
-}
-
 pub(super) fn output_does_not_fit(span: Span, wanted: &str, found: &str) -> Diagnostic {
     new(
         "E0603",
@@ -550,7 +545,12 @@ pub(super) fn output_does_not_fit(span: Span, wanted: &str, found: &str) -> Diag
     .help("leave the domain of the result to the task")
 }
 
-pub(super) fn requirement_failed(span: Span, text: &str, fact: &str, call: Option<Span>) -> Diagnostic {
+pub(super) fn requirement_failed(
+    span: Span,
+    text: &str,
+    fact: &str,
+    call: Option<Span>,
+) -> Diagnostic {
     let one = new("E0604", text.to_owned(), span, format!("{fact} is false"));
     match call {
         Some(call) => one.label(call, "for this call"),
@@ -570,23 +570,13 @@ pub(super) fn size_unknown(span: Span, dim: &str) -> Diagnostic {
 }
 
 pub(super) fn size_not_positive(span: Span, dim: &str, value: i64) -> Diagnostic {
-    new("E0611", format!("{dim} is {value}, and a size is at least 1"), span, "too small".to_owned())
-        .help("choose a larger size")
-}
-
-pub(super) fn unknown_model(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
-    let one = new("E0612", format!("no model `{name}` in this file"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest))
-}
-
-pub(super) fn no_model(span: Span) -> Diagnostic {
-    new("E0612", "the file has no model".to_owned(), span, "nothing to run".to_owned())
-        .help("add `model name(x[X]) -> y[Y] { ... }`")
-}
-
-pub(super) fn unknown_train(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
-    let one = new("E0613", format!("no train block `{name}`"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest))
+    new(
+        "E0611",
+        format!("{dim} is {value}, and a size is at least 1"),
+        span,
+        "too small".to_owned(),
+    )
+    .help("choose a larger size")
 }
 
 pub(super) fn too_large(span: Span, what: &str, size: &str) -> Diagnostic {
@@ -604,7 +594,12 @@ pub(super) fn no_loss(span: Span, domain: &str) -> Diagnostic {
     .help("leave the domain of the result to the task")
 }
 
-pub(super) fn unknown_optimiser(span: Span, name: &str, known: &str, nearest: Option<&str>) -> Diagnostic {
+pub(super) fn unknown_optimiser(
+    span: Span,
+    name: &str,
+    known: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
     let one = new("E0615", format!("no optimizer `{name}`"), span, "unknown".to_owned());
     with_help(one, suggest(nearest).or_else(|| Some(format!("std.optim has {known}"))))
 }

@@ -355,9 +355,8 @@ impl Facts {
                 self.more.push(right.minus(left));
             }
             (Test::Equal(left, right), false) => self.differ(left, right),
-            (Test::Known(_) | Test::Flag(_), _)
-            | (Test::And(..), false)
-            | (Test::Or(..), true) => {}
+            (Test::Known(_) | Test::Flag(_), _) | (Test::And(..), false) | (Test::Or(..), true) => {
+            }
         }
     }
 
@@ -382,11 +381,12 @@ impl Facts {
             return known >= 0;
         }
         if let Some((test, yes, no)) = first_choice(number) {
-            return depth > 0 && [(true, yes), (false, no)].into_iter().all(|(holds, number)| {
-                let mut facts = self.clone();
-                facts.assume(&test, holds);
-                facts.prove(&number, depth - 1)
-            });
+            return depth > 0
+                && [(true, yes), (false, no)].into_iter().all(|(holds, number)| {
+                    let mut facts = self.clone();
+                    facts.assume(&test, holds);
+                    facts.prove(&number, depth - 1)
+                });
         }
         if self.sizes_are_positive(number) {
             return true;
@@ -416,7 +416,8 @@ impl Facts {
                 weaker.push(number.minus(&gone).plus(&rest.times(&end)));
             }
         }
-        let shares = |fact: &&Poly| fact.0.keys().any(|p| !p.is_empty() && number.0.contains_key(p));
+        let shares =
+            |fact: &&Poly| fact.0.keys().any(|p| !p.is_empty() && number.0.contains_key(p));
         weaker.extend(self.more.iter().filter(shares).map(|fact| number.minus(fact)));
         weaker
     }

@@ -12,9 +12,15 @@ pub mod train;
 pub mod train_errors;
 pub mod typed;
 
+pub(crate) mod command_errors;
+
 mod check;
+mod elaborate;
 mod errors;
+mod expand;
 mod show;
 
 pub use check::check;
+pub use elaborate::{Given, Loss, Ports, Setting, elaborate, elaborate_optimiser, learning_rate};
+pub use expand::{dot, expand};
 pub use flat::Model;

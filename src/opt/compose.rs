@@ -27,9 +27,7 @@ fn copied(builder: &mut Builder, id: NodeId) -> Option<View> {
     let graph = builder.graph();
     let node = graph.node(id);
     match &node.op {
-        Op::Join => {
-            (graph.arity(id) == 1).then(|| View::port(graph, id, 0))
-        }
+        Op::Join => (graph.arity(id) == 1).then(|| View::port(graph, id, 0)),
         Op::Reduce { over, when, .. } if when.is_empty() && over.iter().all(|size| *size == 1) => {
             let rank = node.space.rank();
             let by = |axis: Axis| match usize::from(axis.0) {

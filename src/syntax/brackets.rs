@@ -100,7 +100,7 @@ impl Scan<'_> {
     fn word(&mut self, at: usize) {
         let token = self.tokens[at];
         let word = self.text(at);
-        if token.first && ITEMS.contains(&word) {
+        if token.first && ITEMS.contains(&word) && !self.names_value(at) {
             // No definition stands inside another, so whatever is open was forgotten.
             self.unwind(0);
             self.depth.restart();
@@ -111,6 +111,11 @@ impl Scan<'_> {
         {
             self.depth.operator();
         }
+    }
+
+    /// Whether `=` follows: a keyword misused as a name.
+    fn names_value(&self, at: usize) -> bool {
+        self.tokens.get(at + 1).is_some_and(|next| self.text[next.start..].starts_with('='))
     }
 
     /// Whether the word begins a line of a block, after a value.
@@ -135,15 +140,17 @@ impl Scan<'_> {
         }
     }
 
-    /// Gives up on the brackets above `keep`. Only the innermost is reported: the others follow.
+    /// Gives up on the brackets above `keep`. Of those on one line only the innermost is reported.
     fn unwind(&mut self, keep: usize) {
-        let mut first = true;
+        let mut reported: Option<usize> = None;
         while self.open.len() > keep {
             let Some(open) = self.open.pop() else { return };
             self.depth.close();
             self.out.bad[open] = true;
-            if std::mem::take(&mut first) {
+            let here = self.tokens[open].start;
+            if reported.is_none_or(|other| self.text[here..other].contains('\n')) {
                 self.spoil(open, errors::unclosed(self.span(open), self.text(open)));
+                reported = Some(here);
             }
         }
     }

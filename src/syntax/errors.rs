@@ -38,12 +38,17 @@ pub(super) fn compares(span: Span) -> Diagnostic {
     Diagnostic::new("E0002", message, span, "this compares two values").help("write `=`")
 }
 
-/// E0003: two values without an operator between them.
-pub(super) fn side_by_side(before: Span, span: Span) -> Diagnostic {
+/// E0003: two values without an operator between them; the first ends with `word`.
+pub(super) fn side_by_side(before: Span, word: &str, span: Span) -> Diagnostic {
     let message = "two values stand side by side";
+    let help = if ["sum", "prod", "max", "min", "mean"].contains(&word) {
+        format!("a reduction names its indices: `{word}[i] ...`")
+    } else {
+        "multiplication is written `*`".to_owned()
+    };
     Diagnostic::new("E0003", message, span, "a second value starts here")
         .label(before, "a value ends here")
-        .help("multiplication is written `*`")
+        .help(help)
 }
 
 /// E0004: a semicolon.
@@ -99,6 +104,22 @@ pub(super) fn meant(diagnostic: Diagnostic, word: &str) -> Diagnostic {
     match nearest(word, STARTERS.iter().copied()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
+    }
+}
+
+/// Help for signs of other languages: `**`, `+=`, `*=`, `-=`, `/=`.
+pub(super) fn other_language(
+    diagnostic: Diagnostic,
+    before: &str,
+    word: &str,
+    after: &str,
+) -> Diagnostic {
+    match (before, word, after) {
+        ("*", "*", _) => diagnostic.help("a power is written `^`"),
+        (_, "+" | "-" | "*" | "/", "=") => {
+            diagnostic.help(format!("write the whole value: `x = prev x {word} ...`"))
+        }
+        _ => diagnostic,
     }
 }
 
@@ -159,7 +180,7 @@ pub(super) fn dangling_doc(span: Span) -> Diagnostic {
 /// E0015: a version this program cannot read.
 pub(super) fn newer_version(span: Span, version: &str) -> Diagnostic {
     let message = format!("version {version} of the language is not known here");
-    Diagnostic::new("E0015", message, span, format!("this program reads versions 1 to {NEWEST}"))
+    Diagnostic::new("E0015", message, span, format!("this program reads version {NEWEST}"))
         .help("use a newer `ntmc`, or write `ntm 1`")
 }
 

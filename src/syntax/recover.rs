@@ -157,17 +157,28 @@ impl Recovery {
 
     /// Reads `ntm 1` and says where the rest begins.
     fn version(&mut self) -> (Span, usize) {
-        if self.word(0) == "ntm" && self.tokens.get(1).is_some_and(|one| one.kind == Kind::Number) {
-            let number = self.word(1).to_owned();
-            let span = self.span(1);
-            if number.parse() != Ok(errors::NEWEST) {
-                self.found.push(errors::newer_version(span, &number));
+        let is_doc = |token: &&Token| token.kind == Kind::Doc;
+        let docs = self.tokens.iter().take_while(is_doc).count();
+        let number = self.tokens.get(docs + 1).filter(|token| token.kind == Kind::Number);
+        if self.word(docs) == "ntm" && number.is_some() {
+            if docs > 0 {
+                self.found.push(errors::dangling_doc(self.span(0)));
             }
-            return (self.span(0).to(span), 2);
+            let (span, number) = (self.span(docs + 1), self.word(docs + 1));
+            if number.parse() != Ok(errors::NEWEST) {
+                self.found.push(errors::newer_version(span, number));
+            }
+            return (self.span(docs).to(span), docs + 2);
         }
         let span = self.span(0);
         self.found.push(errors::no_version(span));
-        (Span { end: span.start, ..span }, usize::from(self.word(0) == "ntm"))
+        // What is neither version nor import nor item is part of the same mistake.
+        let starts = |token: &Token| {
+            let word = &self.text[token.start..token.end];
+            token.first && (token.kind == Kind::Doc || word == "use" || ITEMS.contains(&word))
+        };
+        let rest = self.tokens.iter().position(starts).unwrap_or(self.tokens.len());
+        (Span { end: span.start, ..span }, rest)
     }
 
     /// Where the item that begins at `lo` ends: before the next item or import, or after its block.
@@ -180,7 +191,7 @@ impl Recovery {
         while at < self.tokens.len() {
             let word = self.word(at);
             let starts = self.tokens[at].kind == Kind::Doc
-                || ITEMS.contains(&word)
+                || (ITEMS.contains(&word) && self.word(at + 1) != "=")
                 || (word == "use" && self.tokens[at].first);
             if starts && (self.tokens[at].first || ends_value(&self.text, self.tokens[at - 1])) {
                 return at;
@@ -192,7 +203,7 @@ impl Recovery {
                 Some(_) | None => at += 1,
             }
         }
-        at
+        at.min(self.tokens.len())
     }
 
     /// Cuts the inside of a block into statements or settings.
@@ -226,14 +237,16 @@ impl Recovery {
         }
         let (word, last) = (self.word(at), self.word(at - 1));
         let after_value = ends_value(&self.text, before) || last.trim().is_empty();
-        let declares = STATEMENTS.contains(&last) && at - 1 == lo;
+        let declares = STATEMENTS.contains(&last) && last != "require" && at - 1 == lo;
         match token.kind {
             Kind::Doc => true,
             Kind::Word if STATEMENTS.contains(&word) => (token.first && !declares) || after_value,
             Kind::Word if token.first => {
                 let continues = [",", ":", "via"].contains(&last) || declares;
                 let keyword = super::lex::KEYWORDS.contains(&word);
-                (after_value && !keyword) || (!continues && self.is_equation(at))
+                // No keyword is followed by `=`, so this one is used as the name of a value.
+                let misused = keyword && self.word(at + 1) == "=";
+                (after_value && !keyword) || (!continues && (misused || self.is_equation(at)))
             }
             Kind::Word => complete && after_value && self.is_equation(at),
             Kind::Number
@@ -274,9 +287,6 @@ impl Recovery {
         let Some((open, close)) = self.block(piece) else {
             return self.read(Rule::item_entry, piece, Place::Item, build);
         };
-        if !ITEMS.contains(&self.word(start)) {
-            return self.read(Rule::item_entry, piece, Place::Item, build);
-        }
         let head = Piece { lo: piece.lo, hi: open + 1 };
         let item = self.read_head(Rule::item_entry, head, Place::Item, build);
         let inside = Piece { lo: open + 1, hi: close };

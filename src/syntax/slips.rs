@@ -165,16 +165,31 @@ impl Look<'_> {
                 Some(errors::keyword(here, word))
             }
             Some(_) if self.after_value() && self.starts_value() && self.in_value() => {
+                if let Some(word) = self.missing_word() {
+                    return Some(errors::unexpected(here, word, &self.found()));
+                }
                 let before = self.token(-1).map_or(here, |at| self.text.span(at));
-                Some(errors::side_by_side(before, here))
+                Some(errors::side_by_side(before, self.word(-1), here))
             }
             Some(_) | None => None,
         }
     }
 
+    /// The `then` of an `if` or the `:` of a `for` that is missing before the bad token.
+    fn missing_word(&self) -> Option<&'static str> {
+        let has = |word: &str, range: std::ops::Range<usize>| {
+            range.clone().any(|at| self.text.word(at) == word)
+        };
+        if self.stop.wanted.contains(&Rule::THEN) && !has("then", self.at..self.piece.hi) {
+            return Some("`then`");
+        }
+        let opened = (self.piece.lo..self.at).rev().find(|at| self.text.word(*at) == "for")?;
+        (!has(":", opened..self.at)).then_some("`:`")
+    }
+
     /// Whether the bad token begins a statement or item, perhaps a misspelt or misplaced one.
     fn opens_statement(&self) -> bool {
-        self.kind(0) == Some(Kind::Word) && self.word(0) != "require"
+        self.kind(0) == Some(Kind::Word) && !["require", "use"].contains(&self.word(0))
     }
 
     /// Whether a name or value belongs where the bad token stands.
@@ -188,21 +203,21 @@ impl Look<'_> {
             Some(Kind::Open) => before != "{",
             Some(Kind::Word) => declares,
             Some(_) => false,
-            None => next == "=" || next == "[" || next == ".",
+            None => self.place == Place::Value || ["=", "[", "."].contains(&next),
         };
         // An operator is missing its value; the word after it goes on rightly.
         let goes_on = ["then", "else", "elsewhere", "on", "from"].contains(&word)
             && self.kind(-1) == Some(Kind::Op)
             && before != "."
             && before != "->";
-        operand && !goes_on
+        operand && !goes_on && (before, word) != ("train", "on")
     }
 
     /// Whether the bad token stands in a value: after `=`, or inside brackets.
     fn in_value(&self) -> bool {
         let first = self.text.word(self.first());
         self.has_equals()
-            || self.bracket().is_some() && !ITEMS.contains(&first)
+            || self.bracket().is_some() && first != "use" && !ITEMS.contains(&first)
             || first == "require"
             || self.place == Place::Value
     }
@@ -213,12 +228,17 @@ impl Look<'_> {
         let Some(_) = self.token(0) else {
             return errors::unfinished(self.here(), &expected);
         };
-        let found = match self.kind(0) {
+        let diagnostic = errors::unexpected(self.here(), &expected, &self.found());
+        let diagnostic = errors::meant(diagnostic, self.text.word(self.first()));
+        errors::other_language(diagnostic, self.word(-1), self.word(0), self.word(1))
+    }
+
+    /// The bad token in words.
+    fn found(&self) -> String {
+        match self.kind(0) {
             Some(Kind::Text | Kind::OpenText) => "text".to_owned(),
             Some(_) | None => format!("`{}`", self.word(0)),
-        };
-        let diagnostic = errors::unexpected(self.here(), &expected, &found);
-        errors::meant(diagnostic, self.text.word(self.first()))
+        }
     }
 
     /// What belongs here, in the words of the language.
@@ -234,7 +254,7 @@ impl Look<'_> {
             (Rule::open, "`{`"),
             (Rule::is, "`=`"),
         ];
-        if self.token(-1).is_none() {
+        if self.token(-1).is_none() || self.kind(-1) == Some(Kind::Doc) {
             return match self.place {
                 Place::File | Place::Item => "`use`, `def`, `model` or `train`".to_owned(),
                 Place::Statement => "a statement".to_owned(),
@@ -244,6 +264,15 @@ impl Look<'_> {
         }
         if !self.after_value() {
             return self.expected_value(before);
+        }
+        let first = self.text.word(self.first());
+        if wants(Rule::is) && self.bracket().is_none() {
+            if first == "def" || first == "head" || first == "part" {
+                return "`=` or `{`".to_owned();
+            }
+            if STATEMENTS.contains(&first) && first != "controller" {
+                return "`,`, `=` or the next statement".to_owned();
+            }
         }
         if let Some((_, words)) = must.iter().find(|(rule, _)| wants(*rule)) {
             return (*words).to_owned();

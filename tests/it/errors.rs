@@ -3,18 +3,31 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{codes, diagnose, diagnose_text, expectations, found, rendered, specs_below};
+use crate::support::{
+    codes, diagnose, diagnose_text, expectations, found, rendered, specs_below, value_of,
+};
 
 #[test]
 fn every_mistake_is_reported_where_it_is() {
+    let mut wrong = String::new();
+    for path in specs_below("tests/err") {
+        let (sources, sink) = diagnose(&path);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (expected, found) = (expectations(&text), found(&sources, &sink));
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let code = name.split('-').next().unwrap();
+        if expected != found || !found.iter().any(|one| one.code == code) {
+            wrong += &format!("{name}: expected {expected:#?}\n{}", rendered(&sources, &sink));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_message_reads_as_it_did() {
     insta::glob!("..", "err/*.ntm", |path| {
         let (sources, sink) = diagnose(path);
-        let text = std::fs::read_to_string(path).unwrap();
-        let shown = rendered(&sources, &sink);
-        assert_eq!(expectations(&text), found(&sources, &sink), "{}\n{shown}", path.display());
-        let code = path.file_name().unwrap().to_str().unwrap().split('-').next().unwrap();
-        assert!(shown.contains(code), "{} does not show its code:\n{shown}", path.display());
-        insta::assert_snapshot!(shown);
+        insta::assert_snapshot!(rendered(&sources, &sink));
     });
 }
 
@@ -55,6 +68,36 @@ fn hostile_texts_are_refused_at_once() {
 }
 
 #[test]
+fn large_nonsense_is_refused_soon() {
+    let block =
+        |line: &str| format!("ntm 1\ndef f(x) -> y {{\n{}}}\n", line.repeat(900_000 / line.len()));
+    let texts = [
+        block("a\n"),
+        block("a ;"),
+        block("x = \n"),
+        block("a = b c\n"),
+        block("a.b."),
+        block("?"),
+        block("## doc\n"),
+        block("head a {\n}\n}\n"),
+        block("def f(\n"),
+        block("\"\n"),
+        block("(\n)["),
+        block("x = a, "),
+        block("part p { x = 1 } ; "),
+        block("f(a) "),
+        block("x == 3\n"),
+    ];
+    for text in texts {
+        let start = Instant::now();
+        let (_, sink) = diagnose_text(&text);
+        let took = start.elapsed();
+        assert!(sink.has_errors() && sink.sorted().len() <= 50, "{}", &text[..60]);
+        assert!(took < Duration::from_secs(20), "{took:?} for {}", &text[..60]);
+    }
+}
+
+#[test]
 fn what_is_within_the_limits_is_read() {
     for (open, close) in [("(", ")"), ("-(", ")"), ("f(", ")"), ("1 + (", ")"), ("[", "]")] {
         let levels = 195 / open.chars().filter(|c| !c.is_whitespace() && *c != '1').count();
@@ -72,9 +115,8 @@ fn several_mistakes_are_reported_in_one_run() {
     let text = "ntm 1\nmodel m[N = 4](x[X]) -> y[Y] {\n  memory M[N = 0\n  a == x;\n  b = a x\n  \
                 head read {\n    c = (1 + \n    d = M[:, 1]\n  }\n}\ndef f(x) = x\n\
                 train m on copy() { lr := 3 steps = }\n";
-    let expected = [
-        "E0010", "E0002", "E0004", "E0003", "E0010", "E0006", "E0009", "E0007", "E0009",
-    ];
+    let expected =
+        ["E0010", "E0002", "E0004", "E0003", "E0010", "E0006", "E0009", "E0007", "E0009"];
     assert_eq!(codes(text), expected, "{}", {
         let (sources, sink) = diagnose_text(text);
         rendered(&sources, &sink)
@@ -95,5 +137,23 @@ fn a_mistake_anywhere_gives_a_message_and_no_panic() {
             let (sources, sink) = diagnose_text(&text[..end]);
             rendered(&sources, &sink);
         }
+    }
+}
+
+#[test]
+fn values_from_the_command_line_are_read_like_the_file() {
+    for text in ["1..20", "copy(bits = 8, length = 1..20)", "beta = 2 * K", "[1, 2]", "-1e-4"] {
+        assert!(value_of(text).is_ok(), "{text}: {:?}", value_of(text));
+    }
+    for (text, message) in [
+        ("", "expected a value, but nothing follows"),
+        ("copy(bits = )", "expected a value after `=`, found `)`"),
+        ("copy(bits = 8", "`(` is never closed"),
+        ("1 2", "two values stand side by side"),
+        ("head", "`head` is a keyword and cannot be a name"),
+        ("x = 3 y = 4", "two values stand side by side"),
+    ] {
+        let shown = value_of(text).unwrap_err();
+        assert!(shown.contains(message) && shown.contains("--set #1"), "{text}: {shown}");
     }
 }

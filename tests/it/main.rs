@@ -1,6 +1,6 @@
 //! The integration tests: one binary, one module for each kind of promise.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod errors;
 mod format;
@@ -8,3 +8,4 @@ mod graphs;
 mod ir;
 mod random_graph;
 mod support;
+mod trees;

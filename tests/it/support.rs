@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ntmc::diag::{Diagnostics, Style, render};
 use ntmc::source::{Source, Sources};
 use ntmc::syntax::{self, ast};
+use serde_json::Value;
 
 /// The root of the package.
 pub(crate) fn root() -> &'static Path {
@@ -39,6 +40,21 @@ pub(crate) fn codes(text: &str) -> Vec<&'static str> {
     diagnose_text(text).1.sorted().into_iter().map(|one| one.code.0).collect()
 }
 
+/// Reads a value from the command line: its tree as a sketch of JSON, or the rendered mistakes.
+pub(crate) fn value_of(text: &str) -> Result<Value, String> {
+    let (mut sources, mut sink) = (Sources::default(), Diagnostics::default());
+    let file = sources.add(Source::new("--set #1", text));
+    let arg = syntax::parse_arg(&sources, file, &mut sink);
+    match arg {
+        Some(arg) if sink.is_empty() => {
+            let mut value = serde_json::to_value(arg).unwrap();
+            strip(&mut value);
+            Ok(value)
+        }
+        Some(_) | None => Err(rendered(&sources, &sink)),
+    }
+}
+
 /// Diagnostics as a person sees them.
 pub(crate) fn rendered(sources: &Sources, found: &Diagnostics) -> String {
     render(found, sources, Style::Plain)
@@ -54,7 +70,7 @@ pub(crate) fn tree(text: &str) -> ast::File {
 }
 
 /// A tree without places, comments and blank lines, as JSON.
-pub(crate) fn placeless(tree: &ast::File) -> serde_json::Value {
+pub(crate) fn placeless(tree: &ast::File) -> Value {
     let mut value = serde_json::to_value(tree).unwrap();
     strip(&mut value);
     let fields = value.as_object_mut().unwrap();
@@ -63,26 +79,43 @@ pub(crate) fn placeless(tree: &ast::File) -> serde_json::Value {
     value
 }
 
-/// Removes everything that looks like a span.
-fn strip(value: &mut serde_json::Value) {
+/// A tree without places and without parentheses, which printing may add.
+pub(crate) fn plain(tree: &ast::File) -> Value {
+    let mut value = placeless(tree);
+    unwrap_parentheses(&mut value);
+    value
+}
+
+fn unwrap_parentheses(value: &mut Value) {
+    while let Some(inner) = value.pointer("/kind/Paren") {
+        *value = inner.clone();
+    }
     match value {
-        serde_json::Value::Array(items) => {
-            items.retain(|item| !is_span(item));
-            items.iter_mut().for_each(strip);
-        }
-        serde_json::Value::Object(fields) => {
-            fields.retain(|_, item| !is_span(item));
-            fields.values_mut().for_each(strip);
-        }
-        _ => {}
+        Value::Array(items) => items.iter_mut().for_each(unwrap_parentheses),
+        Value::Object(fields) => fields.values_mut().for_each(unwrap_parentheses),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-fn is_span(value: &serde_json::Value) -> bool {
+/// Removes everything that looks like a span.
+fn strip(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| !is_span(item));
+            items.iter_mut().for_each(strip);
+        }
+        Value::Object(fields) => {
+            fields.retain(|_, item| !is_span(item));
+            fields.values_mut().for_each(strip);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_span(value: &Value) -> bool {
     let span = serde_json::to_value(ntmc::source::Span::default()).unwrap();
-    let keys = |value: &serde_json::Value| {
-        value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>())
-    };
+    let keys =
+        |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
     keys(value).is_some() && keys(value) == keys(&span)
 }
 
@@ -162,4 +195,3 @@ pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
     out.sort();
     out
 }
-

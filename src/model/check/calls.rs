@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::diag::nearest;
-use crate::op::{Scalar, scalar};
+use crate::op::Scalar;
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -173,7 +173,7 @@ impl Cx<'_, '_> {
     ) -> Option<Expr> {
         let name = &segment.name.text;
         if !self.global.modules[self.module].scope.contains_key(name)
-            && let Some(result) = self.builtin(segment, &piped, want, span)
+            && let Some(result) = self.builtin(segment, &piped, span)
         {
             return result;
         }
@@ -197,13 +197,45 @@ impl Cx<'_, '_> {
         Some(Expr { kind: ExprKind::Call(Box::new(call)), span, shape, sort })
     }
 
+    /// The shape of a call's result, where dims in brackets tell it without the arguments.
+    pub(super) fn shape_of_call(&mut self, tree: &ast::Expr) -> Option<Vec<Extent>> {
+        let one = match &tree.kind {
+            ast::ExprKind::Ref(one) | ast::ExprKind::Pipe(_, one) => one,
+            _ => return None,
+        };
+        let [segment] = &one.segments[..] else { return None };
+        if segment.after.is_some()
+            || !self.global.modules[self.module].scope.contains_key(&segment.name.text)
+        {
+            return None;
+        }
+        let module = self.module;
+        let reported = self.sink().clone();
+        let id = self.global.lookup(module, &segment.name);
+        *self.sink() = reported;
+        let def = Rc::clone(&self.global.checked.defs[id?.0 as usize]);
+        let mut binding = Binding {
+            dims: vec![None; def.dims.len()],
+            flags: vec![None; def.flags.len()],
+            args: vec![None; def.params.len()],
+            def,
+        };
+        self.bind_brackets(&mut binding, segment)?;
+        let unknown = |atom: &Atom| match atom {
+            Atom::Dim(dim) | Atom::Item(dim, _) => binding.dims[dim.0 as usize].is_none(),
+            Atom::Var(_) | Atom::Mod(..) | Atom::If(..) | Atom::Sum(..) => false,
+        };
+        let shape = &binding.def.value(binding.def.result).shape;
+        let open = shape.iter().any(|axis| axis.size.any(&unknown) || axis.low.any(&unknown));
+        (!open).then(|| sizes_of(&binding).shape(shape))
+    }
+
     // ---- built-in functions -----------------------------------------------------------------
 
     fn builtin(
         &mut self,
         segment: &ast::Segment,
         piped: &Option<Expr>,
-        want: Option<&[Extent]>,
         span: Span,
     ) -> Option<Option<Expr>> {
         let name = segment.name.text.as_str();
@@ -226,7 +258,7 @@ impl Cx<'_, '_> {
             }
             "cat" => Some(self.cat(args, piped, span)),
             "zeros" => Some(self.zeros(segment, span)),
-            "one_hot" | "normal" | "uniform" => Some(self.start_call(name, args, want, span)),
+            "one_hot" | "normal" | "uniform" => Some(self.start_call(name, args, span)),
             _ => None,
         }
     }
@@ -329,12 +361,15 @@ impl Cx<'_, '_> {
     fn cat(&mut self, args: &[ast::Arg], piped: &Option<Expr>, span: Span) -> Option<Expr> {
         let mut all: Vec<Expr> = piped.iter().cloned().collect();
         for arg in args {
-            all.push(self.expr(&arg.value, None)?);
+            let plain = matches!(arg.value.kind, ast::ExprKind::Ref(_) | ast::ExprKind::Prev(_));
+            let outer = std::mem::replace(&mut self.joining, plain);
+            let one = self.expr(&arg.value, None);
+            self.joining = outer;
+            all.push(one?);
         }
         let mut size = Poly::default();
         for one in &all {
-            let points = one.shape.iter().fold(Poly::number(1), |p, axis| p.times(&axis.size));
-            size = size.plus(&points);
+            size = size.plus(&points(one));
         }
         let shape = vec![Extent::of(size)];
         Some(Expr { kind: ExprKind::Cat(all), span, shape, sort: Sort::Real })
@@ -370,7 +405,8 @@ impl Cx<'_, '_> {
                     let found = binding.def.dims.iter().position(|dim| dim.name == name.text);
                     let Some(at) = found else {
                         let def = &segment.name.text;
-                        self.sink().push(errors::unknown_argument(name.span, def, &name.text, None));
+                        self.sink()
+                            .push(errors::unknown_argument(name.span, def, &name.text, None));
                         return None;
                     };
                     at
@@ -591,7 +627,8 @@ impl Cx<'_, '_> {
         for (at, arg) in starts {
             let Some(value) = array_of(&def.params[at].kind) else { continue };
             let shape = sizes.shape(&def.value(value).shape);
-            let outer = self.start.replace(def.value(value).domain.clone());
+            let domain = super::start::start_domain(&arg.value, &def.value(value).domain);
+            let outer = self.start.replace((domain, shape.clone()));
             let start = self.expr(&arg.value, Some(&shape));
             self.start = outer;
             args[at] = Some(self.filled(start?, &shape, &def.params[at].name)?);
@@ -636,8 +673,10 @@ impl Cx<'_, '_> {
         param: &super::super::typed::Param,
     ) -> Option<()> {
         if arg.shape != wanted {
-            let mut sorted: Vec<String> = arg.shape.iter().map(|one| show::extent(&self.def, one)).collect();
-            let mut other: Vec<String> = wanted.iter().map(|one| show::extent(&self.def, one)).collect();
+            let mut sorted: Vec<String> =
+                arg.shape.iter().map(|one| show::extent(&self.def, one)).collect();
+            let mut other: Vec<String> =
+                wanted.iter().map(|one| show::extent(&self.def, one)).collect();
             sorted.sort();
             other.sort();
             let swapped = sorted == other;
@@ -735,6 +774,22 @@ impl Cx<'_, '_> {
             call.name = format!("{}_{count}", call.name);
         }
         Some(call)
+    }
+}
+
+/// The number of entries; members that differ in shape are counted one by one.
+fn points(expr: &Expr) -> Poly {
+    let count = |shape: &[Extent]| {
+        shape.iter().fold(Poly::number(1), |product, axis| product.times(&axis.size))
+    };
+    match (&expr.kind, &expr.shape[..]) {
+        (ExprKind::For(vars, _), [first, rest @ ..])
+            if rest.iter().any(|axis| axis.size.mentions(vars[0])) =>
+        {
+            let sum = Atom::Sum(vars[0], Box::new(first.size.clone()), Box::new(count(rest)));
+            Poly::atom(sum)
+        }
+        (_, shape) => count(shape),
     }
 }
 

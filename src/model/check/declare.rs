@@ -52,6 +52,10 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) progress: BTreeMap<ValueId, Progress>,
     /// Computed values whose shape was written down.
     pub(super) declared: Vec<ValueId>,
+    /// Values whose equations are being checked, outermost first.
+    pub(super) stack: Vec<ValueId>,
+    /// Values that need each other's shapes, found while checking; empty where all is well.
+    pub(super) circle: Vec<ValueId>,
     /// Values with an error: reads of them say nothing more.
     pub(super) broken: Vec<ValueId>,
     /// Slots whose starts and sources are checked after the equations.
@@ -67,14 +71,16 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) seen: BTreeMap<VarId, (Span, String)>,
     /// The part whose block is being checked.
     pub(super) part: PartId,
-    /// Whether a start is being checked, and of which domain.
-    pub(super) start: Option<Domain>,
+    /// Whether a start is being checked, with the domain and shape of what starts.
+    pub(super) start: Option<(Domain, Vec<Extent>)>,
     /// The name of the equation being checked.
     pub(super) equation: String,
     /// How often each block calls each definition.
     pub(super) calls: BTreeMap<(PartId, String), usize>,
     /// Calls made by each equation.
     pub(super) called: BTreeMap<(PartId, String, String), usize>,
+    /// Whether an argument of `cat` is checked: members that differ in shape may be joined.
+    pub(super) joining: bool,
     /// Whether the next call is the whole of `part name = call`.
     pub(super) instance: bool,
 }
@@ -97,6 +103,8 @@ impl<'g, 'a> Cx<'g, 'a> {
             pending: BTreeMap::new(),
             progress: BTreeMap::new(),
             declared: Vec::new(),
+            stack: Vec::new(),
+            circle: Vec::new(),
             broken: Vec::new(),
             later: Vec::new(),
             emits: Vec::new(),
@@ -111,6 +119,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             equation: String::new(),
             calls: BTreeMap::new(),
             called: BTreeMap::new(),
+            joining: false,
             instance: false,
         };
         cx.signature(tree);
@@ -261,14 +270,11 @@ impl<'g, 'a> Cx<'g, 'a> {
             ast::Body::Expr(right) => {
                 self.declare_result(tree);
                 self.bind_result(tree);
-                let left = ast::Ref {
-                    segments: vec![segment(&tree.result.name)],
-                    span: tree.result.span,
-                };
+                let left =
+                    ast::Ref { segments: vec![segment(&tree.result.name)], span: tree.result.span };
                 let span = right.span;
                 let right = right.clone();
-                let one =
-                    ast::Equation { docs: Vec::new(), left, right, elsewhere: None, span };
+                let one = ast::Equation { docs: Vec::new(), left, right, elsewhere: None, span };
                 self.count_calls(PartId(0), &one.right);
                 self.equation_of(self.def.result, one, PartId(0));
             }
@@ -302,7 +308,8 @@ impl<'g, 'a> Cx<'g, 'a> {
                 value.sort = sort;
             }
         }
-        let wanted: Option<Vec<Extent>> = result.shape.iter().map(|range| self.extent(range)).collect();
+        let wanted: Option<Vec<Extent>> =
+            result.shape.iter().map(|range| self.extent(range)).collect();
         let Some(wanted) = wanted else { return };
         let known = !matches!(self.def.value(id).kind, ValueKind::Computed(_));
         if known && self.def.value(id).shape != wanted {
@@ -383,8 +390,10 @@ impl<'g, 'a> Cx<'g, 'a> {
         self.pending.insert(id, Pending::Call(one.value.clone(), part));
         let here = &mut self.def.parts[part.0 as usize].controller;
         if here.is_some() {
-            let first = self.def.values
-                [self.def.parts[part.0 as usize].controller.as_ref().map_or(0, |c| c.value.0 as usize)]
+            let first = self.def.values[self.def.parts[part.0 as usize]
+                .controller
+                .as_ref()
+                .map_or(0, |c| c.value.0 as usize)]
             .span;
             self.sink().push(errors::two_controllers(one.name.span, first));
             return;
@@ -474,7 +483,8 @@ impl<'g, 'a> Cx<'g, 'a> {
         let around = std::mem::replace(&mut self.part, part);
         let mut scope = self.family_scope(part);
         std::mem::swap(&mut self.scope, &mut scope);
-        let shape: Option<Vec<Extent>> = slot.shape.iter().map(|range| self.extent(range)).collect();
+        let shape: Option<Vec<Extent>> =
+            slot.shape.iter().map(|range| self.extent(range)).collect();
         let of = self.sort_and_domain(slot.of.as_ref());
         self.scope = scope;
         self.part = around;
@@ -544,7 +554,12 @@ impl<'g, 'a> Cx<'g, 'a> {
     /// The named index variables of the families around a part.
     pub(super) fn family_scope(&self, part: PartId) -> Vec<(String, VarId)> {
         let named = |var: VarId| (self.def.var(var).name.clone(), var);
-        self.def.families(part).into_iter().map(named).filter(|(name, _)| !name.is_empty()).collect()
+        self.def
+            .families(part)
+            .into_iter()
+            .map(named)
+            .filter(|(name, _)| !name.is_empty())
+            .collect()
     }
 
     /// Runs a check inside a part, with the indices of its families in scope.

@@ -4,9 +4,7 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::typed::{
-    Equation, Expr, Extent, Left, PartId, Sort, Stage, ValueId, ValueKind,
-};
+use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, Stage, ValueId, ValueKind};
 use super::declare::{Cx, Named, Pending, Progress};
 
 impl Cx<'_, '_> {
@@ -109,34 +107,78 @@ impl Cx<'_, '_> {
             Progress::Done => return !self.broken.contains(&id),
             Progress::Running => {
                 // Only a value whose shape is known may be needed while its equation is checked.
-                if self.shape_known(id) {
-                    return true;
+                if !self.shape_known(id) {
+                    let at = self.stack.iter().position(|one| *one == id).unwrap_or(0);
+                    self.circle = self.stack[at..].to_vec();
                 }
-                let value = self.def.value(id);
-                let one = errors::needs_itself(value.span, &value.name.clone());
-                self.sink().push(one);
-                self.broken.push(id);
-                return false;
+                return self.circle.is_empty();
             }
             Progress::Waiting => {}
         }
+        if self.attempt(id) {
+            return true;
+        }
+        if self.circle.first() != Some(&id) {
+            return false;
+        }
+        // Another value of the circle may have a branch that tells the shape.
+        let circle = std::mem::take(&mut self.circle);
+        for other in &circle[1..] {
+            if self.attempt(*other) {
+                self.circle.clear();
+                return self.ensure(id);
+            }
+            self.circle.clear();
+        }
+        let value = self.def.value(id);
+        let one = errors::needs_itself(value.span, &value.name.clone());
+        self.sink().push(one);
+        self.broken.push(id);
+        self.progress.insert(id, Progress::Done);
+        false
+    }
+
+    /// Checks the equation of a value. One that stops at a circle of shapes leaves nothing behind.
+    fn attempt(&mut self, id: ValueId) -> bool {
         let Some(pending) = self.pending.get(&id).cloned() else {
             return !self.broken.contains(&id);
         };
+        if self.progress.get(&id) == Some(&Progress::Running) {
+            return false;
+        }
         self.progress.insert(id, Progress::Running);
+        self.stack.push(id);
+        let reported = self.sink().clone();
+        let declared = self.declared.len();
         let around = (
             std::mem::take(&mut self.scope),
             self.part,
             self.start.take(),
             std::mem::take(&mut self.equation),
             std::mem::take(&mut self.instance),
+            std::mem::take(&mut self.joining),
             self.facts.clone(),
         );
         let right = match pending {
             Pending::Equation(tree, part) => self.within(part, |cx| cx.define(id, &tree, part)),
             Pending::Call(tree, part) => self.within(part, |cx| cx.define_call(id, &tree, part)),
         };
-        (self.scope, self.part, self.start, self.equation, self.instance, self.facts) = around;
+        (
+            self.scope,
+            self.part,
+            self.start,
+            self.equation,
+            self.instance,
+            self.joining,
+            self.facts,
+        ) = around;
+        self.stack.pop();
+        if right.is_none() && !self.circle.is_empty() {
+            *self.sink() = reported;
+            self.declared.truncate(declared);
+            self.progress.insert(id, Progress::Waiting);
+            return false;
+        }
         if right.is_none() && !self.broken.contains(&id) {
             self.broken.push(id);
         }
@@ -145,7 +187,7 @@ impl Cx<'_, '_> {
     }
 
     /// Whether the shape of a value was written down rather than found from its equation.
-    fn shape_known(&self, id: ValueId) -> bool {
+    pub(super) fn shape_known(&self, id: ValueId) -> bool {
         !matches!(self.def.value(id).kind, ValueKind::Computed(_)) || self.declared.contains(&id)
     }
 
@@ -159,7 +201,13 @@ impl Cx<'_, '_> {
         let value = self.def.value(id);
         self.instance = self.def.part(part).instance == Some(id);
         self.equation = value.name.clone();
-        let wanted = self.shape_known(id).then(|| value.shape.clone());
+        if !self.shape_known(id)
+            && let Some(shape) = self.shape_of_call(tree)
+        {
+            self.def.values[id.0 as usize].shape = shape;
+            self.declared_shape(id);
+        }
+        let wanted = self.shape_known(id).then(|| self.def.value(id).shape.clone());
         let right = self.expr(tree, wanted.as_deref())?;
         self.instance = false;
         self.settle(id, part, Left::Bare(Vec::new()), right, tree.span)
@@ -235,8 +283,13 @@ impl Cx<'_, '_> {
             && !super::slots::holds(&value.domain, number)
         {
             let domain = super::super::show::domain(&value.domain);
-            let one =
-                errors::outside_domain(right.span, &value.name.clone(), &domain, number, value.span);
+            let one = errors::outside_domain(
+                right.span,
+                &value.name.clone(),
+                &domain,
+                number,
+                value.span,
+            );
             self.sink().push(one);
         }
     }
@@ -259,8 +312,7 @@ impl Cx<'_, '_> {
             && indices.len() > shape.len()
         {
             let what = format!("`{}`", segment.name.text);
-            let one =
-                errors::too_many_indices(tree.left.span, &what, shape.len(), indices.len());
+            let one = errors::too_many_indices(tree.left.span, &what, shape.len(), indices.len());
             self.sink().push(one);
             return None;
         }
@@ -296,7 +348,8 @@ impl Cx<'_, '_> {
         }
         let (extent, seen) = match axis {
             Some(extent) => {
-                let told = format!("{}, on the left", super::super::show::extent(&self.def, &extent));
+                let told =
+                    format!("{}, on the left", super::super::show::extent(&self.def, &extent));
                 (extent, (name.span, told))
             }
             None => match self.infer(&name.text, &[&tree.right]) {

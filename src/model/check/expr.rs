@@ -82,8 +82,8 @@ impl Cx<'_, '_> {
             ExprKind::Test(test) => Some(test.clone()),
             _ => None,
         };
-        let (yes, no) = (self.branch(&fixed, true, yes, want), self.branch(&fixed, false, no, want));
-        let (yes, no) = (yes?, no?);
+        let (first, second) = self.branches(&fixed, yes, no, want);
+        let (yes, no) = (first?, second?);
         let shape = self.joined_shape(&fixed, &yes, &no, span)?;
         if let (Some(test), ExprKind::Int(a), ExprKind::Int(b)) = (&fixed, &yes.kind, &no.kind)
             && !test.any(&|atom| matches!(atom, Atom::Var(_)))
@@ -94,6 +94,51 @@ impl Cx<'_, '_> {
         let sort = self.joined_sort(&yes, &no)?;
         let kind = ExprKind::If(Box::new(condition), Box::new(yes), Box::new(no));
         Some(Expr { kind, span, shape, sort })
+    }
+
+    /// Both branches. Where one needs the shape of the value that is being defined, the other tells
+    /// it; the equation as a whole is compared with it afterwards.
+    fn branches(
+        &mut self,
+        fixed: &Option<Test>,
+        yes: &ast::Expr,
+        no: &ast::Expr,
+        want: Option<&[Extent]>,
+    ) -> (Option<Expr>, Option<Expr>) {
+        let mut first = self.branch(fixed, true, yes, want);
+        let stuck = first.is_none() && self.tells_shape();
+        let mut second = self.branch(fixed, false, no, want);
+        if stuck && let Some(known) = &second {
+            self.assume_shape(known.shape.clone());
+            first = self.branch(fixed, true, yes, want);
+        } else if second.is_none()
+            && self.tells_shape()
+            && let Some(known) = &first
+        {
+            self.assume_shape(known.shape.clone());
+            second = self.branch(fixed, false, no, want);
+        }
+        (first, second)
+    }
+
+    /// Whether a circle of shapes leads back to the value being defined; it is forgotten then.
+    fn tells_shape(&mut self) -> bool {
+        let mine = !self.circle.is_empty() && self.circle.first() == self.stack.last();
+        if mine {
+            self.circle.clear();
+        }
+        mine
+    }
+
+    /// Takes the shape of one branch for that of the value being defined.
+    fn assume_shape(&mut self, rest: Vec<Extent>) {
+        let Some(id) = self.stack.last().copied() else { return };
+        let families = self.def.families(self.part);
+        let own = self.scope.iter().map(|(_, var)| *var).filter(|var| !families.contains(var));
+        let mut shape: Vec<Extent> = own.map(|var| self.def.var(var).extent.clone()).collect();
+        shape.extend(rest);
+        self.def.values[id.0 as usize].shape = shape;
+        self.declared_shape(id);
     }
 
     /// One branch, with what its condition says among the facts.
@@ -135,8 +180,11 @@ impl Cx<'_, '_> {
             let both = yes.shape.iter().zip(&no.shape);
             let pick = |a: &Poly, b: &Poly| Poly::choose(test.clone(), a.clone(), b.clone());
             return Some(
-                both.map(|(a, b)| Extent { low: pick(&a.low, &b.low), size: pick(&a.size, &b.size) })
-                    .collect(),
+                both.map(|(a, b)| Extent {
+                    low: pick(&a.low, &b.low),
+                    size: pick(&a.size, &b.size),
+                })
+                .collect(),
             );
         }
         self.mismatch(span, yes, no);
@@ -385,7 +433,8 @@ impl Cx<'_, '_> {
         self.facts = facts;
         let (over, body) = (bound?, inner?);
         let vars: Vec<VarId> = over.iter().map(|(var, _)| *var).collect();
-        let mut shape: Vec<Extent> = vars.iter().map(|var| self.def.var(*var).extent.clone()).collect();
+        let mut shape: Vec<Extent> =
+            vars.iter().map(|var| self.def.var(*var).extent.clone()).collect();
         shape.extend(body.shape.clone());
         let sort = if body.sort == Sort::Int { Sort::Real } else { body.sort.clone() };
         Some(Expr { kind: ExprKind::For(vars, Box::new(body)), span, shape, sort })

@@ -147,8 +147,13 @@ impl Global<'_> {
             return;
         };
         let file = Rc::clone(&self.modules[module].file);
-        let all: BTreeMap<&str, usize> =
-            file.items.iter().enumerate().filter_map(named).map(|(at, n)| (n.text.as_str(), at)).collect();
+        let all: BTreeMap<&str, usize> = file
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(named)
+            .map(|(at, n)| (n.text.as_str(), at))
+            .collect();
         let mut bring = |name: &str, at: usize, span: Span| {
             let entry = scope.entry(name.to_owned()).or_default();
             if entry.iter().all(|(key, _)| *key != (module, at)) {
@@ -211,7 +216,13 @@ impl Global<'_> {
                 let near = nearest(&name.text, scope.keys().map(String::as_str));
                 let home = self.modules.iter().find(|other| {
                     other.name.starts_with("std.")
-                        && other.file.items.iter().enumerate().filter_map(named).any(|(_, n)| n.text == name.text)
+                        && other
+                            .file
+                            .items
+                            .iter()
+                            .enumerate()
+                            .filter_map(named)
+                            .any(|(_, n)| n.text == name.text)
                 });
                 let home = home.map(|module| module.name.as_str());
                 let one = errors::unknown_definition(name.span, &name.text, home, near);
@@ -243,3 +254,5 @@ fn named((at, item): (usize, &ast::Item)) -> Option<(usize, &ast::Name)> {
         ast::Item::Train(_) => None,
     }
 }
+
+pub(super) use slots::{constant_of, domain_named};

@@ -47,7 +47,7 @@ impl Cx<'_, '_> {
 
     fn infer_ref(&mut self, name: &str, one: &ast::Ref) -> Option<Seen> {
         let mut at: Option<(Option<PartId>, Vec<ast::Segment>)> = None;
-        for segment in &one.segments {
+        for (depth, segment) in one.segments.iter().enumerate() {
             if let Some(args) = &segment.args {
                 if let Some(found) = args.iter().find_map(|arg| self.infer_arg(name, arg)) {
                     return Some(found);
@@ -56,12 +56,20 @@ impl Cx<'_, '_> {
                     && after.iter().any(|index| is(index, name))
                 {
                     let shape = self.probe(segment)?;
-                    return self.seen_at(name, after, &shape, &format!("of `{}`", segment.name.text));
+                    return self.seen_at(
+                        name,
+                        after,
+                        &shape,
+                        &format!("of `{}`", segment.name.text),
+                    );
                 }
                 continue;
             }
             let (inside, before) = at.take().unwrap_or((None, Vec::new()));
-            let axes = self.segment_axes(inside, segment);
+            let axes = match self.segment_axes(inside, segment) {
+                Some(axes) => Some(axes),
+                None => self.instance_axes(name, one, depth),
+            };
             if let (Some(indices), Some((axes, what))) = (&segment.brackets, &axes)
                 && let Some(found) = self.seen_at(name, indices, axes, what)
             {
@@ -96,7 +104,8 @@ impl Cx<'_, '_> {
     ) -> Option<Seen> {
         let at = indices.iter().position(|index| is(index, name))?;
         let extent = axes.get(at)?.clone();
-        let told = format!("{}, {}", show::extent(&self.def, &extent), axis_of(at, axes.len(), what));
+        let told =
+            format!("{}, {}", show::extent(&self.def, &extent), axis_of(at, axes.len(), what));
         Some((extent, (indices[at].span, told)))
     }
 
@@ -137,13 +146,29 @@ impl Cx<'_, '_> {
         }
     }
 
-    fn value_axes(&mut self, id: ValueId) -> Option<(Vec<Extent>, String)> {
-        if self.progress.get(&id) == Some(&super::declare::Progress::Running) && !self.declared.contains(&id)
-            && matches!(self.def.value(id).kind, super::super::typed::ValueKind::Computed(_))
-        {
+    /// The axes of a value inside a named instance: the path is read without its last indices.
+    fn instance_axes(
+        &mut self,
+        name: &str,
+        one: &ast::Ref,
+        depth: usize,
+    ) -> Option<(Vec<Extent>, String)> {
+        let last = one.segments.get(depth)?;
+        if depth == 0 || !last.brackets.iter().flatten().any(|index| is(index, name)) {
             return None;
         }
-        if !self.ensure(id) {
+        let mut segments = one.segments[..=depth].to_vec();
+        segments[depth].brackets = None;
+        let path = ast::Ref { segments, span: one.span };
+        let kept = std::mem::take(self.sink());
+        let found = self.reference(&path, false, None, one.span);
+        *self.sink() = kept;
+        let what = format!("of `{}`", last.name.text);
+        found.map(|expr| (expr.shape, what))
+    }
+
+    fn value_axes(&mut self, id: ValueId) -> Option<(Vec<Extent>, String)> {
+        if !self.shape_known(id) && !self.ensure(id) {
             return None;
         }
         let value = self.def.value(id);

@@ -5,11 +5,9 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::int::{Atom, Poly, Test, VarId};
+use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
 use super::super::show;
-use super::super::typed::{
-    Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind,
-};
+use super::super::typed::{Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind};
 use super::calls::CallSizes;
 use super::declare::{Cx, Named, known};
 use super::equations::bare;
@@ -53,7 +51,7 @@ impl Cx<'_, '_> {
                 }
                 return self.call(segment, None, want, span);
             }
-            if let Some(result) = self.word(segment, prev, want, span) {
+            if let Some(result) = self.word(segment, prev, span) {
                 return result;
             }
         }
@@ -70,19 +68,15 @@ impl Cx<'_, '_> {
     }
 
     /// A single name that is no value: an index, a dim, a truth value, a word of starts.
-    fn word(
-        &mut self,
-        segment: &ast::Segment,
-        prev: bool,
-        want: Option<&[Extent]>,
-        span: Span,
-    ) -> Option<Option<Expr>> {
+    fn word(&mut self, segment: &ast::Segment, prev: bool, span: Span) -> Option<Option<Expr>> {
         let name = &segment.name;
         let whole = |poly: Poly| {
             Some(Expr { kind: ExprKind::Int(poly), span, shape: Vec::new(), sort: Sort::Int })
         };
         let plain = segment.brackets.is_none() && !prev;
-        if plain && let Some((_, var)) = self.scope.iter().rev().find(|(known, _)| *known == name.text) {
+        if plain
+            && let Some((_, var)) = self.scope.iter().rev().find(|(known, _)| *known == name.text)
+        {
             return Some(whole(Poly::var(*var)));
         }
         match self.named(&name.text) {
@@ -98,7 +92,7 @@ impl Cx<'_, '_> {
             None if plain => match name.text.as_str() {
                 "true" => Some(Some(known(Test::Known(true), span))),
                 "false" => Some(Some(known(Test::Known(false), span))),
-                "learned" | "uniform" => Some(self.start_word(&name.text, want, span)),
+                "learned" | "uniform" => Some(self.start_word(&name.text, span)),
                 _ => None,
             },
             None => None,
@@ -219,7 +213,9 @@ impl Cx<'_, '_> {
 
     /// A value of this definition.
     fn found(&mut self, at: Vec<At>, id: ValueId) -> Option<Found> {
-        if !self.ensure(id) {
+        // What is declared can be read before its equation is checked.
+        let ready = if self.shape_known(id) { !self.broken.contains(&id) } else { self.ensure(id) };
+        if !ready {
             return None;
         }
         let value = self.def.value(id);
@@ -332,8 +328,7 @@ impl Cx<'_, '_> {
             .map(|value| value.name.as_str())
             .collect();
         let near = nearest(&segment.name.text, names);
-        let one =
-            errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
+        let one = errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
         self.sink().push(one);
         None
     }
@@ -360,13 +355,7 @@ impl Cx<'_, '_> {
     }
 
     /// The read of a found value with the indices of its own axes.
-    fn read(
-        &mut self,
-        found: Found,
-        indices: &[ast::Arg],
-        prev: bool,
-        span: Span,
-    ) -> Option<Expr> {
+    fn read(&mut self, found: Found, indices: &[ast::Arg], prev: bool, span: Span) -> Option<Expr> {
         if indices.len() > found.shape.len() {
             let what = format!("`{}{}`", found.name, self.bracketed(&found.shape));
             let one = errors::too_many_indices(span, &what, found.shape.len(), indices.len());
@@ -378,15 +367,31 @@ impl Cx<'_, '_> {
         }
         let mut at = Vec::new();
         let mut gathered = Vec::new();
-        for one in found.at {
+        let mut found = found;
+        let families = self.def.families(self.def.value(found.value).part);
+        for (depth, one) in std::mem::take(&mut found.at).into_iter().enumerate() {
+            let own = families.get(depth).copied();
             match one {
-                At::Given(index) => at.push(index),
+                At::Given(index) => {
+                    // A member's shape may depend on its number.
+                    if let (Some(own), ExprKind::Int(poly)) = (own, &index.kind) {
+                        member_shape(&mut found.shape, own, poly);
+                    }
+                    at.push(index);
+                }
                 At::Gather(extent, family) => {
-                    if found.shape.iter().any(|axis| axis.size.any(&|a| matches!(a, Atom::Var(_)))) {
+                    let ragged = found
+                        .shape
+                        .iter()
+                        .any(|axis| own.is_some_and(|own| axis.size.mentions(own)));
+                    if ragged && !self.joining {
                         self.sink().push(errors::ragged(span, &family));
                         return None;
                     }
                     let var = self.add_var(String::new(), span, extent.clone());
+                    if let Some(own) = own {
+                        member_shape(&mut found.shape, own, &Poly::var(var));
+                    }
                     gathered.push((var, extent));
                     let kind = ExprKind::Int(Poly::var(var));
                     at.push(Expr { kind, span, shape: Vec::new(), sort: Sort::Int });
@@ -537,14 +542,7 @@ impl Cx<'_, '_> {
         Some((expr.clone(), low.and(high)))
     }
 
-    fn outside(
-        &mut self,
-        arg: &ast::Arg,
-        poly: &Poly,
-        extent: &Extent,
-        told: &str,
-        below: bool,
-    ) {
+    fn outside(&mut self, arg: &ast::Arg, poly: &Poly, extent: &Extent, told: &str, below: bool) {
         let one = match poly.as_var().and_then(|var| self.seen.get(&var).map(|seen| (var, seen))) {
             Some((var, (span, first))) => {
                 let name = &self.def.var(var).name;
@@ -571,6 +569,32 @@ fn affine(poly: &Poly) -> bool {
         let varies = |atom: &&Atom| matches!(atom, Atom::Var(_) | Atom::Mod(..) | Atom::If(..));
         product.iter().filter(varies).count() <= 1
     })
+}
+
+/// A shape with one family's variable replaced by a member's number.
+fn member_shape(shape: &mut [Extent], family: VarId, number: &Poly) {
+    struct Member<'a>(VarId, &'a Poly);
+    impl Substitution for Member<'_> {
+        fn dim(&self, dim: DimId) -> Poly {
+            Poly::dim(dim)
+        }
+        fn var(&self, var: VarId) -> Poly {
+            if var == self.0 { self.1.clone() } else { Poly::var(var) }
+        }
+        fn flag(&self, flag: FlagId) -> Test {
+            Test::Flag(flag)
+        }
+        fn item(&self, list: DimId, at: Poly) -> Poly {
+            Poly::atom(Atom::Item(list, Box::new(at)))
+        }
+        fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
+            Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self))))
+        }
+    }
+    let by = Member(family, number);
+    for axis in shape {
+        *axis = Extent { low: axis.low.map(&by), size: axis.size.map(&by) };
+    }
 }
 
 /// The call that an instance's equation is.

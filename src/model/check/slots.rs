@@ -10,7 +10,16 @@ use super::super::typed::{Domain, Expr, ExprKind, Extent, Sort};
 use super::declare::Cx;
 
 const DOMAINS: &[&str] = &[
-    "real", "unit", "signed", "positive", "simplex", "weighting", "sphere", "index", "int", "bool",
+    "real",
+    "unit",
+    "signed",
+    "positive",
+    "simplex",
+    "weighting",
+    "sphere",
+    "index",
+    "int",
+    "bool",
 ];
 
 impl Cx<'_, '_> {
@@ -86,7 +95,9 @@ impl Cx<'_, '_> {
         match (of.name.text.as_str(), &of.bounds) {
             ("int" | "bool", None) => Some(Domain::REAL),
             ("real", Some(ast::Bounds::Between(low, high))) => {
-                let end = |end: &Option<ast::Expr>| end.as_ref().map(constant).map_or(Ok(None), |v| v.map(Some).ok_or(()));
+                let end = |end: &Option<ast::Expr>| {
+                    end.as_ref().map(constant).map_or(Ok(None), |v| v.map(Some).ok_or(()))
+                };
                 match (end(low), end(high)) {
                     (Ok(low), Ok(high)) if low.zip(high).is_none_or(|(low, high)| low < high) => {
                         Some(Domain::Real(low, high))
@@ -116,7 +127,7 @@ impl Cx<'_, '_> {
 }
 
 /// A domain without bounds, by name.
-pub(super) fn domain_named(name: &str) -> Option<Domain> {
+pub(in crate::model) fn domain_named(name: &str) -> Option<Domain> {
     Some(match name {
         "real" => Domain::REAL,
         "unit" => Domain::Real(Some(0.0), Some(1.0)),
@@ -149,7 +160,7 @@ fn constant(tree: &ast::Expr) -> Option<f64> {
 }
 
 /// The number a checked expression is, if it is one for certain.
-pub(super) fn constant_of(expr: &Expr) -> Option<f64> {
+pub(in crate::model) fn constant_of(expr: &Expr) -> Option<f64> {
     match &expr.kind {
         ExprKind::Real(value) => Some(*value),
         ExprKind::Int(poly) => poly.as_number().map(|value| value as f64),

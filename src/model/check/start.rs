@@ -41,7 +41,7 @@ impl Cx<'_, '_> {
         let value = self.def.value(id).clone();
         let is_argument = matches!(value.kind, ValueKind::Argument);
         if !is_argument {
-            self.start = Some(value.domain.clone());
+            self.start = Some((start_domain(tree, &value.domain), value.shape.clone()));
         }
         let start = self.expr(tree, Some(&value.shape));
         self.start = None;
@@ -119,17 +119,11 @@ impl Cx<'_, '_> {
     }
 
     /// `learned`, `uniform` without arguments.
-    pub(super) fn start_word(
-        &mut self,
-        name: &str,
-        want: Option<&[Extent]>,
-        span: Span,
-    ) -> Option<Expr> {
-        let (Some(domain), Some(shape)) = (self.start.clone(), want) else {
+    pub(super) fn start_word(&mut self, name: &str, span: Span) -> Option<Expr> {
+        let Some((domain, shape)) = self.start.clone() else {
             self.sink().push(errors::start_word(span, name));
             return None;
         };
-        let shape = shape.to_vec();
         let sort = Sort::Real;
         if name == "learned" {
             return Some(Expr { kind: ExprKind::Learned(domain), span, shape, sort });
@@ -144,30 +138,19 @@ impl Cx<'_, '_> {
             shape: Vec::new(),
             sort: Sort::Int,
         };
-        let one = Expr {
-            kind: ExprKind::Int(Poly::number(1)),
-            span,
-            shape: Vec::new(),
-            sort: Sort::Int,
-        };
+        let one =
+            Expr { kind: ExprKind::Int(Poly::number(1)), span, shape: Vec::new(), sort: Sort::Int };
         let share = self.map(crate::op::scalar::DIV, vec![one, size], span)?;
         let kind = ExprKind::Fill(Box::new(share), shape.clone());
         Some(Expr { kind, span, shape, sort })
     }
 
     /// `one_hot(k)`, `normal(s)`, `uniform(a..b)`.
-    pub(super) fn start_call(
-        &mut self,
-        name: &str,
-        args: &[ast::Arg],
-        want: Option<&[Extent]>,
-        span: Span,
-    ) -> Option<Expr> {
-        let (Some(_), Some(shape)) = (&self.start, want) else {
+    pub(super) fn start_call(&mut self, name: &str, args: &[ast::Arg], span: Span) -> Option<Expr> {
+        let Some((_, shape)) = self.start.clone() else {
             self.sink().push(errors::start_word(span, name));
             return None;
         };
-        let shape = shape.to_vec();
         let [arg] = args else {
             self.sink().push(errors::missing_argument(span, name, "one argument", None));
             return None;
@@ -191,5 +174,13 @@ impl Cx<'_, '_> {
             None => None,
         };
         Some(Expr { kind: ExprKind::Draw(Box::new(low), high), span, shape, sort })
+    }
+}
+
+/// The domain of `learned` in a start: that of the state where it is the whole start, else any number.
+pub(super) fn start_domain(tree: &ast::Expr, domain: &Domain) -> Domain {
+    match &tree.kind {
+        ast::ExprKind::Ref(one) if one.segments.len() == 1 => domain.clone(),
+        _ => Domain::REAL,
     }
 }

@@ -151,10 +151,8 @@ fn is_token(expr: &Expr) -> bool {
 
 /// The sign between two operands, with its blanks.
 pub(super) fn spaced(op: BinaryOp, left: &Expr, right: &Expr) -> String {
-    match op {
-        BinaryOp::Pow if is_token(left) && is_token(right) => "^".to_owned(),
-        _ => format!(" {} ", sign(op)),
-    }
+    let tight = op == BinaryOp::Pow && is_token(left) && is_token(right);
+    if tight { sign(op).to_owned() } else { format!(" {} ", sign(op)) }
 }
 
 /// An expression where anything may stand.

@@ -1,0 +1,131 @@
+//! `ntmc exec`: run a spec on the tensors of a file, without training.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, ValueEnum};
+
+use crate::backend::Precision;
+use crate::vectors::{self, Compile, Error, File, Map};
+
+/// Run a spec on named tensors and write what comes out: outputs, traces, last states, the loss and
+/// its gradients.
+///
+/// Tensors are called `x` or `x/<input>`, `param/<path>`, `init/<path>`, `target`, `mask`,
+/// `cotangent/<result>`; a map gives them to files that use other names.
+#[derive(Clone, Debug, Parser)]
+#[command(after_help = "Example:\n  \
+    ntmc exec specs/ntm.ntm --in weights.safetensors --out numbers.safetensors --trace read.w,M --grad")]
+pub struct Args {
+    /// The spec.
+    pub spec: PathBuf,
+    /// The file with parameters, first states and inputs (`-`: standard input).
+    #[arg(long = "in", value_name = "FILE")]
+    pub input: PathBuf,
+    /// The file to write.
+    #[arg(long = "out", value_name = "FILE")]
+    pub output: PathBuf,
+    /// How the tensors of the file become those of the spec.
+    #[arg(long, value_name = "FILE.ron")]
+    pub map: Option<PathBuf>,
+    /// Values to write for every step, by path.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub trace: Vec<String>,
+    /// Write the gradient of the loss with respect to parameters, first states and inputs.
+    #[arg(long)]
+    pub grad: bool,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What computes.
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+/// What computes, and with which sizes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Engine {
+    /// Floating-point type to compute in.
+    #[arg(long, default_value = "f64", value_parser = precision)]
+    pub precision: Precision,
+    /// What runs the program.
+    #[arg(long, value_enum, default_value = "interp")]
+    pub backend: Backend,
+    /// Override a dim or parameter of the spec.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// What can run a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// Compiled to machine code.
+    Jit,
+    /// Node by node.
+    Interp,
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "f32" => Ok(Precision::F32),
+        "f64" => Ok(Precision::F64),
+        _ => Err("expected f32 or f64".to_owned()),
+    }
+}
+
+/// Runs the verb; the answer is the exit code.
+pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::Error> {
+    let file = tensors(&args.input)?;
+    let map = match &args.map {
+        Some(path) => Map::parse(&path.display().to_string(), &text(path)?)?,
+        None => Map::plain(&file),
+    };
+    let mut out = File { name: args.output.display().to_string(), ..File::default() };
+    let mut all = std::collections::BTreeMap::new();
+    for case in vectors::resolve(&map, &file)? {
+        let case = case.to_run(&args.trace, args.grad);
+        let mut compiled = compile.compile(&case.bindings)?;
+        let results = vectors::run(&mut compiled, &case, &file)?;
+        let named = results.output(&compiled.program, &case).into_iter();
+        all.extend(named.map(|(name, tensor)| (format!("{}{name}", case.prefix), tensor)));
+    }
+    out = File { metadata: out.metadata, ..File::of(&out.name, &all) };
+    std::fs::write(&args.output, out.bytes()).map_err(|why| Error::file(out.name.as_str(), why))?;
+    let line = if args.json {
+        let shapes: serde_json::Map<_, _> = out
+            .slots
+            .iter()
+            .map(|(name, slot)| (name.clone(), serde_json::json!(slot.shape)))
+            .collect();
+        serde_json::json!({ "schema": 1, "out": out.name, "tensors": shapes }).to_string()
+    } else {
+        let width = out.slots.keys().map(String::len).max().unwrap_or(0);
+        let rows = out.slots.iter().map(|(name, slot)| format!("{name:width$}  {:?}", slot.shape));
+        rows.collect::<Vec<_>>().join("\n")
+    };
+    say(&line)?;
+    Ok(0)
+}
+
+/// Reads a file of tensors.
+pub(super) fn tensors(path: &Path) -> Result<File, Error> {
+    let name = path.display().to_string();
+    let bytes = if name == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    File::parse(&name, &bytes.map_err(|why| Error::file(name.as_str(), why))?)
+}
+
+/// Reads a file of text.
+pub(super) fn text(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|why| Error::file(path.display().to_string(), why))
+}
+
+/// Prints to standard output.
+pub(super) fn say(line: &str) -> Result<(), Error> {
+    let written = writeln!(std::io::stdout().lock(), "{line}");
+    written.map_err(|why| Error::file("standard output", why))
+}

@@ -1,0 +1,49 @@
+//! `ntmc verify`: compare a spec with the numbers of another implementation.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::exec::{Engine, say, tensors, text};
+use crate::backend::Precision;
+use crate::vectors::{self, Compile, Map};
+
+/// Run a spec on somebody else's weights and inputs and compare outputs, traces and gradients.
+#[derive(Clone, Debug, Parser)]
+#[command(after_help = "Example:\n  \
+    ntmc verify specs/published/dnc-deepmind.ntm --against tests/golden/dnc-deepmind.safetensors")]
+pub struct Args {
+    /// The spec.
+    pub spec: PathBuf,
+    /// The file with weights, inputs and the numbers to reproduce.
+    #[arg(long, value_name = "VECTORS.safetensors")]
+    pub against: PathBuf,
+    /// How the tensors of the file become those of the spec [default: SPEC with the ending .map.ron].
+    #[arg(long, value_name = "FILE.ron")]
+    pub map: Option<PathBuf>,
+    /// The largest error that passes, relative to the larger of 1 and the largest magnitude
+    /// [default: 1e-9 in f64, 1e-3 in f32].
+    #[arg(long)]
+    pub tolerance: Option<f64>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What computes.
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+/// Runs the verb; the answer is the exit code.
+pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::Error> {
+    let path = args.map.clone().unwrap_or_else(|| args.spec.with_extension("map.ron"));
+    let map = Map::parse(&path.display().to_string(), &text(&path)?)?;
+    let file = tensors(&args.against)?;
+    let tolerance = args.tolerance.unwrap_or(match args.engine.precision {
+        Precision::F64 => 1e-9,
+        Precision::F32 => 1e-3,
+    });
+    let report = vectors::verify(&map, &file, tolerance, compile)?;
+    let shown = if args.json { serde_json::json!(report).to_string() } else { report.to_string() };
+    say(&shown)?;
+    Ok(u8::from(!report.passed))
+}

@@ -1,0 +1,99 @@
+//! The effective spec: what was run, as a file that can be run again.
+//!
+//! It is the author's file with the chosen train block alone, dims and task as overridden. Modules of
+//! std stay imports, since std is versioned with the language and its text is part of the digest.
+
+use sha2::{Digest, Sha256};
+
+use super::{Choice, Spec};
+use crate::model::Given;
+use crate::model::library::STD;
+use crate::syntax::{self, ast};
+
+/// The effective spec as text.
+pub(super) fn text(spec: &Spec, choice: &Choice) -> String {
+    let mut file = spec.file.clone();
+    let model = &spec.checked.def(choice.model).name;
+    file.items.retain_mut(|item| match item {
+        ast::Item::Def(_) => true,
+        ast::Item::Model(def) => {
+            let chosen = def.name.text == *model;
+            if chosen {
+                override_dims(def, choice);
+            }
+            chosen
+        }
+        ast::Item::Train(_) => false,
+    });
+    if let Some(train) = &choice.train {
+        let mut train = train.clone();
+        let segment = &mut train.model.segments[0];
+        (segment.brackets, segment.args) = (None, None);
+        file.items.push(ast::Item::Train(train));
+    }
+    // Places no longer fit a changed file, and comments hang on places.
+    file.comments.clear();
+    file.blanks.clear();
+    syntax::format(&file)
+}
+
+/// Defaults of dims and parameters as they were given.
+fn override_dims(def: &mut ast::Def, choice: &Choice) {
+    for generic in &mut def.generics {
+        if let Some((given, _)) = choice.given.get(&generic.name.text) {
+            generic.default = Some(tree(given, generic.name.span));
+        }
+    }
+    for param in &mut def.params {
+        if let Some((given, _)) = choice.given.get(&param.slot.name.text) {
+            param.slot.value = Some(tree(given, param.slot.span));
+        }
+    }
+}
+
+fn tree(given: &Given, span: crate::source::Span) -> ast::Expr {
+    let number = |value: f64| {
+        let text = value.to_string();
+        ast::Expr { kind: ast::ExprKind::Number(value, text), span }
+    };
+    let name = |text: &str| {
+        let name = ast::Name { text: text.to_owned(), span };
+        let segment = ast::Segment { name, brackets: None, args: None, after: None };
+        let kind = ast::ExprKind::Ref(ast::Ref { segments: vec![segment], span });
+        ast::Expr { kind, span }
+    };
+    match given {
+        Given::Number(value) if *value < 0.0 => {
+            let kind = ast::ExprKind::Unary(ast::UnaryOp::Neg, Box::new(number(-value)));
+            ast::Expr { kind, span }
+        }
+        Given::Number(value) => number(*value),
+        Given::Truth(value) => name(if *value { "true" } else { "false" }),
+        Given::List(all) => {
+            let arg = |value: &i64| ast::Arg {
+                name: None,
+                value: number(*value as f64),
+                to: None,
+                default: None,
+                span,
+            };
+            ast::Expr { kind: ast::ExprKind::List(all.iter().map(arg).collect()), span }
+        }
+    }
+}
+
+/// The digest of an effective spec and the std it uses, in hexadecimal.
+#[must_use]
+pub fn digest(text: &str, choice: &Choice) -> String {
+    let mut hash = Sha256::new();
+    hash.update(text.as_bytes());
+    for (module, source) in STD {
+        if text.contains(module) {
+            hash.update(source.as_bytes());
+        }
+    }
+    for (path, (given, _)) in choice.given.iter().filter(|(path, _)| path.contains('.')) {
+        hash.update(format!("{path}={given:?}").as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,235 @@
+//! `--train`, `--task` and `--set`: what the command line puts in place of what is written.
+
+use std::collections::BTreeMap;
+
+use super::{Choice, Choices, Spec};
+use crate::diag::{Diagnostics, nearest};
+use crate::model::{Given, command_errors as errors};
+use crate::source::{Source, Span};
+use crate::syntax::{self, ast};
+
+/// The model and train block that are meant, with every override applied.
+pub(super) fn choose(spec: &mut Spec, choices: &Choices, sink: &mut Diagnostics) -> Option<Choice> {
+    let mut train = pick_train(spec, choices, sink)?;
+    if let (Some(text), Some(train)) = (&choices.task, &mut train) {
+        let id = spec.sources.add(Source::new("--task", text.clone()));
+        let task = syntax::parse_expr(&spec.sources, id, sink)?;
+        train.tasks = vec![task];
+        train.curriculum = false;
+    }
+    let model = pick_model(spec, choices, train.as_ref(), sink)?;
+    let mut given = BTreeMap::new();
+    if let Some(train) = &train {
+        model_arguments(spec, train, &mut given, sink);
+    }
+    for (at, text) in choices.sets.iter().enumerate() {
+        apply(spec, at, text, &mut train, &mut given, sink);
+    }
+    Some(Choice { model, train, given })
+}
+
+fn pick_train(
+    spec: &Spec,
+    choices: &Choices,
+    sink: &mut Diagnostics,
+) -> Option<Option<ast::Train>> {
+    let all = &spec.checked.trains;
+    let Some(name) = &choices.train else {
+        return Some(match &choices.model {
+            None => all.first().cloned(),
+            Some(model) => {
+                all.iter().find(|train| train.model.segments[0].name.text == *model).cloned()
+            }
+        });
+    };
+    let named = |train: &&ast::Train| train.name.as_ref().is_some_and(|own| own.text == *name);
+    let found = all.iter().find(named).cloned();
+    if found.is_none() {
+        let names: Vec<&str> =
+            all.iter().filter_map(|train| train.name.as_ref()).map(|n| n.text.as_str()).collect();
+        let near = nearest(name, names.iter().copied());
+        sink.push(errors::unknown_train(spec.file.version_span, name, near));
+    }
+    found.map(Some)
+}
+
+fn pick_model(
+    spec: &Spec,
+    choices: &Choices,
+    train: Option<&ast::Train>,
+    sink: &mut Diagnostics,
+) -> Option<crate::model::typed::DefId> {
+    let wanted = match (&choices.model, train) {
+        (Some(name), _) => Some((name.clone(), spec.file.version_span)),
+        (None, Some(train)) => {
+            let name = &train.model.segments[0].name;
+            Some((name.text.clone(), name.span))
+        }
+        (None, None) => None,
+    };
+    let Some((name, span)) = wanted else {
+        let last = spec.checked.models.last().copied();
+        if last.is_none() {
+            sink.push(errors::no_model(spec.file.version_span));
+        }
+        return last;
+    };
+    let found = spec.checked.models.iter().find(|id| spec.checked.def(**id).name == name).copied();
+    if found.is_none() {
+        let names: Vec<&str> =
+            spec.checked.models.iter().map(|id| spec.checked.def(*id).name.as_str()).collect();
+        sink.push(errors::unknown_model(span, &name, nearest(&name, names.iter().copied())));
+    }
+    found
+}
+
+/// What stands behind the model's name in a train block: `tape[N = 32](links = false)`.
+fn model_arguments(
+    spec: &Spec,
+    train: &ast::Train,
+    given: &mut BTreeMap<String, (Given, Span)>,
+    sink: &mut Diagnostics,
+) {
+    let segment = &train.model.segments[0];
+    let def = spec.checked.models.iter().map(|id| spec.checked.def(*id));
+    let def = def.into_iter().find(|def| def.name == segment.name.text);
+    let brackets = segment.brackets.iter().flatten();
+    for (at, arg) in brackets.chain(segment.args.iter().flatten()).enumerate() {
+        let name = arg.name.as_ref().map(|name| name.text.clone());
+        let by_place = || def.and_then(|def| def.dims.get(at)).map(|dim| dim.name.clone());
+        match (name.or_else(by_place), value(&arg.value)) {
+            (Some(name), Some(value)) => {
+                given.insert(name, (value, arg.span));
+            }
+            _ => sink.push(errors::set_wrong_kind(arg.span, "this", "a number, a list or a truth")),
+        }
+    }
+}
+
+/// One `PATH=VALUE`.
+fn apply(
+    spec: &mut Spec,
+    at: usize,
+    text: &str,
+    train: &mut Option<ast::Train>,
+    given: &mut BTreeMap<String, (Given, Span)>,
+    sink: &mut Diagnostics,
+) {
+    let id = spec.sources.add(Source::new(format!("--set #{}", at + 1), text.to_owned()));
+    let whole = Span { file: id, start: 0, end: text.len() as u32 };
+    let Some((path, _)) = text.split_once('=') else {
+        sink.push(errors::bad_override(whole));
+        return;
+    };
+    let path = path.trim().to_owned();
+    let start = (text.len() - text.trim_start().len()) as u32;
+    let span = Span { file: id, start, end: start + path.len() as u32 };
+    // The value keeps its place in the text: everything before it is blanked.
+    let cut = text.find('=').map_or(0, |at| at + 1);
+    let blank = format!("{}{}", " ".repeat(cut), &text[cut..]);
+    let value_id = spec.sources.add(Source::new(format!("--set #{}", at + 1), blank));
+    let Some(arg) = syntax::parse_arg(&spec.sources, value_id, sink) else { return };
+    let in_block = path.split_once('.').and_then(|(first, rest)| {
+        let train = train.as_mut()?;
+        if first == "train" {
+            return Some(set_setting(train, rest, &arg, span, sink));
+        }
+        set_task(train, first, rest, &arg, span)
+    });
+    if in_block.is_some() {
+        return;
+    }
+    match value(&arg.value) {
+        Some(value) => {
+            given.insert(path, (value, span));
+        }
+        None => sink.push(errors::set_wrong_kind(
+            arg.span,
+            &path,
+            "a number, a list of numbers, true or false",
+        )),
+    }
+}
+
+/// `train.batch=32`.
+fn set_setting(
+    train: &mut ast::Train,
+    name: &str,
+    arg: &ast::Arg,
+    span: Span,
+    sink: &mut Diagnostics,
+) {
+    if let Some(setting) = train.settings.iter_mut().find(|setting| setting.name.text == name) {
+        setting.value = arg.clone();
+        return;
+    }
+    let known: Vec<&str> = crate::model::train::SETTINGS.iter().map(|row| row.name).collect();
+    if known.contains(&name) {
+        let name = ast::Name { text: name.to_owned(), span };
+        let value = arg.clone();
+        train.settings.push(ast::Setting { docs: Vec::new(), name, value, span });
+        return;
+    }
+    let near = nearest(name, known.iter().copied());
+    sink.push(errors::nothing_to_set(span, &format!("train.{name}"), &known.join(", "), near));
+}
+
+/// `copy.bits=6`; nothing where the train block has no such task.
+fn set_task(
+    train: &mut ast::Train,
+    task: &str,
+    name: &str,
+    arg: &ast::Arg,
+    span: Span,
+) -> Option<()> {
+    let mut found = None;
+    for tree in &mut train.tasks {
+        let ast::ExprKind::Ref(one) = &mut tree.kind else { continue };
+        let segment = &mut one.segments[0];
+        if segment.name.text != task {
+            continue;
+        }
+        let mut arg = arg.clone();
+        arg.name = Some(ast::Name { text: name.to_owned(), span });
+        let args = segment.args.get_or_insert_with(Vec::new);
+        let named = |own: &&mut ast::Arg| own.name.as_ref().is_some_and(|own| own.text == name);
+        match args.iter_mut().find(named) {
+            Some(own) => *own = arg,
+            None => args.push(arg),
+        }
+        found = Some(());
+    }
+    found
+}
+
+/// A number, truth or list as it is written.
+fn value(tree: &ast::Expr) -> Option<Given> {
+    match &tree.kind {
+        ast::ExprKind::Number(value, _) => Some(Given::Number(*value)),
+        ast::ExprKind::Unary(ast::UnaryOp::Neg, inner) => match value(inner)? {
+            Given::Number(value) => Some(Given::Number(-value)),
+            Given::Truth(_) | Given::List(_) => None,
+        },
+        ast::ExprKind::Paren(inner) => value(inner),
+        ast::ExprKind::Ref(one) => match one.segments[0].name.text.as_str() {
+            "true" => Some(Given::Truth(true)),
+            "false" => Some(Given::Truth(false)),
+            _ => None,
+        },
+        ast::ExprKind::List(items) => {
+            let whole = |item: &ast::Arg| match value(&item.value)? {
+                Given::Number(value) if value.fract() == 0.0 => Some(value as i64),
+                Given::Number(_) | Given::Truth(_) | Given::List(_) => None,
+            };
+            items.iter().map(whole).collect::<Option<Vec<i64>>>().map(Given::List)
+        }
+        ast::ExprKind::Text(_)
+        | ast::ExprKind::Pipe(..)
+        | ast::ExprKind::If(..)
+        | ast::ExprKind::For(..)
+        | ast::ExprKind::Binary(..)
+        | ast::ExprKind::Unary(ast::UnaryOp::Not, _)
+        | ast::ExprKind::Reduce(..)
+        | ast::ExprKind::Prev(_) => None,
+    }
+}

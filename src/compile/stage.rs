@@ -1,0 +1,108 @@
+//! Every stage as text: what `ntmc ir` prints and snapshots hold.
+
+use serde::Serialize;
+
+use super::{Choice, Purpose, Spec, forward, optimised, with_adjoints};
+use crate::error::Error;
+use crate::graph::{self, Program};
+use crate::model::{Loss, Model};
+use crate::syntax;
+
+/// A stage of the corridor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    /// What was written.
+    Tree,
+    /// Flat equations with every dim a number.
+    Model,
+    /// The graphs of the first states and of one step.
+    Step,
+    /// The same with the adjoints of the loss.
+    Adjoint,
+    /// The same with less work.
+    Opt,
+}
+
+/// How a stage is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For Graphviz.
+    Dot,
+    /// Rusty object notation.
+    Ron,
+    /// JSON.
+    Json,
+}
+
+/// A stage of a spec in a format. The loss is that of the task where the spec has one, else half the sum
+/// of squares of the output.
+///
+/// # Errors
+/// What is wrong with the spec.
+pub fn ir(
+    spec: &Spec,
+    choice: &Choice,
+    purpose: &Purpose,
+    stage: Stage,
+    format: Format,
+) -> Result<String, Error> {
+    if stage == Stage::Tree {
+        return Ok(match format {
+            Format::Text => syntax::outline(&spec.file),
+            Format::Dot => super::tree_dot(&spec.file),
+            Format::Ron => ron(&spec.file),
+            Format::Json => json(&spec.file),
+        });
+    }
+    let mut purpose = purpose.clone();
+    if purpose.loss == Loss::None {
+        purpose.loss = if purpose.ports.is_some() { Loss::Target } else { Loss::HalfSquares };
+    }
+    let model = spec.elaborate(choice, &purpose)?;
+    if stage == Stage::Model {
+        return Ok(match format {
+            Format::Text => crate::model::expand(&model),
+            Format::Dot => crate::model::dot(&model),
+            Format::Ron => ron(&model),
+            Format::Json => json(&model),
+        });
+    }
+    Ok(show(&program(&model, stage), format))
+}
+
+/// The program of a model at a graph stage.
+#[must_use]
+pub fn program(model: &Model, stage: Stage) -> Program {
+    let program = forward(model);
+    match stage {
+        Stage::Tree | Stage::Model | Stage::Step => program,
+        Stage::Adjoint => with_adjoints(program),
+        Stage::Opt => optimised(with_adjoints(program)),
+    }
+}
+
+/// A program in a format.
+#[must_use]
+pub fn show(program: &Program, format: Format) -> String {
+    match format {
+        Format::Text => graph::text::program_text(program),
+        Format::Dot => {
+            format!("{}{}", graph::dot::dot(&program.init), graph::dot::dot(&program.step))
+        }
+        Format::Ron => ron(program),
+        Format::Json => json(program),
+    }
+}
+
+fn ron(value: &impl Serialize) -> String {
+    let pretty = ron::ser::PrettyConfig::default();
+    // Plain data always serialises.
+    ron::ser::to_string_pretty(value, pretty).unwrap_or_default() + "\n"
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}

@@ -1,0 +1,56 @@
+//! What can be wrong with `--train`, `--task` and `--set`.
+
+use crate::diag::Diagnostic;
+use crate::source::Span;
+
+fn new(code: &'static str, message: String, span: Span, label: String) -> Diagnostic {
+    Diagnostic::new(code, message, span, label)
+}
+
+fn with_help(mut one: Diagnostic, help: Option<String>) -> Diagnostic {
+    one.help = help;
+    one
+}
+
+fn suggest(nearest: Option<&str>) -> Option<String> {
+    nearest.map(|name| format!("did you mean `{name}`?"))
+}
+
+pub(crate) fn bad_override(span: Span) -> Diagnostic {
+    new("E0617", "an override is written PATH=VALUE".to_owned(), span, "no `=` here".to_owned())
+        .help("for example `--set N=32` or `--set train.batch=8`")
+}
+
+pub(crate) fn nothing_to_set(
+    span: Span,
+    name: &str,
+    known: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    let one = new("E0601", format!("nothing named `{name}` to set"), span, "unknown".to_owned());
+    let help = match nearest {
+        Some(near) => format!("this model has {known}; did you mean `{near}`?"),
+        None => format!("this model has {known}"),
+    };
+    one.help(help)
+}
+
+pub(crate) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
+    new("E0602", format!("`{name}` is {wanted}, this is not"), span, "wrong kind".to_owned())
+        .help(format!("give {wanted}"))
+}
+
+pub(crate) fn unknown_model(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0612", format!("no model `{name}` in this file"), span, "unknown".to_owned());
+    with_help(one, suggest(nearest))
+}
+
+pub(crate) fn no_model(span: Span) -> Diagnostic {
+    new("E0612", "the file has no model".to_owned(), span, "nothing to run".to_owned())
+        .help("add `model name(x[X]) -> y[Y] { ... }`")
+}
+
+pub(crate) fn unknown_train(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0613", format!("no train block `{name}`"), span, "unknown".to_owned());
+    with_help(one, suggest(nearest))
+}

@@ -1,0 +1,516 @@
+//! Reading and building values: arguments, states, params, equations.
+
+use std::rc::Rc;
+
+use crate::source::Span;
+
+use super::super::errors;
+use super::super::flat::{self, Array, At, Axis, Cond, Fold, Linear, Rel, Term};
+use super::super::int::VarId;
+use super::super::typed::{
+    Call, Equation, ExprKind, Left, ParamKind, PartId, Start, ValueId, ValueKind,
+};
+use super::frames::{Arg, bare, join};
+use super::term::is_read;
+use super::{Cx, Engine, FrameId, Key, Members, Starting, shifted};
+
+/// One read of a value, as far as it is decided.
+struct Entry<'a> {
+    frame: FrameId,
+    outer: &'a [At],
+    value: ValueId,
+    prev: bool,
+    /// The context and part of a reader of the same frame.
+    reader: Option<(&'a Cx, PartId)>,
+    at: &'a [At],
+}
+
+impl Engine<'_> {
+    /// An entry of a value of the context's frame, or of one inside a named instance.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one kind of expression")]
+    pub(super) fn read(
+        &mut self,
+        cx: &Cx,
+        value: ValueId,
+        inner: &[ValueId],
+        prev: bool,
+        part: PartId,
+        at: &[At],
+        span: Span,
+    ) -> Term {
+        let Some((target, through)) = inner.split_last() else {
+            let entry = Entry {
+                frame: cx.frame,
+                outer: &cx.outer,
+                value,
+                prev,
+                reader: Some((cx, part)),
+                at,
+            };
+            return self.entry(&entry);
+        };
+        let _ = span;
+        let mut frame = cx.frame;
+        let mut outer = cx.outer.clone();
+        let mut rest = at;
+        for instance in std::iter::once(value).chain(through.iter().copied()) {
+            let families = self.families(frame, self.frames[frame.0].def.value(instance).part);
+            let (own, more) = rest.split_at(families.len());
+            rest = more;
+            let env = families.iter().map(|(_, var)| *var).zip(own.iter().cloned()).collect();
+            let inside = Cx { frame, env, outer };
+            let Some(call) = self.instance_call(frame, instance) else {
+                return Term::Real(0.0);
+            };
+            // Members that the reader chooses by a variable are not supported inside instances of
+            // families in order; the checker's index is a number there.
+            (frame, outer) = self.call_frame(&inside, &call);
+        }
+        self.entry(&Entry { frame, outer: &outer, value: *target, prev, reader: None, at: rest })
+    }
+
+    fn instance_call(&self, frame: FrameId, instance: ValueId) -> Option<Call> {
+        match &self.frames[frame.0].def.value(instance).kind {
+            ValueKind::Computed(equation) => match &equation.right.kind {
+                ExprKind::Call(call) => Some((**call).clone()),
+                _ => None,
+            },
+            ValueKind::Argument
+            | ValueKind::Param(_)
+            | ValueKind::State(..)
+            | ValueKind::Emission(_) => None,
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) -> Term {
+        let part = self.frames[entry.frame.0].def.value(entry.value).part;
+        let families = self.families(entry.frame, part);
+        self.member(entry, &families, 0, &Members::new(), &[])
+    }
+
+    /// Decides the members of families in order, one family after another.
+    fn member(
+        &mut self,
+        entry: &Entry<'_>,
+        families: &[(PartId, VarId)],
+        depth: usize,
+        members: &Members,
+        axes: &[At],
+    ) -> Term {
+        let Some((owner, var)) = families.get(depth).copied() else {
+            return self.decided(entry, members, axes, families.len());
+        };
+        let (low, size) = self.family_range(entry.frame, var, members);
+        let at = shifted(entry.at[depth].clone(), -low);
+        if !self.frames[entry.frame.0].def.part(owner).in_order {
+            let mut axes = axes.to_vec();
+            axes.push(at);
+            return self.member(entry, families, depth + 1, members, &axes);
+        }
+        if size == 0 {
+            return Term::Real(0.0);
+        }
+        self.pick(&at, size as usize, &mut |engine, place| {
+            let mut members = members.clone();
+            members.insert(var, low + place as i64);
+            engine.member(entry, families, depth + 1, &members, axes)
+        })
+    }
+
+    /// The read, once every member is a number.
+    fn decided(&mut self, entry: &Entry<'_>, members: &Members, axes: &[At], depth: usize) -> Term {
+        let (frame, id) = (entry.frame, entry.value);
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let shape = &def.value(id).shape;
+        let own: Vec<At> = shape
+            .iter()
+            .zip(&entry.at[depth..])
+            .map(|(axis, at)| {
+                let low = self.number(frame, &axis.low, members);
+                shifted(at.clone(), -low)
+            })
+            .collect();
+        if let Some(arg) = self.argument(frame, id) {
+            return self.argument_entry(entry, id, &arg, &entry.at[depth..], own);
+        }
+        let all = |mut before: Vec<At>| {
+            before.extend(axes.iter().cloned());
+            before.extend(own.iter().cloned());
+            before
+        };
+        let outer = entry.outer.to_vec();
+        match &def.value(id).kind {
+            ValueKind::State(_, equation) => {
+                let array = self.state_now(entry, id, members, equation.as_ref());
+                Term::Read(array, all(outer))
+            }
+            ValueKind::Param(_) => {
+                let array = self.param(frame, id, members);
+                match array {
+                    Array::Param(_) => {
+                        let part = def.value(id).part;
+                        let untied = self.untied(frame, part, &outer, axes);
+                        Term::Read(array, untied.into_iter().chain(own).collect())
+                    }
+                    array => Term::Read(array, all(outer)),
+                }
+            }
+            ValueKind::Argument | ValueKind::Emission(_) | ValueKind::Computed(_) => {
+                Term::Read(self.value(frame, id, members), all(outer))
+            }
+        }
+    }
+
+    /// What stands for a signature's value in a frame: a given argument, or a default.
+    fn argument(&self, frame: FrameId, id: ValueId) -> Option<Arg> {
+        let frame_ref = &self.frames[frame.0];
+        let at = frame_ref.def.params.iter().position(|param| match &param.kind {
+            ParamKind::Plain(value, _) | ParamKind::Emit(value) | ParamKind::Param(value) => {
+                *value == id
+            }
+            ParamKind::State(_) | ParamKind::Int(_) | ParamKind::Flag(_) => false,
+        })?;
+        if let Some(arg) = &frame_ref.args[at] {
+            return Some(arg.clone());
+        }
+        match &frame_ref.def.params[at].kind {
+            ParamKind::Plain(_, Some(default)) => {
+                let outer = frame_ref.outer.iter().map(|outer| At::var(outer.axis.var)).collect();
+                let cx = Cx { frame, env: std::collections::BTreeMap::new(), outer };
+                Some(Arg::Closure(cx, Rc::new(default.clone())))
+            }
+            ParamKind::Plain(_, None)
+            | ParamKind::Emit(_)
+            | ParamKind::Param(_)
+            | ParamKind::State(_)
+            | ParamKind::Int(_)
+            | ParamKind::Flag(_) => None,
+        }
+    }
+
+    /// An entry of an argument: read through, or built once where it is more than a read.
+    fn argument_entry(
+        &mut self,
+        entry: &Entry<'_>,
+        id: ValueId,
+        arg: &Arg,
+        natural: &[At],
+        own: Vec<At>,
+    ) -> Term {
+        let canonical = self.is_canonical(entry.frame, entry.outer);
+        match arg {
+            Arg::Number(value) => Term::Real(*value),
+            Arg::Array(array, before) if canonical => {
+                Term::Read(*array, before.iter().cloned().chain(own).collect())
+            }
+            Arg::Closure(cx, expr) if canonical && is_read(expr) => self.term(cx, expr, natural),
+            Arg::Array(..) | Arg::Closure(..) => {
+                let value = self.value(entry.frame, id, &Members::new());
+                Term::Read(value, entry.outer.iter().cloned().chain(own).collect())
+            }
+        }
+    }
+
+    fn is_canonical(&self, frame: FrameId, outer: &[At]) -> bool {
+        let own = &self.frames[frame.0].outer;
+        own.len() == outer.len()
+            && own.iter().zip(outer).all(|(axis, at)| *at == At::var(axis.axis.var))
+    }
+
+    // ---- values -----------------------------------------------------------------------------
+
+    /// The array of a value as it is now, built on first use. Its axes are the frame's outer axes, then
+    /// families that are axes, then its own.
+    pub(super) fn value(&mut self, frame: FrameId, id: ValueId, members: &Members) -> Array {
+        let def = Rc::clone(&self.frames[frame.0].def);
+        if self.argument(frame, id).is_some() {
+            return Array::Value(self.build_argument(frame, id));
+        }
+        match &def.value(id).kind {
+            ValueKind::Emission(_) => Array::Value(self.emission(frame, id, members)),
+            ValueKind::Param(_) => self.param(frame, id, members),
+            ValueKind::State(..) => {
+                self.state(frame, id, members);
+                Array::Value(self.final_value(frame, id, members))
+            }
+            ValueKind::Computed(equation) => {
+                Array::Value(self.equation(frame, id, equation, members))
+            }
+            ValueKind::Argument => Array::Value(0),
+        }
+    }
+
+    /// Marks a value as being built; `None` with a message when it needs itself.
+    pub(super) fn begin(&mut self, key: &Key, path: &str, span: Span) -> Option<()> {
+        if let Some(at) = self.running.iter().position(|(running, ..)| running == key) {
+            let mut seen = std::collections::BTreeSet::new();
+            let places: Vec<(String, Span)> = self.running[at..]
+                .iter()
+                .map(|(_, path, span)| (path.clone(), *span))
+                .filter(|(path, _)| seen.insert(path.clone()))
+                .collect();
+            self.sink.push(errors::cycle(&places));
+            return None;
+        }
+        self.running.push((key.clone(), path.to_owned(), span));
+        Some(())
+    }
+
+    pub(super) fn key(&self, frame: FrameId, value: ValueId, members: &Members) -> Key {
+        Key { frame, value, members: members.clone(), start: self.starting.is_some() }
+    }
+
+    fn build_argument(&mut self, frame: FrameId, id: ValueId) -> u32 {
+        let key = self.key(frame, id, &Members::new());
+        if let Some(value) = self.built.get(&key) {
+            return *value;
+        }
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let info = def.value(id);
+        let mut path = self.frames[frame.0].path.clone();
+        join(&mut path, &info.name);
+        if self.begin(&key, &path, info.span).is_none() {
+            return 0;
+        }
+        let cx = self.context(frame, PartId(0), &Members::new());
+        let own = self.axes(frame, &info.shape, &Members::new());
+        let idx = self.natural(&cx, &info.shape, &own);
+        let right = match self.argument(frame, id) {
+            Some(Arg::Closure(cx, expr)) => self.term(&cx, &expr, &idx),
+            Some(Arg::Array(array, before)) => {
+                Term::Read(array, before.into_iter().chain(own.iter().map(bare)).collect())
+            }
+            Some(Arg::Number(value)) => Term::Real(value),
+            None => Term::Real(0.0),
+        };
+        self.running.pop();
+        let mut axes: Vec<Axis> =
+            self.frames[frame.0].outer.iter().map(|outer| outer.axis.clone()).collect();
+        axes.extend(own);
+        let sort = self.sort(frame, &info.sort);
+        let value = self.push(flat::Value { path, axes, sort, right, span: info.span });
+        self.built.insert(key, value);
+        value
+    }
+
+    /// The axes a value has besides its own.
+    pub(super) fn leading(&mut self, frame: FrameId, part: PartId, members: &Members) -> Vec<Axis> {
+        let mut axes: Vec<Axis> =
+            self.frames[frame.0].outer.iter().map(|outer| outer.axis.clone()).collect();
+        for (owner, var) in self.families(frame, part) {
+            if !self.frames[frame.0].def.part(owner).in_order {
+                axes.push(self.family_axis(frame, var, members));
+            }
+        }
+        axes
+    }
+
+    /// Builds the equation of a value for given members (of the part the equation stands in).
+    fn equation(
+        &mut self,
+        frame: FrameId,
+        id: ValueId,
+        equation: &Equation,
+        members: &Members,
+    ) -> u32 {
+        let key = self.key(frame, id, members);
+        if let Some(value) = self.built.get(&key) {
+            return *value;
+        }
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let info = def.value(id);
+        let mut path = self.part_path(frame, equation.part, members);
+        join(&mut path, &info.name);
+        if self.begin(&key, &path, info.span).is_none() {
+            return 0;
+        }
+        let mut axes = self.leading(frame, info.part, members);
+        let own = self.axes(frame, &info.shape, members);
+        let mut cx = self.context(frame, equation.part, members);
+        let idx = self.natural(&cx, &info.shape, &own);
+        let right = self.right(&mut cx, equation, &idx);
+        self.running.pop();
+        axes.extend(self.named_axes(frame, equation, own));
+        let sort = self.sort(frame, &info.sort);
+        let value = self.push(flat::Value { path, axes, sort, right, span: equation.span });
+        self.built.insert(key, value);
+        value
+    }
+
+    /// Own axes with the author's index names.
+    fn named_axes(&self, frame: FrameId, equation: &Equation, mut own: Vec<Axis>) -> Vec<Axis> {
+        let (Left::Bare(vars) | Left::Permuted(vars, ..)) = &equation.left;
+        for (axis, var) in own.iter_mut().zip(vars) {
+            axis.name.clone_from(&self.frames[frame.0].def.var(*var).name);
+        }
+        own
+    }
+
+    fn right(&mut self, cx: &mut Cx, equation: &Equation, idx: &[At]) -> Term {
+        match &equation.left {
+            Left::Bare(vars) => {
+                for (var, at) in vars.iter().zip(idx) {
+                    cx.env.insert(*var, at.clone());
+                }
+                self.term(cx, &equation.right, &idx[vars.len()..])
+            }
+            Left::Permuted(vars, order, last) => {
+                for (var, at) in vars.iter().zip(idx) {
+                    cx.env.insert(*var, at.clone());
+                }
+                let axis = self.bind(cx, *last);
+                let place = Box::new(self.term(cx, order, &[]));
+                let right = match &idx[vars.len()] {
+                    At::Linear(linear) => linear.clone(),
+                    At::Digit { .. } | At::Value(_) => Linear::default(),
+                };
+                let when = vec![Cond { left: At::Value(place), rel: Rel::Eq, right }];
+                let body = Box::new(self.term(cx, &equation.right, &idx[vars.len() + 1..]));
+                Term::Fold { fold: Fold::Sum, over: vec![axis], when, body }
+            }
+        }
+    }
+
+    // ---- states -----------------------------------------------------------------------------
+
+    /// The array that a read of a state means: one step ago, now, or in between where it is passed
+    /// along inside families.
+    fn state_now(
+        &mut self,
+        entry: &Entry<'_>,
+        id: ValueId,
+        members: &Members,
+        equation: Option<&Equation>,
+    ) -> Array {
+        let frame = entry.frame;
+        let state = self.state(frame, id, members);
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let owner = def.value(id).part;
+        let chain: Vec<PartId> = match equation {
+            Some(equation) => {
+                let mut chain: Vec<PartId> =
+                    def.around(equation.part).take_while(|part| *part != owner).collect();
+                chain.reverse();
+                chain
+            }
+            None => Vec::new(),
+        };
+        let (Some(equation), Some((cx, part))) = (equation, entry.reader) else {
+            if entry.prev {
+                return Array::Prev(state);
+            }
+            return Array::Value(self.final_value(frame, id, members));
+        };
+        if chain.is_empty() {
+            if entry.prev {
+                return Array::Prev(state);
+            }
+            return Array::Value(self.equation(frame, id, equation, members));
+        }
+        let here: Vec<PartId> = def.around(part).collect();
+        let shared: Vec<VarId> = chain
+            .iter()
+            .take_while(|part| here.contains(part))
+            .filter_map(|part| def.part(*part).family)
+            .collect();
+        let fixed = Self::fixed(cx);
+        let mine = |all: &Members| shared.iter().all(|var| all.get(var) == fixed.get(var));
+        let inside = chain.first().is_some_and(|first| here.contains(first));
+        let updates = self.updates(frame, equation.part, members);
+        let place = if entry.prev {
+            let first = updates.iter().position(|update| !inside || mine(update));
+            first.and_then(|first| if inside { first.checked_sub(1) } else { None })
+        } else {
+            updates.iter().rposition(mine)
+        };
+        match place {
+            Some(at) => {
+                let members = updates[at].clone();
+                Array::Value(self.equation(frame, id, equation, &members))
+            }
+            None => Array::Prev(state),
+        }
+    }
+
+    /// The members of a passed state's updates, in the order in which they happen.
+    fn updates(&mut self, frame: FrameId, part: PartId, owner: &Members) -> Vec<Members> {
+        let all = self.all_members(frame, part);
+        all.into_iter()
+            .filter(|one| owner.iter().all(|(var, at)| one.get(var) == Some(at)))
+            .collect()
+    }
+
+    /// The value a state takes after the step.
+    pub(super) fn final_value(&mut self, frame: FrameId, id: ValueId, members: &Members) -> u32 {
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let ValueKind::State(_, Some(equation)) = &def.value(id).kind else { return 0 };
+        if equation.part == def.value(id).part {
+            return self.equation(frame, id, equation, members);
+        }
+        match self.updates(frame, equation.part, members).pop() {
+            Some(last) => self.equation(frame, id, equation, &last),
+            None => self.kept(frame, id, members),
+        }
+    }
+
+    /// A state that a family without members never updates.
+    fn kept(&mut self, frame: FrameId, id: ValueId, members: &Members) -> u32 {
+        let state = self.state(frame, id, members);
+        let one = self.model.states[state as usize].clone();
+        let at = one.axes.iter().map(bare).collect();
+        let right = Term::Read(Array::Prev(state), at);
+        let (path, axes, sort, span) = (one.path, one.axes, one.sort, one.span);
+        self.push(flat::Value { path, axes, sort, right, span })
+    }
+
+    /// The number of a state, declared on first use.
+    pub(super) fn state(&mut self, frame: FrameId, id: ValueId, members: &Members) -> u32 {
+        let key = Key { frame, value: id, members: members.clone(), start: false };
+        if let Some(state) = self.states.get(&key) {
+            return *state;
+        }
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let info = def.value(id);
+        let mut path = self.part_path(frame, info.part, members);
+        join(&mut path, &info.name);
+        let mut axes = self.leading(frame, info.part, members);
+        let own = self.axes(frame, &info.shape, members);
+        axes.extend(own.clone());
+        let sort = self.sort(frame, &info.sort);
+        let state = self.model.states.len() as u32;
+        self.model.states.push(flat::State {
+            path: path.clone(),
+            axes: axes.clone(),
+            sort,
+            start: Term::Real(0.0),
+            next: 0,
+            span: info.span,
+        });
+        self.states.insert(key.clone(), state);
+        self.waiting.push(key);
+        let starting = Starting { path, axes, own: own.len(), span: info.span };
+        let outer = self.starting.replace(starting);
+        let start = self.start_term(frame, id, members, &own);
+        self.starting = outer;
+        self.model.states[state as usize].start = start;
+        state
+    }
+
+    /// The start of a state: what the caller gives, or what is written.
+    fn start_term(&mut self, frame: FrameId, id: ValueId, members: &Members, own: &[Axis]) -> Term {
+        let def = Rc::clone(&self.frames[frame.0].def);
+        let at = def
+            .params
+            .iter()
+            .position(|param| matches!(param.kind, ParamKind::State(value) if value == id));
+        let given = at.and_then(|at| self.frames[frame.0].args[at].clone());
+        let info = def.value(id);
+        let cx = self.context(frame, info.part, members);
+        let idx = self.natural(&cx, &info.shape, own);
+        match (given, &info.kind) {
+            (Some(Arg::Closure(cx, expr)), _) => self.term(&cx, &expr, &idx),
+            (_, ValueKind::State(Start::Value(expr), _)) => self.term(&cx, expr, &idx),
+            _ => Term::Real(0.0),
+        }
+    }
+}
