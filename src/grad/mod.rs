@@ -15,7 +15,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::graph::{Builder, Graph, Leaf, NodeId, Op, Origin, Read, Type, View, canonical, verified};
+use crate::graph::{
+    Builder, Graph, Leaf, NodeId, Op, Origin, Read, Type, View, canonical, verified,
+};
 use crate::op::scalar;
 
 /// A root that has an adjoint.

@@ -129,11 +129,8 @@ pub fn arms(list: &[(View, Vec<Cond>)]) -> Vec<(NodeId, Operand)> {
     for (port, (view, when)) in list.iter().enumerate() {
         let mut own = Gathers { first: list.len() + indices.len(), known: Vec::new() };
         let access = own.access(&view.access, &view.gathers);
-        let edge = |port: usize, access| Operand {
-            port: Port(port as u8),
-            access,
-            when: when.clone(),
-        };
+        let edge =
+            |port: usize, access| Operand { port: Port(port as u8), access, when: when.clone() };
         arms.push((view.node, edge(port, access)));
         for (at, (node, access)) in own.known.into_iter().enumerate() {
             indices.push((node, edge(own.first + at, access)));

@@ -17,7 +17,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::graph::{self, Array, Builder, Graph, Origin, Path, Program, Read, Type, Update, canonical, verified};
+use crate::graph::{
+    self, Array, Builder, Graph, Origin, Path, Program, Read, Type, Update, canonical, verified,
+};
 use crate::model::flat::{self, At, Axis, Model, Sort, Term, Value};
 
 use scope::Scope;

@@ -6,8 +6,8 @@
 //! fail for want of an access.
 
 use crate::graph::{
-    self, Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space, View,
-    operands,
+    self, Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space,
+    View, operands,
 };
 
 /// What readers of a node see instead of it; `None` to keep it.

@@ -13,7 +13,9 @@
 use super::Pass;
 use super::fold::number;
 use super::rebuild::rebuild;
-use crate::graph::{self, Builder, Cond, Domain, Fold, Graph, NodeId, Op, Origin, Space, View, operands};
+use crate::graph::{
+    self, Builder, Cond, Domain, Fold, Graph, NodeId, Op, Origin, Space, View, operands,
+};
 use crate::op::{Scalar, scalar};
 
 /// The pass.
