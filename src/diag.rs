@@ -19,10 +19,10 @@ impl Code {
     }
 
     /// Whether the text went over a limit of this program rather than against the language:
-    /// `E0090` to `E0099`, for which the command line has its own exit code.
+    /// `E0090` to `E0099` and `E0690` to `E0699`, for which the command line has its own exit code.
     #[must_use]
     pub fn is_limit(self) -> bool {
-        self.0.starts_with("E009")
+        self.0.starts_with("E009") || self.0.starts_with("E069")
     }
 }
 

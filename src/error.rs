@@ -107,3 +107,13 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<crate::vectors::Error> for Error {
+    fn from(error: crate::vectors::Error) -> Error {
+        match error.exit_code() {
+            4 => Error::File { path: PathBuf::from(&error.file), message: error.what() },
+            3 => Error::Limit(error.to_string()),
+            _ => Error::Check(error.to_string()),
+        }
+    }
+}

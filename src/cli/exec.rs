@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::ValueEnum;
 
 use crate::backend::Precision;
 use crate::vectors::{self, Compile, Error, File, Map};
@@ -13,7 +13,7 @@ use crate::vectors::{self, Compile, Error, File, Map};
 ///
 /// Tensors are called `x` or `x/<input>`, `param/<path>`, `init/<path>`, `target`, `mask`,
 /// `cotangent/<result>`; a map gives them to files that use other names.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  \
     ntmc exec specs/ntm.ntm --in weights.safetensors --out numbers.safetensors --trace read.w,M --grad")]
 pub struct Args {
@@ -59,8 +59,6 @@ pub struct Engine {
 /// What can run a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// Compiled to machine code.
-    Jit,
     /// Node by node.
     Interp,
 }
@@ -71,6 +69,13 @@ fn precision(text: &str) -> Result<Precision, String> {
         "f64" => Ok(Precision::F64),
         _ => Err("expected f32 or f64".to_owned()),
     }
+}
+
+/// The verb with the real compiler.
+pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
+    let spec = args.spec.display().to_string();
+    let mut front = super::engine::Front::read(&spec, &args.engine.set, args.engine.precision)?;
+    run(args, &mut front).map(|_| ())
 }
 
 /// Runs the verb; the answer is the exit code.

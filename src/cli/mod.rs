@@ -4,12 +4,21 @@
 //! wrong usage, 3 a limit, 4 a file, 101 a bug of ours, 130 and 143 interrupted after saving.
 //! Invariant: results go to standard output, everything else to standard error.
 
+mod check;
+mod choose;
 mod compiled;
 mod completions;
 mod directory;
+mod engine;
+pub mod exec;
+mod expand;
+mod fmt;
+mod input;
+mod ir;
 mod report;
 mod run;
 mod tasks;
+pub mod verify;
 mod watch;
 
 pub use compiled::{Backend, CompileOptions, Compiled, resolve_tasks};
@@ -48,6 +57,12 @@ enum Colour {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(Box<run::Args>),
+    Check(check::Args),
+    Ir(ir::Args),
+    Expand(expand::Args),
+    Fmt(fmt::Args),
+    Exec(exec::Args),
+    Verify(verify::Args),
     Tasks(tasks::Args),
     Completions(completions::Args),
 }
@@ -56,6 +71,12 @@ impl Verb {
     fn run(self, terminal: Terminal) -> Result<(), Error> {
         match self {
             Verb::Run(args) => run::run(*args, terminal),
+            Verb::Check(args) => check::run(&args, terminal.style),
+            Verb::Ir(args) => ir::run(&args),
+            Verb::Expand(args) => expand::run(&args),
+            Verb::Fmt(args) => fmt::run(&args),
+            Verb::Exec(args) => exec::command(&args),
+            Verb::Verify(args) => verify::command(&args),
             Verb::Tasks(args) => tasks::run(&args),
             Verb::Completions(args) => completions::run(&args),
         }

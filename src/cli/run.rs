@@ -8,11 +8,14 @@ use super::directory::{Directory, FORMAT, Manifest};
 use super::report::{self, Report};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
+use crate::backend::interp::Interp;
+use crate::compile::{self, Choices, Purpose};
 use crate::diag::{Diagnostics, nearest};
 use crate::error::Error;
+use crate::model::Loss;
 use crate::model::train::{self as block, TrainBlock};
 use crate::model::train_errors;
-use crate::run::{Precision, Session, checkpoint};
+use crate::run::{Border, Precision, Session, checkpoint};
 use crate::train::figure::terminal::Letters;
 use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
 
@@ -145,15 +148,47 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     if json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
 }
 
-/// The compiler, as this verb sees it: the one place to connect it.
-///
-/// It has to read the spec (a path, or `-`), parse it and the modules it uses, choose the train block
-/// (`options.train`), replace its task (`options.task`), apply `options.sets`, check the block with
-/// [`crate::model::train::check`], resolve its tasks with [`super::resolve_tasks`], bind X, Y and the
-/// output's domain from `tasks[0].ports()`, then elaborate, lower, differentiate, add the optimiser
-/// and hand the program to the backend.
-fn for_training(_: &CompileOptions) -> Result<Compiled, Error> {
-    Err(Error::Check("this build cannot compile specs yet".to_owned()))
+/// A spec made ready for training: its program, the optimiser, a backend.
+fn for_training(options: &CompileOptions) -> Result<Compiled, Error> {
+    let mut spec = super::input::spec(&options.spec)?;
+    let choice = spec.choose(&Choices {
+        model: None,
+        train: options.train.clone(),
+        task: options.task.clone(),
+        sets: options.sets.clone(),
+    })?;
+    let block = spec.block(&choice)?;
+    let tasks = super::resolve_tasks(&block, &spec.sources)?;
+    let purpose = Purpose {
+        ports: tasks.first().map(|task| super::input::ports(task.ports())),
+        loss: Loss::Target { masked: true },
+        ..Purpose::default()
+    };
+    let model = spec.elaborate(&choice, &purpose)?;
+    let program = compile::with_adjoints(compile::forward(&model));
+    let size: usize = program.params.iter().map(crate::graph::Array::len).sum();
+    let size = u32::try_from(size).map_err(|_| too_many(size))?;
+    let (optimiser, rate) = spec.optimiser(&block, size)?;
+    let program = compile::optimised(compile::with_optimiser(program, &optimiser));
+    let threads = options.threads.unwrap_or_else(threads);
+    let steps = tasks.iter().map(crate::task::Instance::longest).max().unwrap_or(1) as usize;
+    let batch = block.batch as usize;
+    let bytes = Interp::plan_bytes(&program, steps, batch, threads, options.precision);
+    super::input::within_memory(bytes, "training this model")?;
+    let executable = Box::new(Interp::new(&program, options.precision, threads));
+    let (digest, expanded) = spec.effective(&choice);
+    let border = Border::of(&program);
+    let sources = spec.sources;
+    Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })
+}
+
+fn too_many(size: usize) -> Error {
+    Error::Limit(format!("{size} parameters are more than this program trains"))
+}
+
+/// As many threads as the machine has cores for.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// From arguments and, with `--resume`, the manifest of the run.
@@ -184,11 +219,15 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         if args.spec.is_none() {
             // The expanded spec already holds every choice that was made.
             compile.spec = path.join("spec.ntm").display().to_string();
-            if compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty() {
+            let chosen =
+                compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty();
+            if chosen {
                 let message =
                     "`--train`, `--task` and `--set` need the spec too when a run goes on";
                 return Err(Error::Usage(message.to_owned()));
             }
+            // Emissions that were given numbers are not in the spec.
+            compile.sets = kept.sets.iter().filter(|set| set.contains('.')).cloned().collect();
         } else {
             compile.train = compile.train.or_else(|| kept.train.clone());
             compile.task = compile.task.or_else(|| kept.task.clone());

@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
-
 use super::exec::{Engine, say, tensors, text};
 use crate::backend::Precision;
 use crate::vectors::{self, Compile, Map};
 
 /// Run a spec on somebody else's weights and inputs and compare outputs, traces and gradients.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  \
     ntmc verify specs/published/dnc-deepmind.ntm --against tests/golden/dnc-deepmind.safetensors")]
 pub struct Args {
@@ -31,6 +29,18 @@ pub struct Args {
     /// What computes.
     #[command(flatten)]
     pub engine: Engine,
+}
+
+/// The verb with the real compiler.
+pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
+    let spec = args.spec.display().to_string();
+    let mut front = super::engine::Front::read(&spec, &args.engine.set, args.engine.precision)?;
+    match run(args, &mut front)? {
+        0 => Ok(()),
+        _ => Err(crate::error::Error::Check(
+            "the numbers differ by more than the tolerance".to_owned(),
+        )),
+    }
 }
 
 /// Runs the verb; the answer is the exit code.

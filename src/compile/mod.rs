@@ -242,7 +242,7 @@ pub fn with_optimiser(mut program: Program, optimiser: &Model) -> Program {
 }
 
 /// Everything wrong with a spec as an error.
-fn failure(diagnostics: Diagnostics, sources: Sources) -> Error {
+pub(crate) fn failure(diagnostics: Diagnostics, sources: Sources) -> Error {
     let limit = diagnostics.sorted().into_iter().find(|one| one.code.is_limit());
     if limit.is_some() {
         return Error::Limit(render(&diagnostics, &sources, Style::Plain).trim_end().to_owned());

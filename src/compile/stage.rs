@@ -9,7 +9,7 @@ use crate::model::{Loss, Model};
 use crate::syntax;
 
 /// A stage of the corridor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// What was written.
     Tree,
@@ -24,7 +24,7 @@ pub enum Stage {
 }
 
 /// How a stage is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     #[default]
@@ -59,7 +59,8 @@ pub fn ir(
     }
     let mut purpose = purpose.clone();
     if purpose.loss == Loss::None {
-        purpose.loss = if purpose.ports.is_some() { Loss::Target } else { Loss::HalfSquares };
+        purpose.loss =
+            if purpose.ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
     }
     let model = spec.elaborate(choice, &purpose)?;
     if stage == Stage::Model {

@@ -15,6 +15,9 @@ pub struct DimId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VarId(pub u32);
 
+/// The variable that every sum over a list of dims binds, so that equal sums are equal.
+pub const BOUND: VarId = VarId(u32::MAX);
+
 /// A compile-time truth value of a definition: its position in `Def::flags`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagId(pub u32);
@@ -229,6 +232,30 @@ impl Poly {
                     Atom::Sum(_, count, body) => count.any(is) || body.any(is),
                 }
         })
+    }
+
+    /// The sum of this polynomial over a variable that runs over `0..count`.
+    #[must_use]
+    pub fn summed(&self, var: VarId, count: Poly) -> Poly {
+        struct Rename(VarId);
+        impl Substitution for Rename {
+            fn dim(&self, dim: DimId) -> Poly {
+                Poly::dim(dim)
+            }
+            fn var(&self, var: VarId) -> Poly {
+                Poly::var(if var == self.0 { BOUND } else { var })
+            }
+            fn flag(&self, flag: FlagId) -> Test {
+                Test::Flag(flag)
+            }
+            fn item(&self, list: DimId, at: Poly) -> Poly {
+                Poly::atom(Atom::Item(list, Box::new(at)))
+            }
+            fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
+                Poly::atom(Atom::Sum(var, Box::new(count), Box::new(body.map(self))))
+            }
+        }
+        Poly::atom(Atom::Sum(BOUND, Box::new(count), Box::new(self.map(&Rename(var)))))
     }
 
     /// Whether this variable occurs.

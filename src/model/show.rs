@@ -1,6 +1,6 @@
 //! Dims, shapes and tests as people write them.
 
-use super::int::{Atom, Poly, Test};
+use super::int::{Atom, BOUND, Poly, Test};
 use super::typed::{Def, Domain, Extent};
 
 /// A polynomial: positive terms first, `2 * K + 1`.
@@ -28,6 +28,7 @@ pub(super) fn poly(def: &Def, poly: &Poly) -> String {
 fn atom(def: &Def, atom: &Atom) -> String {
     match atom {
         Atom::Dim(dim) => def.dims[dim.0 as usize].name.clone(),
+        Atom::Var(BOUND) => "l".to_owned(),
         Atom::Var(var) => def.var(*var).name.clone(),
         Atom::Mod(left, right) => format!("(({}) mod {})", poly(def, left), poly(def, right)),
         Atom::If(condition, yes, no) => {
@@ -37,7 +38,7 @@ fn atom(def: &Def, atom: &Atom) -> String {
             format!("{}[{}]", def.dims[list.0 as usize].name, poly(def, at))
         }
         Atom::Sum(var, count, body) => {
-            let name = &def.var(*var).name;
+            let name = poly(def, &Poly::var(*var));
             format!("(sum[{name} in {}] {})", poly(def, count), poly(def, body))
         }
     }

@@ -60,6 +60,12 @@ impl Error {
         self
     }
 
+    /// The sentence without the file.
+    #[must_use]
+    pub fn what(&self) -> String {
+        if self.at.is_empty() { self.why.clone() } else { format!("`{}`: {}", self.at, self.why) }
+    }
+
     /// The exit code of the command line.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -76,10 +82,7 @@ impl fmt::Display for Error {
         if !self.file.is_empty() {
             write!(out, "{}: ", self.file)?;
         }
-        if !self.at.is_empty() {
-            write!(out, "`{}`: ", self.at)?;
-        }
-        out.write_str(&self.why)
+        out.write_str(&self.what())
     }
 }
 

@@ -786,8 +786,7 @@ fn points(expr: &Expr) -> Poly {
         (ExprKind::For(vars, _), [first, rest @ ..])
             if rest.iter().any(|axis| axis.size.mentions(vars[0])) =>
         {
-            let sum = Atom::Sum(vars[0], Box::new(first.size.clone()), Box::new(count(rest)));
-            Poly::atom(sum)
+            count(rest).summed(vars[0], first.size.clone())
         }
         (_, shape) => count(shape),
     }

@@ -422,7 +422,7 @@ impl Cx<'_, '_> {
         };
         let listed = inner.any(&|atom| matches!(atom, Atom::Item(..)));
         let count = self.def.var(*var).extent.size.clone();
-        listed.then(|| Poly::atom(Atom::Sum(*var, Box::new(count), Box::new(inner.clone()))))
+        listed.then(|| inner.summed(*var, count))
     }
 
     fn array(&mut self, binders: &[ast::Binder], body: &ast::Expr, span: Span) -> Option<Expr> {

@@ -147,8 +147,7 @@ impl Engine<'_> {
                     .filter_map(|(_, var)| cx.env.get(var).cloned())
                     .collect();
                 at.extend(self.natural(&cx, &shape, &axes));
-                let span = def.value(controller.value).span;
-                let term = self.read(&cx, controller.value, &[], false, home, &at, span);
+                let term = self.read(&cx, controller.value, &[], false, home, &at);
                 let through = controller.through.map(|stage| (cx.clone(), stage));
                 return Some(Vector { axes, term, through });
             }

@@ -20,8 +20,11 @@ pub enum Loss {
     None,
     /// Half the sum of squares of the output.
     HalfSquares,
-    /// The loss of std for the domain of the target, from inputs `target` and `mask`.
-    Target,
+    /// The loss of std for the domain of the target, from the input `target`.
+    Target {
+        /// Whether an input `mask` multiplies the loss of a step.
+        masked: bool,
+    },
     /// The sum of values by path, each times an input `cotangent/<path>` of its shape.
     Cotangents(Vec<String>),
 }
@@ -45,7 +48,7 @@ impl Engine<'_> {
                 let (wanted, found) = (format!("`{name}: {wanted}`"), format!("`{name}: {found}`"));
                 self.sink.push(errors::output_does_not_fit(span, &wanted, &found));
             }
-            let needs_raw = self.setting.loss == Loss::Target;
+            let needs_raw = matches!(self.setting.loss, Loss::Target { .. });
             (if needs_raw { self.raw_output(root, result, value) } else { value }, value)
         };
         self.model.output = output;
@@ -59,7 +62,7 @@ impl Engine<'_> {
         match self.setting.loss.clone() {
             Loss::None => {}
             Loss::HalfSquares => self.half_squares(output),
-            Loss::Target => self.target_loss(raw, &wanted, span),
+            Loss::Target { masked } => self.target_loss(raw, &wanted, masked, span),
             Loss::Cotangents(paths) => self.cotangents(root, &paths, span),
         }
     }
@@ -122,7 +125,7 @@ impl Engine<'_> {
     }
 
     /// The loss of std whose `target` has this domain, times the mask.
-    fn target_loss(&mut self, raw: u32, domain: &Domain, span: Span) {
+    fn target_loss(&mut self, raw: u32, domain: &Domain, masked: bool, span: Span) {
         let found = self.checked.library.iter().find(|((module, _), id)| {
             let def = self.checked.def(**id);
             module == "std.loss"
@@ -139,15 +142,15 @@ impl Engine<'_> {
         let id = *id;
         let axes = self.model.values[raw as usize].axes.clone();
         let target = self.input("target", &axes);
-        let mask = self.input("mask", &[]);
         let args = [("y", Arg::Array(Array::Value(raw), Vec::new())), ("target", target)];
         let sizes: Vec<i64> = axes.iter().map(|axis| i64::from(axis.size)).collect();
         let frame = self.library_frame(id, "loss", &args, &sizes, Vec::new());
         let result = self.frames[frame.0].def.result;
         let value = self.value(frame, result, &Members::new());
-        let Arg::Array(mask, _) = mask else { return };
-        let right =
-            Term::Map(MUL, vec![Term::Read(mask, Vec::new()), Term::Read(value, Vec::new())]);
+        let mut right = Term::Read(value, Vec::new());
+        if masked && let Arg::Array(mask, _) = self.input("mask", &[]) {
+            right = Term::Map(MUL, vec![Term::Read(mask, Vec::new()), right]);
+        }
         self.set_loss(right, span);
     }
 

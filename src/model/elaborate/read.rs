@@ -27,7 +27,6 @@ struct Entry<'a> {
 
 impl Engine<'_> {
     /// An entry of a value of the context's frame, or of one inside a named instance.
-    #[expect(clippy::too_many_arguments, reason = "the fields of one kind of expression")]
     pub(super) fn read(
         &mut self,
         cx: &Cx,
@@ -36,7 +35,6 @@ impl Engine<'_> {
         prev: bool,
         part: PartId,
         at: &[At],
-        span: Span,
     ) -> Term {
         let Some((target, through)) = inner.split_last() else {
             let entry = Entry {
@@ -49,24 +47,55 @@ impl Engine<'_> {
             };
             return self.entry(&entry);
         };
-        let _ = span;
-        let mut frame = cx.frame;
-        let mut outer = cx.outer.clone();
-        let mut rest = at;
-        for instance in std::iter::once(value).chain(through.iter().copied()) {
-            let families = self.families(frame, self.frames[frame.0].def.value(instance).part);
-            let (own, more) = rest.split_at(families.len());
-            rest = more;
-            let env = families.iter().map(|(_, var)| *var).zip(own.iter().cloned()).collect();
-            let inside = Cx { frame, env, outer };
-            let Some(call) = self.instance_call(frame, instance) else {
-                return Term::Real(0.0);
-            };
-            // Members that the reader chooses by a variable are not supported inside instances of
-            // families in order; the checker's index is a number there.
-            (frame, outer) = self.call_frame(&inside, &call);
+        let mut chain = vec![value];
+        chain.extend(through);
+        self.through(cx.frame, &cx.outer, &chain, (*target, prev), at, Vec::new())
+    }
+
+    /// A read through named instances: `at` holds the indices of the families around each, one after
+    /// another, then those of the target. Members of families in order are decided on the way;
+    /// `decided` holds those of the first instance.
+    fn through(
+        &mut self,
+        frame: FrameId,
+        outer: &[At],
+        chain: &[ValueId],
+        target: (ValueId, bool),
+        at: &[At],
+        decided: Vec<At>,
+    ) -> Term {
+        let Some((instance, rest)) = chain.split_first() else {
+            let (value, prev) = target;
+            return self.entry(&Entry { frame, outer, value, prev, reader: None, at });
+        };
+        let part = self.frames[frame.0].def.value(*instance).part;
+        let families = self.families(frame, part);
+        if let Some((owner, var)) = families.get(decided.len()).copied() {
+            let here = &at[decided.len()];
+            if self.frames[frame.0].def.part(owner).in_order {
+                let members = families.iter().map(|(_, var)| *var).zip(&decided);
+                let members = members.filter_map(|(var, at)| match at {
+                    At::Linear(linear) => linear.as_constant().map(|number| (var, number)),
+                    At::Digit { .. } | At::Value(_) => None,
+                });
+                let members: Members = members.collect();
+                let (low, size) = self.family_range(frame, var, &members);
+                let place = shifted(here.clone(), -low);
+                return self.pick(&place, size.max(1) as usize, &mut |engine, member| {
+                    let mut decided = decided.clone();
+                    decided.push(At::Linear(Linear::constant(low + member as i64)));
+                    engine.through(frame, outer, chain, target, at, decided)
+                });
+            }
+            let mut decided = decided;
+            decided.push(here.clone());
+            return self.through(frame, outer, chain, target, at, decided);
         }
-        self.entry(&Entry { frame, outer: &outer, value: *target, prev, reader: None, at: rest })
+        let env = families.iter().map(|(_, var)| *var).zip(decided.iter().cloned()).collect();
+        let inside = Cx { frame, env, outer: outer.to_vec() };
+        let Some(call) = self.instance_call(frame, *instance) else { return Term::Real(0.0) };
+        let (callee, outer) = self.call_frame(&inside, &call);
+        self.through(callee, &outer, rest, target, &at[decided.len()..], Vec::new())
     }
 
     fn instance_call(&self, frame: FrameId, instance: ValueId) -> Option<Call> {

@@ -36,7 +36,7 @@ impl Engine<'_> {
             ExprKind::Read { value, inner, prev, part, at } => {
                 let mut all: Vec<At> = at.iter().map(|one| self.index(cx, one)).collect();
                 all.extend(idx.iter().cloned());
-                self.read(cx, *value, inner, *prev, *part, &all, expr.span)
+                self.read(cx, *value, inner, *prev, *part, &all)
             }
             ExprKind::Index(base, at) => {
                 let mut all: Vec<At> = at.iter().map(|one| self.index(cx, one)).collect();

@@ -1,0 +1,75 @@
+//! A spec made ready for `exec` and `verify`: sizes from a map, then graphs, then a backend.
+
+use crate::backend::Precision;
+use crate::backend::interp::Interp;
+use crate::compile::{self, Choices, Purpose, Spec};
+use crate::error::Error;
+use crate::model::{Given, Loss};
+use crate::vectors::{Bindings, Compile, Compiled, LossKind, Value};
+
+use super::input;
+
+/// The compiler as the room of vectors sees it.
+pub(super) struct Front {
+    spec: Spec,
+    choices: Choices,
+    precision: Precision,
+}
+
+impl Front {
+    /// Reads a spec.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn read(path: &str, sets: &[String], precision: Precision) -> Result<Front, Error> {
+        let choices = Choices { sets: sets.to_vec(), ..Choices::default() };
+        Ok(Front { spec: input::spec(path)?, choices, precision })
+    }
+}
+
+impl Compile for Front {
+    type Error = Error;
+
+    fn compile(&mut self, bindings: &Bindings) -> Result<Compiled, Error> {
+        let choice = self.spec.choose(&self.choices)?;
+        let mut given = Vec::new();
+        for (name, value) in &bindings.sizes {
+            given.push((name.clone(), as_given(name, value)?));
+        }
+        let loss = match &bindings.loss {
+            LossKind::HalfSquares => Loss::HalfSquares,
+            LossKind::Domain { mask } => Loss::Target { masked: *mask },
+            LossKind::Cotangents(paths) => Loss::Cotangents(paths.clone()),
+        };
+        let purpose = Purpose { ports: None, loss, everything: true, given };
+        let model = self.spec.elaborate(&choice, &purpose)?;
+        let mut program = compile::forward(&model);
+        if bindings.gradients {
+            program = compile::with_adjoints(program);
+        }
+        let program = compile::optimised(program);
+        let bytes = Interp::plan_bytes(&program, 1, 1, 1, self.precision);
+        input::within_memory(bytes, "one step of this model")?;
+        let executable = Box::new(Interp::new(&program, self.precision, 1));
+        Ok(Compiled { program, executable })
+    }
+}
+
+fn as_given(name: &str, value: &Value) -> Result<Given, Error> {
+    let whole = |value: &Value| match value {
+        Value::Int(value) => Some(*value),
+        Value::Real(_) | Value::Truth(_) | Value::Text(_) | Value::List(_) | Value::Record(_) => {
+            None
+        }
+    };
+    let given = match value {
+        Value::Int(value) => Some(Given::Number(*value as f64)),
+        Value::Real(value) => Some(Given::Number(*value)),
+        Value::Truth(value) => Some(Given::Truth(*value)),
+        Value::List(all) => all.iter().map(whole).collect::<Option<Vec<i64>>>().map(Given::List),
+        Value::Text(_) | Value::Record(_) => None,
+    };
+    given.ok_or_else(|| {
+        Error::Check(format!("the map gives `{name}` something that is no number, switch or list"))
+    })
+}

@@ -1,0 +1,124 @@
+//! Reading specs and texts from disk or standard input, and the modules beside them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::compile::{Choice, Choices, Purpose, Spec};
+use crate::error::Error;
+use crate::model::Ports;
+use crate::model::library::Library;
+use crate::source::Source;
+
+use super::resolve_tasks;
+
+/// The largest text that is read: one byte more than the checker accepts, so that it can refuse it.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// A text from a path, or from standard input for `-`.
+///
+/// # Errors
+/// If it is missing, a directory, too large, or not UTF-8.
+pub(super) fn text(path: &str) -> Result<String, Error> {
+    let wrong = |message: String| Error::File { path: PathBuf::from(path), message };
+    let mut bytes = Vec::new();
+    if path == "-" {
+        let mut input = std::io::stdin().lock().take(MOST_BYTES);
+        input.read_to_end(&mut bytes).map_err(|why| wrong(why.to_string()))?;
+    } else {
+        let about = std::fs::metadata(path).map_err(|why| match why.kind() {
+            std::io::ErrorKind::NotFound => wrong("there is no such file".to_owned()),
+            _ => wrong(why.to_string()),
+        })?;
+        if about.is_dir() {
+            return Err(wrong("this is a directory, not a file".to_owned()));
+        }
+        if about.len() > MOST_BYTES {
+            let message = format!("{path}: larger than {} MiB", MOST_BYTES >> 20);
+            return Err(Error::Limit(message));
+        }
+        bytes = std::fs::read(path).map_err(|why| wrong(why.to_string()))?;
+    }
+    String::from_utf8(bytes).map_err(|why| {
+        let at = why.utf8_error().valid_up_to();
+        wrong(format!("not UTF-8: byte {at} cannot be read as text"))
+    })
+}
+
+/// Modules in the folder of a spec.
+pub(super) struct Beside(PathBuf);
+
+impl Library for Beside {
+    fn source(&self, module: &str) -> Option<Source> {
+        let path = self.0.join(format!("{}.ntm", module.replace('.', "/")));
+        let text = std::fs::read_to_string(&path).ok()?;
+        Some(Source::new(path.display().to_string(), text))
+    }
+}
+
+/// Reads and checks a spec.
+///
+/// # Errors
+/// What is wrong with the file or the spec.
+pub(super) fn spec(path: &str) -> Result<Spec, Error> {
+    let name = if path == "-" { "standard input" } else { path };
+    let folder = Path::new(path).parent().map(Path::to_path_buf).unwrap_or_default();
+    Spec::read(Source::new(name, text(path)?), &Beside(folder))
+}
+
+/// A spec, what is chosen in it, and what its task binds.
+///
+/// # Errors
+/// What is wrong with either.
+pub(super) fn chosen(path: &str, choices: &Choices) -> Result<(Spec, Choice, Purpose), Error> {
+    let mut spec = spec(path)?;
+    let choice = spec.choose(choices)?;
+    let mut purpose = Purpose::default();
+    if choice.train.is_some() {
+        let block = spec.block(&choice)?;
+        let tasks = resolve_tasks(&block, &spec.sources)?;
+        purpose.ports = tasks.first().map(|task| ports(task.ports()));
+    }
+    Ok((spec, choice, purpose))
+}
+
+/// What a task binds, in the words of the model.
+pub(super) fn ports(ports: crate::task::Ports) -> Ports {
+    Ports { input: ports.input, output: ports.output, domain: ports.domain.to_owned() }
+}
+
+/// Refuses what would not fit this machine's memory.
+///
+/// # Errors
+/// With both figures.
+pub(super) fn within_memory(bytes: u64, what: &str) -> Result<(), Error> {
+    let limit = memory();
+    if bytes <= limit {
+        return Ok(());
+    }
+    let (need, have) = (size(bytes), size(limit));
+    Err(Error::Limit(format!(
+        "{what} needs {need}, and {have} are free\nhelp: choose smaller sizes, a smaller batch, or \
+         shorter sequences"
+    )))
+}
+
+/// Free memory in bytes, or 8 GiB where the system does not say.
+fn memory() -> u64 {
+    let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    told.map_or(8 << 30, |kib| kib.saturating_mul(1024))
+}
+
+/// Bytes for people.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} bytes") } else { format!("{value:.1} {}", units[unit]) }
+}
