@@ -250,10 +250,10 @@ fn join_known(site: &mut Site<'_>) -> Option<View> {
     let edges = graph.operands(site.id);
     let domain = Domain { sizes: &space.sizes, given: &space.when };
     let (mut arms, mut changed) = (Vec::new(), false);
-    for arm in 0..graph.arity(site.id) {
+    for (arm, (_, edge)) in edges.iter().take(graph.arity(site.id)).enumerate() {
         let decided = |cond: &&Cond| domain.decide(cond) != Some(true);
-        let when: Vec<Cond> = edges[arm].1.when.iter().filter(decided).cloned().collect();
-        changed |= when.len() != edges[arm].1.when.len();
+        let when: Vec<Cond> = edge.when.iter().filter(decided).cloned().collect();
+        changed |= when.len() != edge.when.len();
         if when.iter().any(|cond| domain.decide(cond) == Some(false)) {
             changed = true;
         } else {

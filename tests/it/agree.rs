@@ -203,17 +203,21 @@ fn defined(case: &Case) -> Vec<Vec<Vec<f64>>> {
     all
 }
 
-fn run(case: &Case, program: &Program, params: &[Tensor], want: &Want) -> Outcome {
-    let starts = vec![None; program.states.len()];
+fn ready(program: &Program) -> Box<dyn Executable> {
+    Box::new(Interp::new(program, Precision::F64, 1))
+}
+
+fn run(case: &Case, executable: &mut dyn Executable, params: &[Tensor], want: &Want) -> Outcome {
+    let starts = vec![None; case.program.states.len()];
     let batch = Batch { lengths: vec![STEPS], inputs: case.inputs.clone(), starts };
-    let mut executable: Box<dyn Executable> = Box::new(Interp::new(program, Precision::F64, 1));
     executable.run(params, &batch, want)
 }
 
 fn compare(case: &Case, program: &Program, gradients: bool, tolerance: f64) -> Outcome {
     let roots: Vec<String> =
         case.program.step.roots.iter().map(|(path, _)| path.0.clone()).collect();
-    let outcome = run(case, program, &case.params, &Want { roots: roots.clone(), gradients });
+    let outcome =
+        run(case, &mut *ready(program), &case.params, &Want { roots: roots.clone(), gradients });
     for (at, step) in defined(case).iter().enumerate() {
         for (root, wanted) in roots.iter().zip(step) {
             let line = outcome.roots[root].as_slice().unwrap();
@@ -258,12 +262,14 @@ fn stops(graph: &Graph) -> bool {
 /// Compares gradients with differences where the loss is smooth; how many of those that are not 0 were
 /// compared.
 fn sloped(case: &Case, program: &Program, gradients: &Gradients) -> usize {
-    let loss = |params: &[Tensor]| run(case, program, params, &Want::default()).loss[0];
+    let mut executable = ready(program);
+    let mut loss =
+        |params: &[Tensor]| run(case, &mut *executable, params, &Want::default()).loss[0];
     let mut compared = 0;
     for (number, gradient) in gradients.params.iter().enumerate() {
         for (at, exact) in gradient.iter().enumerate() {
-            let slope = |by: f64| {
-                let moved = |by: f64| {
+            let mut slope = |by: f64| {
+                let mut moved = |by: f64| {
                     let mut params = case.params.clone();
                     params[number].as_slice_mut().unwrap()[at] += by;
                     loss(&params)
@@ -296,14 +302,12 @@ fn gradients_through_time_are_slopes() {
         let plain = with_adjoints(case.program.clone());
         let better = optimised(plain.clone());
         let outcome = compare(&case, &plain, true, 0.0);
-        compare(&case, &better, true, 1e-12);
+        let faster = compare(&case, &better, true, 1e-12);
         if stops(&case.program.step) || !outcome.loss[0].is_finite() {
             continue;
         }
-        for program in [&plain, &better] {
-            let outcome =
-                run(&case, program, &case.params, &Want { roots: vec![], gradients: true });
-            let count = sloped(&case, program, &outcome.gradients.unwrap());
+        for (program, outcome) in [(&plain, &outcome), (&better, &faster)] {
+            let count = sloped(&case, program, outcome.gradients.as_ref().unwrap());
             compared += count;
             if count > 0 {
                 used.insert(seed);
