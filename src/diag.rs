@@ -112,6 +112,12 @@ impl Diagnostics {
         self.0.iter().any(|one| !one.code.is_warning())
     }
 
+    /// Whether a limit of this program was reached.
+    #[must_use]
+    pub fn over_limit(&self) -> bool {
+        self.0.iter().any(|one| one.code.is_limit())
+    }
+
     /// Whether nothing was reported.
     #[must_use]
     pub fn is_empty(&self) -> bool {

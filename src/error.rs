@@ -41,6 +41,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Closed | Error::Interrupted(Stop::Done | Stop::Time) => 0,
+            Error::Spec { diagnostics, .. } if diagnostics.over_limit() => 3,
             Error::Spec { .. } | Error::Check(_) => 1,
             Error::Usage(_) => 2,
             Error::Limit(_) => 3,

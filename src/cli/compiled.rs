@@ -1,12 +1,10 @@
 //! What the verbs need of the compiler, and nothing more.
 
-use crate::diag::Diagnostics;
-use crate::error::Error;
-use crate::model::train::{TaskCall, TrainBlock};
-use crate::model::{flat, train_errors};
+use crate::model::flat;
+use crate::model::train::TrainBlock;
 use crate::run::{Border, Executable, Precision};
 use crate::source::Sources;
-use crate::task::{self, Instance};
+use crate::task::Instance;
 
 /// What runs the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -54,7 +52,7 @@ pub struct Compiled {
     pub executable: Box<dyn Executable>,
     /// The block.
     pub block: TrainBlock,
-    /// Its tasks, resolved: see [`resolve_tasks`].
+    /// Its tasks, resolved.
     pub tasks: Vec<Instance>,
     /// The optimiser's `lr`, its default where the block gives none.
     pub rate: f64,
@@ -64,42 +62,4 @@ pub struct Compiled {
     pub digest: String,
     /// The texts that spans point into.
     pub sources: Sources,
-}
-
-/// Looks up the tasks of a block; all lessons of a curriculum must have the same ports.
-///
-/// # Errors
-/// A diagnostic at the call or argument, or a limit.
-pub fn resolve_tasks(block: &TrainBlock, sources: &Sources) -> Result<Vec<Instance>, Error> {
-    let mut diagnostics = Diagnostics::default();
-    let mut found: Vec<Instance> = Vec::new();
-    for call in &block.tasks {
-        match task::resolve(call) {
-            Ok(instance) => {
-                if let Some(first) = found.first().filter(|first| first.ports() != instance.ports())
-                {
-                    let message = format!("`{instance}` does not fit the model of `{first}`");
-                    let help = "the lessons of a curriculum have the same inputs and outputs";
-                    diagnostics.push(train_errors::task(call.span, &message, Some(help)));
-                }
-                found.push(instance);
-            }
-            Err(error) => match error.kind {
-                task::ErrorKind::Limit => return Err(Error::Limit(error.message)),
-                task::ErrorKind::Wrong => {
-                    let span = place(call, error.argument);
-                    let help = error.help.as_deref();
-                    diagnostics.push(train_errors::task(span, &error.message, help));
-                }
-            },
-        }
-    }
-    if diagnostics.has_errors() {
-        return Err(Error::Spec { diagnostics, sources: Box::new(sources.clone()) });
-    }
-    Ok(found)
-}
-
-fn place(call: &TaskCall, argument: Option<usize>) -> crate::source::Span {
-    argument.and_then(|at| call.args.get(at)).map_or(call.span, |arg| arg.span)
 }

@@ -14,7 +14,7 @@ use crate::vectors::{self, Compile, Error, File, Map};
 /// Tensors are called `x` or `x/<input>`, `param/<path>`, `init/<path>`, `target`, `mask`,
 /// `cotangent/<result>`; a map gives them to files that use other names.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  \
+#[command(after_help = "Examples:\n  \
     ntmc exec specs/ntm.ntm --in weights.safetensors --out numbers.safetensors --trace read.w,M --grad")]
 pub struct Args {
     /// The spec.

@@ -10,7 +10,7 @@ use crate::model;
 ///
 /// Pipes and calls are written out as the equations they stand for, every size is a number.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  ntmc expand specs/ntm.ntm --set N=16")]
+#[command(after_help = "Examples:\n  ntmc expand specs/ntm.ntm --set N=16")]
 pub(super) struct Args {
     /// The spec; `-` is standard input
     spec: String,

@@ -5,11 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::{Choice, Choices, Purpose, Spec};
 use crate::error::Error;
-use crate::model::Ports;
 use crate::model::library::Library;
 use crate::source::Source;
-
-use super::resolve_tasks;
 
 /// The largest text that is read: one byte more than the checker accepts, so that it can refuse it.
 const MOST_BYTES: u64 = 64 << 20;
@@ -72,18 +69,8 @@ pub(super) fn spec(path: &str) -> Result<Spec, Error> {
 pub(super) fn chosen(path: &str, choices: &Choices) -> Result<(Spec, Choice, Purpose), Error> {
     let mut spec = spec(path)?;
     let choice = spec.choose(choices)?;
-    let mut purpose = Purpose::default();
-    if choice.train.is_some() {
-        let block = spec.block(&choice)?;
-        let tasks = resolve_tasks(&block, &spec.sources)?;
-        purpose.ports = tasks.first().map(|task| ports(task.ports()));
-    }
+    let purpose = spec.purpose(&choice)?;
     Ok((spec, choice, purpose))
-}
-
-/// What a task binds, in the words of the model.
-pub(super) fn ports(ports: crate::task::Ports) -> Ports {
-    Ports { input: ports.input, output: ports.output, domain: ports.domain.to_owned() }
 }
 
 /// Refuses what would not fit this machine's memory.

@@ -21,7 +21,7 @@ mod tasks;
 pub mod verify;
 mod watch;
 
-pub use compiled::{Backend, CompileOptions, Compiled, resolve_tasks};
+pub use compiled::{Backend, CompileOptions, Compiled};
 pub use report::Report;
 pub use run::{Options, execute};
 pub use watch::Signals;

@@ -9,10 +9,9 @@ use super::report::{self, Report};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
 use crate::backend::interp::Interp;
-use crate::compile::{self, Choices, Purpose};
+use crate::compile::{Choices, Training};
 use crate::diag::{Diagnostics, nearest};
 use crate::error::Error;
-use crate::model::Loss;
 use crate::model::train::{self as block, TrainBlock};
 use crate::model::train_errors;
 use crate::run::{Border, Precision, Session, checkpoint};
@@ -148,42 +147,25 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     if json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
 }
 
-/// A spec made ready for training: its program, the optimiser, a backend.
+/// A spec made ready for training, in a backend.
 fn for_training(options: &CompileOptions) -> Result<Compiled, Error> {
     let mut spec = super::input::spec(&options.spec)?;
-    let choice = spec.choose(&Choices {
+    let ready = spec.training(&Choices {
         model: None,
         train: options.train.clone(),
         task: options.task.clone(),
         sets: options.sets.clone(),
     })?;
-    let block = spec.block(&choice)?;
-    let tasks = super::resolve_tasks(&block, &spec.sources)?;
-    let purpose = Purpose {
-        ports: tasks.first().map(|task| super::input::ports(task.ports())),
-        loss: Loss::Target { masked: true },
-        ..Purpose::default()
-    };
-    let model = spec.elaborate(&choice, &purpose)?;
-    let program = compile::with_adjoints(compile::forward(&model));
-    let size: usize = program.params.iter().map(crate::graph::Array::len).sum();
-    let size = u32::try_from(size).map_err(|_| too_many(size))?;
-    let (optimiser, rate) = spec.optimiser(&block, size)?;
-    let program = compile::optimised(compile::with_optimiser(program, &optimiser));
+    let Training { model, program, block, tasks, rate, effective, digest } = ready;
     let threads = options.threads.unwrap_or_else(threads);
     let steps = tasks.iter().map(crate::task::Instance::longest).max().unwrap_or(1) as usize;
     let batch = block.batch as usize;
     let bytes = Interp::plan_bytes(&program, steps, batch, threads, options.precision);
     super::input::within_memory(bytes, "training this model")?;
     let executable = Box::new(Interp::new(&program, options.precision, threads));
-    let (digest, expanded) = spec.effective(&choice);
     let border = Border::of(&program);
-    let sources = spec.sources;
+    let (expanded, sources) = (effective, spec.sources);
     Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })
-}
-
-fn too_many(size: usize) -> Error {
-    Error::Limit(format!("{size} parameters are more than this program trains"))
 }
 
 /// As many threads as the machine has cores for.

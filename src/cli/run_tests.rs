@@ -34,7 +34,7 @@ fn compiled() -> Compiled {
         model: fake::model(3, 2),
         border: fake::border(3, 2),
         executable: Box::new(fake::Fake { inputs: 3, outputs: 2, breaks_after: None }),
-        tasks: super::super::resolve_tasks(&block, &sources).expect("the task is right"),
+        tasks: crate::compile::resolve_tasks(&block, &sources).expect("the task is right"),
         block,
         rate: 0.05,
         expanded: "ntm 1\n".to_owned(),

@@ -8,7 +8,7 @@ use crate::vectors::{self, Compile, Map};
 
 /// Run a spec on somebody else's weights and inputs and compare outputs, traces and gradients.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  \
+#[command(after_help = "Examples:\n  \
     ntmc verify specs/published/dnc-deepmind.ntm --against tests/golden/dnc-deepmind.safetensors")]
 pub struct Args {
     /// The spec.

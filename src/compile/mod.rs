@@ -7,6 +7,7 @@
 mod effective;
 mod overrides;
 mod stage;
+mod training;
 mod tree;
 
 use crate::diag::{Diagnostics, Style, render};
@@ -23,7 +24,8 @@ use crate::source::{Source, Sources};
 use crate::syntax::{self, ast};
 
 pub use effective::digest;
-pub use stage::{Format, Stage, ir, program, show};
+pub use stage::{Format, Stage, ir, program, show, stage};
+pub use training::{Training, resolve_tasks};
 pub use tree::tree_dot;
 
 /// What may be given besides a spec.
@@ -243,10 +245,6 @@ pub fn with_optimiser(mut program: Program, optimiser: &Model) -> Program {
 
 /// Everything wrong with a spec as an error.
 pub(crate) fn failure(diagnostics: Diagnostics, sources: Sources) -> Error {
-    let limit = diagnostics.sorted().into_iter().find(|one| one.code.is_limit());
-    if limit.is_some() {
-        return Error::Limit(render(&diagnostics, &sources, Style::Plain).trim_end().to_owned());
-    }
     Error::Spec { diagnostics, sources: Box::new(sources) }
 }
 

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Choice, Purpose, Spec, forward, optimised, with_adjoints};
+use super::{Choice, Choices, Purpose, Spec, forward, optimised, with_adjoints};
 use crate::error::Error;
 use crate::graph::{self, Program};
+use crate::model::library::StdOnly;
 use crate::model::{Loss, Model};
+use crate::source::Source;
 use crate::syntax;
 
 /// A stage of the corridor.
@@ -35,6 +37,18 @@ pub enum Format {
     Ron,
     /// JSON.
     Json,
+}
+
+/// A stage of a spec as text, for snapshots of one's own specs: the spec is read, the first train block
+/// (or what `choices` say) binds its sizes.
+///
+/// # Errors
+/// What is wrong with the spec.
+pub fn stage(spec: &str, stage: Stage, choices: &Choices) -> Result<String, Error> {
+    let mut spec = Spec::read(Source::new("spec", spec), &StdOnly)?;
+    let choice = spec.choose(choices)?;
+    let purpose = spec.purpose(&choice)?;
+    ir(&spec, &choice, &purpose, stage, Format::Text)
 }
 
 /// A stage of a spec in a format. The loss is that of the task where the spec has one, else half the sum

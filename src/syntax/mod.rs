@@ -26,6 +26,12 @@ pub use print::format_expr;
 use build::Builder;
 use grammar::Rule;
 
+/// Whether a word belongs to the language and can name nothing.
+#[must_use]
+pub fn is_keyword(word: &str) -> bool {
+    lex::KEYWORDS.contains(&word) || lex::RESERVED.contains(&word)
+}
+
 /// The largest text that is read.
 const LIMIT_BYTES: usize = 1 << 20;
 

@@ -189,6 +189,26 @@ pub trait Observer {
     ) -> Result<(), crate::run::Error>;
 }
 
+/// An observer that keeps nothing and never stops.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quiet;
+
+impl Observer for Quiet {
+    fn stop(&mut self) -> Option<Stop> {
+        None
+    }
+
+    fn step(&mut self, _: &State, _: f64) {}
+
+    fn line(&mut self, _: &Line) -> Result<(), crate::run::Error> {
+        Ok(())
+    }
+
+    fn save(&mut self, _: &Session, _: &State, _: bool) -> Result<(), crate::run::Error> {
+        Ok(())
+    }
+}
+
 /// Trains until `state.step` reaches `steps`, the observer says stop, or a number goes bad.
 ///
 /// # Errors

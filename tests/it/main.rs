@@ -4,7 +4,10 @@
 
 mod agree;
 mod errors;
+mod expand;
 mod format;
+mod golden;
+mod readme;
 mod graphs;
 mod ir;
 mod random_graph;

@@ -23,13 +23,16 @@ const TOP: f64 = 40.0;
 const GAP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
+/// Width of a character of a title.
+const LETTER: f64 = 6.2;
+
 /// Panels with the same number of steps, under one title.
 #[must_use]
 pub fn heat(title: &str, panels: &[Panel]) -> Picture {
     let steps = panels.iter().map(|panel| panel.values.shape()[0]).max().unwrap_or(1).max(1);
     let cell = (560.0 / steps as f64).clamp(2.0, 16.0);
     let inner = (cell * steps as f64).max(200.0);
-    let width = LEFT + inner + RIGHT;
+    let width = (LEFT + inner + RIGHT).max(LEFT + title.chars().count() as f64 * LETTER + 8.0);
     let mut shapes = vec![text((LEFT, 18.0), Anchor::Start, title)];
     let mut top = TOP;
     for panel in panels {

@@ -1,0 +1,79 @@
+//! Numbers of other implementations, reproduced through the command line.
+//!
+//! Origin: the files under `tests/golden` were made in f64 by running public implementations (their
+//! name, commit and licence stand in each file's metadata) and, in `pieces`, by evaluating single
+//! equations of the papers in numpy. Gradients are part of every file.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs `ntmc verify` and returns what it says.
+fn verify(spec: &Path, against: &Path) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ntmc"))
+        .args(["verify", "--json"])
+        .arg(spec)
+        .arg("--against")
+        .arg(against)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), format!("{text}{errors}"))
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut all: Vec<PathBuf> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "safetensors"))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn single_equations_agree() {
+    let all = files("tests/golden/pieces");
+    assert!(all.len() >= 23, "{} files", all.len());
+    let mut cases = 0;
+    for file in all {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let spec = PathBuf::from(format!("specs/pieces/{name}.ntm"));
+        let (agrees, said) = verify(&spec, &file);
+        assert!(agrees, "{name}: {said}");
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        cases += report["cases"].as_array().unwrap().len();
+    }
+    assert_eq!(cases, 63);
+}
+
+#[test]
+fn published_models_agree() {
+    let specs = ["ntm-loudinthecloud", "ntm-collier", "dnc-deepmind", "dnc-csordas"];
+    let mut compared = [0; 4];
+    for file in files("tests/golden") {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let at = specs.iter().position(|spec| name.starts_with(spec)).unwrap();
+        let spec = PathBuf::from(format!("specs/published/{}.ntm", specs[at]));
+        let (agrees, said) = verify(&spec, &file);
+        assert!(agrees, "{name}: {said}");
+        compared[at] += 1;
+    }
+    assert!(compared.iter().all(|count| *count > 0), "{compared:?}");
+}
+
+#[test]
+fn a_changed_number_is_noticed() {
+    let file = "tests/golden/pieces/read.safetensors";
+    let mut bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    // The last number of the file, changed in a digit far above the tolerance.
+    let at = bytes.len() - 3;
+    bytes[at] ^= 0x40;
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("changed.safetensors");
+    std::fs::write(&changed, bytes).unwrap();
+    let (agrees, said) = verify(Path::new("specs/pieces/read.ntm"), &changed);
+    assert!(!agrees, "{said}");
+}
