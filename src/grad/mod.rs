@@ -1,7 +1,7 @@
 //! Reverse differentiation: GRAPH -> GRAPH, adjoint nodes appended after the forward ones.
 //!
-//! In: a graph in canonical order, the roots at which adjoints arrive, the leaves whose adjoints are
-//! wanted. Out: the same nodes, then adjoint nodes, and one more root for each wanted leaf. The
+//! In: a graph, which is put into canonical order, the roots at which adjoints arrive, the leaves whose adjoints are
+//! wanted. Out: its nodes, then adjoint nodes, and one more root for each wanted leaf. The
 //! result depends on the order of the forward nodes and of root names, on nothing else.
 //!
 //! `rules` says what flows back through each op; `solve` turns what arrives along an access
@@ -15,7 +15,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::graph::{Builder, Graph, Leaf, NodeId, Op, Origin, Read, Type, View};
+use crate::graph::{
+    Builder, Graph, Leaf, NodeId, Op, Origin, Read, Type, View, canonical, verified,
+};
 use crate::op::scalar;
 
 /// A root that has an adjoint.
@@ -53,6 +55,7 @@ pub struct Wanted {
 /// If a seed names a root that the graph does not have.
 #[must_use]
 pub fn differentiate(graph: Graph, seeds: &[Seed], wanted: &[Wanted]) -> Graph {
+    let graph = verified(canonical(&graph), "what came before differentiate");
     let forward: Vec<NodeId> = graph.ids().collect();
     let active = active(&graph, wanted);
     let mut sweep = Sweep { builder: Builder::extend(graph), arriving: BTreeMap::new(), active };
@@ -80,7 +83,7 @@ pub fn differentiate(graph: Graph, seeds: &[Seed], wanted: &[Wanted]) -> Graph {
         };
         sweep.builder.root(want.root.clone(), read);
     }
-    sweep.builder.finish()
+    verified(sweep.builder.finish(), "differentiate")
 }
 
 /// Nodes whose value depends, through reals, on a wanted leaf.

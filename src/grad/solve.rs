@@ -10,8 +10,8 @@
 //! would have to be multiplied, the axis stays and the sum is only slower.
 
 use crate::graph::{
-    Access, Affine, Axis, Builder, Cond, Domain, Fold, Index, NodeId, Op, Operand, Origin, Port,
-    Rel, Space, Type, View, fresh, operands,
+    Access, Affine, Axis, Builder, Cond, Domain, Fold, Index, NodeId, Op, Origin, Port, Rel, Space,
+    Type, View, arms, fresh, operands,
 };
 
 /// What flows back along one read.
@@ -379,14 +379,13 @@ pub(super) fn join_with(
     space: Space,
     origin: Origin,
 ) -> NodeId {
-    let other = builder.constant(other);
-    let edge = |port: usize, access: Access, when| Operand { port: Port(port as u8), access, when };
-    let mut arms = vec![(value.node, edge(0, value.access.clone(), when.to_vec()))];
+    let other = View::scalar(builder.constant(other));
+    let mut list = vec![(value.clone(), when.to_vec())];
     for (at, cond) in when.iter().enumerate() {
         let failed = when[..at].iter().cloned().chain([cond.negated()]).collect();
-        arms.push((other, edge(at + 1, Access::default(), failed)));
+        list.push((other.clone(), failed));
     }
-    builder.add(Op::Join, space, Type::Real, arms, origin)
+    builder.add(Op::Join, space, Type::Real, arms(&list), origin)
 }
 
 /// A sum under conditions; without axes it runs over one of size 1, which every backend can say.

@@ -3,6 +3,8 @@
 //! In: a graph and the values of its leaves. Out: every node's value at every point where it exists.
 //! It panics where a graph breaks law 4 or law 9, so running it is a check too.
 
+use crate::op::scalar;
+
 use super::{Access, Axis, Cond, Fold, Graph, Index, Leaf, NodeId, Op, Operand, Read, Rel, Toward};
 
 /// The values of all nodes; `None` at points where a node does not exist.
@@ -185,11 +187,11 @@ impl Values<'_> {
 
 /// Terms folded in order; a fold over one term is that term (law 7).
 fn folded(fold: Fold, terms: impl Iterator<Item = f64>) -> f64 {
-    let (step, empty): (fn(f64, f64) -> f64, f64) = match fold {
-        Fold::Sum => (|sum, term| sum + term, 0.0),
-        Fold::Prod => (|product, term| product * term, 1.0),
-        Fold::Max => (f64::max, f64::NEG_INFINITY),
-        Fold::Min => (f64::min, f64::INFINITY),
+    let (joins, empty) = match fold {
+        Fold::Sum => (scalar::ADD, 0.0),
+        Fold::Prod => (scalar::MUL, 1.0),
+        Fold::Max => (scalar::MAX, f64::NEG_INFINITY),
+        Fold::Min => (scalar::MIN, f64::INFINITY),
     };
-    terms.reduce(step).unwrap_or(empty)
+    terms.reduce(|sum, term| (joins.row().eval)(&[sum, term])).unwrap_or(empty)
 }

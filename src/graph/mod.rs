@@ -16,6 +16,16 @@
 //! 8. A `Reduce` folds in ascending order of the axes it folds over, the last fastest.
 //! 9. The conditions of a `Join`'s arms partition its space.
 //! 10. `Opaque` and `Recur` read whole axes.
+//! 11. Ports are numbered without gaps: first the operands that the op combines ([`Graph::arity`]), then
+//!     index values, which `Index::Value` refers to and nothing else. The arms of a `Join` are the
+//!     ports below the first that is referred to.
+//! 12. An index value in a `Join` is read where the conditions it carries hold; the arms that use it
+//!     imply them.
+//! 13. A condition may hold a `Digit`; it may hold a `Value` in a `Reduce` only.
+//! 14. A copy through an index value is a `Sum` over one axis of size 1, a `Max` where it holds no real;
+//!     a copy without one is a `Join` of one arm.
+//!
+//! Every graph between two rooms is in canonical order ([`canonical()`]); `lower` and `compile` see to it.
 //!
 //! Axes are *positions* in a node's scope: first the axes of `space`, then those that the op binds
 //! (`Reduce::over`). Names in [`Origin::axes`] are for printing only.
@@ -45,8 +55,8 @@ pub use index::Domain;
 pub use parts::Part;
 pub use program::{Array, Program, Update};
 pub(crate) use text::layout::{distinct, fresh};
-pub use verify::{Violation, verify};
-pub use view::{View, operands};
+pub use verify::{Violation, verified, verify};
+pub use view::{View, arms, operands};
 
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
@@ -357,8 +367,8 @@ impl Graph {
         sizes
     }
 
-    /// How many of a node's operands its op combines; the rest are read by `Index::Value` only. The
-    /// arms of a `Join` are its operands below the first port that an index refers to.
+    /// How many of a node's operands its op combines; the rest are read by `Index::Value` only
+    /// (law 11).
     #[must_use]
     pub fn arity(&self, id: NodeId) -> usize {
         match &self.node(id).op {

@@ -64,7 +64,7 @@ fn at(form: &Affine, point: &[i64]) -> i64 {
     form.offset + form.terms.iter().map(|(axis, by)| by * point[usize::from(axis.0)]).sum::<i64>()
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Var {
     Free { size: u32 },
     Digit { of: Affine, step: u32, radix: u32 },
@@ -93,9 +93,17 @@ impl Domain {
         self.var(Var::Free { size })
     }
 
-    /// The digit of a number over the variables so far.
+    /// The digit of a number over the variables so far; what is known of it counts wherever it occurs.
     pub(super) fn digit(&mut self, of: Affine, step: u32, radix: u32) -> Affine {
-        self.var(Var::Digit { of, step, radix })
+        // Whole turns do not show.
+        let turn = i64::from(step) * i64::from(radix);
+        let terms = of.terms.into_iter().filter(|(_, by)| by % turn != 0).collect();
+        let of = Affine { offset: of.offset.rem_euclid(turn), terms };
+        let var = Var::Digit { of, step, radix };
+        match self.vars.iter().position(|known| *known == var) {
+            Some(at) => Affine::axis(Axis(at as u8)),
+            None => self.var(var),
+        }
     }
 
     fn var(&mut self, var: Var) -> Affine {
@@ -118,7 +126,8 @@ impl Domain {
 
     /// Whether the test holds at every point.
     pub(super) fn proves(&self, test: &Test) -> bool {
-        self.argued(test, SPLITS) || self.tried(test).unwrap_or(false)
+        let tried = |wide| self.tried(test, wide).unwrap_or(false);
+        self.argued(test, SPLITS) || tried(false) || tried(true)
     }
 
     /// Whether there is provably no point.
@@ -211,8 +220,8 @@ impl Domain {
     // ---- by trial --------------------------------------------------------------------------
 
     /// Tries every point of the variables concerned; `None` if there are too many.
-    fn tried(&self, test: &Test) -> Option<bool> {
-        let concerned = self.concerned(test);
+    fn tried(&self, test: &Test, wide: bool) -> Option<bool> {
+        let concerned = self.concerned(test, wide);
         let mut points: u64 = 1;
         for (var, _) in self.vars.iter().zip(&concerned).filter(|(_, concerned)| **concerned) {
             if let Var::Free { size } = var {
@@ -232,8 +241,8 @@ impl Domain {
     }
 
     /// The variables that occur in the test, and those that facts and digits tie to them. A test
-    /// without variables concerns all facts.
-    fn concerned(&self, test: &Test) -> Vec<bool> {
+    /// without variables concerns all facts, and a `wide` look all digits of what is concerned.
+    fn concerned(&self, test: &Test, wide: bool) -> Vec<bool> {
         let mut concerned = vec![false; self.vars.len()];
         let all = test.diff.terms.is_empty();
         mark(&test.diff, &mut concerned);
@@ -245,8 +254,12 @@ impl Domain {
                 }
             }
             for (place, var) in self.vars.iter().enumerate() {
-                if let (Var::Digit { of, .. }, true) = (var, concerned[place]) {
-                    mark(of, &mut concerned);
+                if let Var::Digit { of, .. } = var {
+                    if concerned[place] {
+                        mark(of, &mut concerned);
+                    } else if wide && touches(of, &concerned) {
+                        concerned[place] = true;
+                    }
                 }
             }
             if concerned == before {

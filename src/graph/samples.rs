@@ -141,12 +141,14 @@ impl Maker {
 
     /// Index values `(position * by + offset) mod below`, so that repeats can be asked for.
     pub(crate) fn positions(&mut self, size: u32, values: &[u32], below: u32) -> NodeId {
-        // A constant table: a join of constants.
+        // A constant table: a join of entries of 0, 1, 2, ..
+        let ty = Type::Index { below, permutation: true };
+        let numbers = self.builder.leaf(Leaf::Axis(Axis(0)), &[below], ty, Origin::default());
         let mut arms = Vec::new();
         for at in 0..size {
-            let value = self.number(f64::from(values[at as usize]));
+            let access = Access(vec![aff(i64::from(values[at as usize]), &[])]);
             let when = vec![cond(lin(0, &[(0, 1)]), Rel::Eq, i64::from(at))];
-            arms.push((value, Operand { port: Port(at as u8), access: Access::default(), when }));
+            arms.push((numbers, Operand { port: Port(at as u8), access, when }));
         }
         let ty = Type::Index { below, permutation: false };
         self.builder.add(Op::Join, Space::of([size]), ty, arms, Origin::default())

@@ -74,6 +74,23 @@ pub fn verify(graph: &Graph) -> Result<(), Violation> {
     Ok(())
 }
 
+/// The graph, which keeps every law; `made` says what made it. Debug builds check that.
+///
+/// # Panics
+/// In debug builds, with the printed graph, if a law is broken.
+#[must_use]
+pub fn verified(graph: Graph, made: &str) -> Graph {
+    if cfg!(debug_assertions)
+        && let Err(violation) = verify(&graph)
+    {
+        panic!(
+            "internal error: graph invalid after {made}: {violation}\n{}",
+            super::text::print(&graph)
+        );
+    }
+    graph
+}
+
 fn check_node(graph: &Graph, id: NodeId) -> Checked {
     check_ports(graph, id)?;
     check_forms(graph, id)?;

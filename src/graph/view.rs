@@ -121,6 +121,25 @@ pub fn operands(views: &[View], when: &[Cond]) -> (Vec<(NodeId, Operand)>, Vec<C
     (accesses.into_iter().enumerate().map(edge).collect(), when)
 }
 
+/// Views as the arms of one join, each with its conditions. Every arm has index values of its own,
+/// read where the arm is.
+#[must_use]
+pub fn arms(list: &[(View, Vec<Cond>)]) -> Vec<(NodeId, Operand)> {
+    let (mut arms, mut indices) = (Vec::new(), Vec::new());
+    for (port, (view, when)) in list.iter().enumerate() {
+        let mut own = Gathers { first: list.len() + indices.len(), known: Vec::new() };
+        let access = own.access(&view.access, &view.gathers);
+        let edge =
+            |port: usize, access| Operand { port: Port(port as u8), access, when: when.clone() };
+        arms.push((view.node, edge(port, access)));
+        for (at, (node, access)) in own.known.into_iter().enumerate() {
+            indices.push((node, edge(own.first + at, access)));
+        }
+    }
+    arms.extend(indices);
+    arms
+}
+
 /// Index values collected for one reader, each once.
 struct Gathers {
     /// Port of the first.

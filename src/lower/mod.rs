@@ -18,7 +18,8 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::graph::{
-    self, Array, Builder, Graph, Origin, Path, Program, Read, Type, Update, distinct,
+    self, Array, Builder, Graph, Origin, Path, Program, Read, Type, Update, canonical, distinct,
+    verified,
 };
 use crate::model::flat::{self, At, Axis, Model, Sort, Term, Value};
 
@@ -48,7 +49,7 @@ pub fn lower_update(model: &Model) -> Update {
     lowering.next_roots();
     lowering.root("value".to_owned(), model.output);
     Update {
-        graph: lowering.builder.finish(),
+        graph: lowering.finish("lower update"),
         inputs: inputs(model),
         slots: states(model),
         init: init(model),
@@ -64,7 +65,7 @@ fn init(model: &Model) -> Graph {
         let read = read(&right, &state.axes);
         lowering.builder.root(format!("start/{}", state.path), read);
     }
-    lowering.builder.finish()
+    lowering.finish("lower init")
 }
 
 fn step(model: &Model) -> Graph {
@@ -78,7 +79,7 @@ fn step(model: &Model) -> Graph {
     if let Some(loss) = model.loss {
         lowering.root("loss".to_owned(), loss);
     }
-    lowering.builder.finish()
+    lowering.finish("lower step")
 }
 
 fn inputs(model: &Model) -> Vec<Array> {
@@ -123,6 +124,11 @@ impl<'m> Lowering<'m> {
     fn new(model: &'m Model, list: &'m [Value]) -> Lowering<'m> {
         let done = vec![None; list.len()];
         Lowering { model, list, done, builder: Builder::new(), origin: Origin::default() }
+    }
+
+    /// The graph in canonical order.
+    fn finish(self, made: &str) -> Graph {
+        verified(canonical(&self.builder.finish()), made)
     }
 
     /// Lowers every equation of the list.

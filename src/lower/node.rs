@@ -102,7 +102,8 @@ struct Ports {
     axes: BTreeMap<Var, u8>,
     /// The first port that is free for an index value.
     first: usize,
-    gathers: Vec<Seen>,
+    /// Index values, and in a join the conditions of the arm that each belongs to.
+    gathers: Vec<(Seen, Vec<Guard>)>,
 }
 
 impl Ports {
@@ -116,16 +117,17 @@ impl Ports {
         Affine::new(of.offset, of.terms.iter().map(|(var, by)| (axis(var), *by)))
     }
 
-    fn index(&mut self, place: &Place) -> Index {
+    fn index(&mut self, place: &Place, when: &[Guard]) -> Index {
         match place {
             Place::Linear(of) => Index::Affine(self.affine(of)),
             Place::Digit { of, step, radix } => {
                 Index::Digit { of: self.affine(of), step: *step, radix: *radix }
             }
             Place::Value(seen) => {
-                let known = self.gathers.iter().position(|gather| gather == &**seen);
+                let entry = ((**seen).clone(), when.to_vec());
+                let known = self.gathers.iter().position(|gather| *gather == entry);
                 let at = known.unwrap_or_else(|| {
-                    self.gathers.push((**seen).clone());
+                    self.gathers.push(entry);
                     self.gathers.len() - 1
                 });
                 Index::Value(port(self.first + at))
@@ -133,8 +135,8 @@ impl Ports {
         }
     }
 
-    fn access(&mut self, at: &[Place]) -> Access {
-        Access(at.iter().map(|place| self.index(place)).collect())
+    fn access(&mut self, at: &[Place], when: &[Guard]) -> Access {
+        Access(at.iter().map(|place| self.index(place, when)).collect())
     }
 
     fn conds(&mut self, guards: &[Guard]) -> Vec<graph::Cond> {
@@ -148,7 +150,7 @@ impl Ports {
     fn cond(&mut self, guard: &Guard) -> graph::Cond {
         let Some(difference) = guard.difference() else {
             let right = self.affine(&guard.right);
-            return graph::Cond { left: self.index(&guard.left), rel: guard.rel, right };
+            return graph::Cond { left: self.index(&guard.left, &[]), rel: guard.rel, right };
         };
         let difference = self.affine(&difference);
         // Equations lead with the outermost axis, `i == j`; orders with the innermost, `m < j`.
@@ -174,14 +176,14 @@ impl Ports {
     fn operands(&mut self, arms: &[Arm]) -> Vec<(NodeId, Operand)> {
         let mut list = Vec::new();
         for (at, arm) in arms.iter().enumerate() {
-            let (access, when) = (self.access(&arm.seen.at), self.conds(&arm.when));
+            let (access, when) = (self.access(&arm.seen.at, &arm.when), self.conds(&arm.when));
             list.push((arm.seen.node, Operand { port: port(at), access, when }));
         }
         let mut next = 0;
-        while let Some(gather) = self.gathers.get(next).cloned() {
-            let access = self.access(&gather.at);
+        while let Some((gather, when)) = self.gathers.get(next).cloned() {
+            let (access, when) = (self.access(&gather.at, &when), self.conds(&when));
             let port = port(self.first + next);
-            list.push((gather.node, Operand { port, access, when: Vec::new() }));
+            list.push((gather.node, Operand { port, access, when }));
             next += 1;
         }
         list

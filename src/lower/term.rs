@@ -3,7 +3,7 @@
 //! In: a term in a scope. Out: a node as seen from there. Invariant: what comes out mentions variables
 //! of the scope only.
 
-use crate::graph::{self, Bits, Leaf, Op, Origin, Path, Type};
+use crate::graph::{self, Bits, Fold, Leaf, Op, Origin, Path, Type};
 use crate::model::flat::{self, At, Cond, Linear, Sort, Term, Var};
 use crate::op::Opaque;
 use crate::op::scalar::{self, ADD, EQ, MUL, NEG, SELECT, SUB, Scalar};
@@ -15,6 +15,9 @@ use super::{Lowering, type_of};
 
 /// The variable of axes that lowering adds; they are closed where they are made.
 const CAST: Var = Var(u32::MAX);
+
+/// The variable of the single point that a copy through an index value folds over.
+const ONE: Var = Var(u32::MAX - 1);
 
 impl Lowering<'_> {
     /// A term where it stands; `want` is what its reader takes it for.
@@ -236,7 +239,13 @@ impl Lowering<'_> {
     /// A node that holds what is seen, read by the identity.
     pub(super) fn materialise(&mut self, seen: Seen, scope: &Scope) -> Seen {
         let ty = self.joined(std::slice::from_ref(&seen));
-        self.node(scope, &Make::Join, &[Arm::always(seen)], ty)
+        if !seen.is_gathered() {
+            return self.node(scope, &Make::Join, &[Arm::always(seen)], ty);
+        }
+        let fold = if ty == Type::Real { Fold::Sum } else { Fold::Max };
+        let over = flat::Axis { var: ONE, name: "one".to_owned(), dim: String::new(), size: 1 };
+        let make = Make::Reduce { fold, over: std::slice::from_ref(&over), when: Vec::new() };
+        self.node(scope, &make, &[Arm::always(seen)], ty)
     }
 
     /// The type of a join of these arms; of permutations it is none any more.

@@ -14,7 +14,7 @@ pub mod simplify;
 #[cfg(test)]
 mod tests;
 
-use crate::graph::{Graph, Key};
+use crate::graph::{Graph, Key, verified};
 
 /// One rewriting of the graph that keeps its meaning.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ pub fn optimise_with(mut graph: Graph, show: &mut dyn FnMut(&Pass, &Graph)) -> G
     for _ in 0..ROUNDS {
         let mut changed = false;
         for pass in PASSES {
-            let next = (pass.run)(&graph);
+            let next = verified((pass.run)(&graph), pass.name);
             if !same(&graph, &next) {
                 changed = true;
                 show(pass, &next);

@@ -6,8 +6,8 @@
 //! fail for want of an access.
 
 use crate::graph::{
-    Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space, View,
-    operands,
+    self, Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space,
+    View, operands,
 };
 
 /// What readers of a node see instead of it; `None` to keep it.
@@ -73,19 +73,14 @@ impl Copy<'_> {
     fn arms(&self, id: NodeId, space: &Space) -> Vec<(NodeId, Operand)> {
         let ports = View::ports(self.old, id);
         let edges = self.old.operands(id);
-        let (mut views, mut conditions) = (Vec::new(), Vec::new());
+        let mut arms = Vec::new();
         for arm in 0..self.old.arity(id) {
             let when = normal(&edges[arm].1.when, &space.sizes);
             let given: Vec<_> = space.when.iter().chain(&when).cloned().collect();
             let view = self.carry_static(&ports[arm]);
-            views.push(tidy(&view, Domain { sizes: &space.sizes, given: &given }));
-            conditions.push(when);
+            arms.push((tidy(&view, Domain { sizes: &space.sizes, given: &given }), when));
         }
-        let mut edges = operands(&views, &[]).0;
-        for ((_, edge), when) in edges.iter_mut().zip(conditions) {
-            edge.when = when;
-        }
-        edges
+        graph::arms(&arms)
     }
 
     fn reduced(

@@ -13,7 +13,9 @@
 use super::Pass;
 use super::fold::number;
 use super::rebuild::rebuild;
-use crate::graph::{Builder, Cond, Domain, Fold, Graph, NodeId, Op, Origin, Space, View, operands};
+use crate::graph::{
+    self, Builder, Cond, Domain, Fold, Graph, NodeId, Op, Origin, Space, View, operands,
+};
 use crate::op::{Scalar, scalar};
 
 /// The pass.
@@ -248,10 +250,10 @@ fn join_known(site: &mut Site<'_>) -> Option<View> {
     let edges = graph.operands(site.id);
     let domain = Domain { sizes: &space.sizes, given: &space.when };
     let (mut arms, mut changed) = (Vec::new(), false);
-    for arm in 0..graph.arity(site.id) {
+    for (arm, (_, edge)) in edges.iter().take(graph.arity(site.id)).enumerate() {
         let decided = |cond: &&Cond| domain.decide(cond) != Some(true);
-        let when: Vec<Cond> = edges[arm].1.when.iter().filter(decided).cloned().collect();
-        changed |= when.len() != edges[arm].1.when.len();
+        let when: Vec<Cond> = edge.when.iter().filter(decided).cloned().collect();
+        changed |= when.len() != edge.when.len();
         if when.iter().any(|cond| domain.decide(cond) == Some(false)) {
             changed = true;
         } else {
@@ -264,11 +266,7 @@ fn join_known(site: &mut Site<'_>) -> Option<View> {
     if let Some((view, _)) = arms.iter().find(|(_, when)| when.is_empty()) {
         return Some(view.clone());
     }
-    let (views, conditions): (Vec<_>, Vec<_>) = arms.into_iter().unzip();
-    let mut edges = operands(&views, &[]).0;
-    for ((_, edge), when) in edges.iter_mut().zip(conditions) {
-        edge.when = when;
-    }
+    let edges = graph::arms(&arms);
     let (rank, ty) = (space.rank(), site.graph().node(site.id).ty);
     let origin = site.origin();
     Some(View::whole(site.builder.add(Op::Join, space, ty, edges, origin), rank))

@@ -50,7 +50,7 @@ fn passes_keep_every_bit() {
         for graph in [sample.graph.clone(), adjoint(&sample)] {
             let before = bits(&sample, &graph);
             for pass in PASSES {
-                let after = (pass.run)(&graph);
+                let after = verified((pass.run)(&graph), pass.name);
                 assert_eq!(before, bits(&sample, &after), "{} after {}", sample.name, pass.name);
             }
             let after = optimise(graph);

@@ -10,10 +10,10 @@ use ntmc::graph::{
 use ntmc::op::{Opaque, Scalar, scalar};
 
 /// A small generator of numbers (splitmix64), so that a seed is the whole input.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -44,7 +44,7 @@ fn chosen(path: &Path) -> (Spec, ntmc::compile::Choice, Purpose) {
     let mut purpose = Purpose { loss: Loss::HalfSquares, ..Purpose::default() };
     if choice.train.is_some() {
         let block = spec.block(&choice).unwrap();
-        let tasks = ntmc::cli::resolve_tasks(&block, &spec.sources).unwrap();
+        let tasks = ntmc::compile::resolve_tasks(&block, &spec.sources).unwrap();
         let ports = tasks[0].ports();
         let domain = ports.domain.to_owned();
         purpose.ports = Some(Ports { input: ports.input, output: ports.output, domain });

@@ -64,7 +64,7 @@ pub(crate) fn diagnose(path: &Path) -> (Sources, Diagnostics) {
         Ok(ports) => ports,
         Err(error) => return of_error(error),
     };
-    let loss = if ports.is_some() { Loss::Target } else { Loss::HalfSquares };
+    let loss = if ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
     let given = choice.given.clone().into_iter().chain(unbound(&spec, &choice)).collect();
     let setting = Setting { given, ports, loss, everything: false };
     model::elaborate(&spec.checked, choice.model, &setting, &mut sink);
@@ -90,7 +90,7 @@ fn ports(spec: &Spec, choice: &Choice) -> Result<Option<Ports>, Error> {
         return Ok(None);
     }
     let block = spec.block(choice)?;
-    let tasks = ntmc::cli::resolve_tasks(&block, &spec.sources)?;
+    let tasks = ntmc::compile::resolve_tasks(&block, &spec.sources)?;
     let ports = tasks[0].ports();
     Ok(Some(Ports { input: ports.input, output: ports.output, domain: ports.domain.to_owned() }))
 }
@@ -128,7 +128,7 @@ pub(crate) fn elaborate_chosen(
     given: &[(&str, Given)],
 ) -> Result<Model, Error> {
     let ports = ports(spec, choice)?;
-    let loss = if ports.is_some() { Loss::Target } else { Loss::HalfSquares };
+    let loss = if ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
     let mut all: Vec<(String, Given)> =
         given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     for (name, (value, _)) in unbound(spec, choice) {

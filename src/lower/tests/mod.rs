@@ -3,6 +3,5 @@
 mod examples;
 mod flatly;
 mod order;
-mod pointwise;
 mod reads;
 mod support;

@@ -61,7 +61,8 @@ fn an_offset_under_a_gather_becomes_a_node() {
     let twice = add(entry(taken, &[&s]), read(taken, &[At::Linear(Linear::constant(2))]));
     flat.value("twice", &[&s], twice);
     let program = checked(&flat);
-    assert_eq!(count(&program.step, is_join), 2);
+    assert_eq!(count(&program.step, is_join), 1);
+    assert_eq!(count(&program.step, is_reduce), 1);
 }
 
 /// Sizes decide conditions: an arm that never holds leaves no trace, one that always holds is all.

@@ -1,9 +1,9 @@
 //! Writing flat models in tests, and comparing their graphs with what they mean.
 
 use super::super::lower;
-use super::flatly::Meaning;
-use super::pointwise::Points;
-use crate::graph::{Graph, Op, Program, Read, Rel};
+use super::flatly::{Meaning, datum};
+use crate::graph::eval::{Values, evaluate as values_of};
+use crate::graph::{Graph, Leaf, Op, Program, Read, Rel};
 use crate::model::flat::*;
 use crate::op::scalar::{ADD, MUL, SUB, Scalar};
 use crate::source::Span;
@@ -161,7 +161,7 @@ pub(super) fn checked(flat: &Flat) -> Program {
 
 fn agree(graph: &Graph, root: &str, right: &[f64], model: &Model) {
     let read = graph.root(root).unwrap_or_else(|| panic!("no root {root}"));
-    let seen = Points::of(graph, model).read(read);
+    let seen = values(graph, model).read(read);
     assert_eq!(seen.len(), right.len(), "{root}");
     for (at, (seen, right)) in seen.iter().zip(right).enumerate() {
         let close = (seen - right).abs() <= 1e-12 * right.abs().max(1.0);
@@ -169,9 +169,23 @@ fn agree(graph: &Graph, root: &str, right: &[f64], model: &Model) {
     }
 }
 
+/// The values of a graph whose leaves hold what they hold in every test.
+fn values<'g>(graph: &'g Graph, model: &Model) -> Values<'g> {
+    let leaf = |leaf: &Leaf, point: &[u32]| {
+        let point: Vec<i64> = point.iter().map(|at| i64::from(*at)).collect();
+        match leaf {
+            Leaf::Input(k) => datum(0, *k, &point, model.inputs[*k as usize].sort),
+            Leaf::Param(k) => datum(1, *k, &point, Sort::Real),
+            Leaf::Prev(k) => datum(2, *k, &point, model.states[*k as usize].sort),
+            Leaf::Seed(_) | Leaf::Const(_) | Leaf::Axis(_) => panic!("{leaf:?} has no value"),
+        }
+    };
+    values_of(graph, &leaf)
+}
+
 /// The values of a root.
 pub(super) fn evaluate(program: &Program, root: &str, model: &Model) -> Vec<f64> {
-    Points::of(&program.step, model).read(root_of(program, root))
+    values(&program.step, model).read(root_of(program, root))
 }
 
 pub(super) fn root_of<'p>(program: &'p Program, root: &str) -> &'p Read {

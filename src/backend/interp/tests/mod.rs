@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod ops;
-mod points;
 mod sweeps;
 
 use crate::graph::{Access, Affine, Array, Axis, Builder, Cond, Index, Leaf, NodeId, Op, Operand};
