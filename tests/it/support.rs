@@ -346,3 +346,17 @@ pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
     out.sort();
     out
 }
+
+/// What the compiler says to choices made on the command line, for a text.
+pub(crate) fn codes_of_choices(text: &str, choices: &Choices) -> (Vec<&'static str>, String) {
+    let mut spec = spec(Source::new("text.ntm", text), &Beside(root().join("specs")));
+    let result = spec.choose(choices).and_then(|choice| elaborate_chosen(&spec, &choice, &[]));
+    match result {
+        Ok(_) => (Vec::new(), String::new()),
+        Err(error) => {
+            let shown = error.render(Style::Plain);
+            let (_, found) = of_error(error);
+            (found.sorted().into_iter().map(|one| one.code.0).collect(), shown)
+        }
+    }
+}
