@@ -80,7 +80,12 @@ pub(crate) fn diagnose(path: &Path) -> (Sources, Diagnostics) {
 fn of_error(error: Error) -> (Sources, Diagnostics) {
     match error {
         Error::Spec { diagnostics, sources } => (*sources, diagnostics),
-        other => panic!("{other:?}"),
+        Error::Check(_)
+        | Error::Usage(_)
+        | Error::Limit(_)
+        | Error::File { .. }
+        | Error::Interrupted(_)
+        | Error::Closed => panic!("{error:?}"),
     }
 }
 
