@@ -4,7 +4,7 @@
 //! an opaque primitive reads its operand by the identity.
 
 use crate::graph::{Fold, Type};
-use crate::model::flat::{At, Axis, Sort, Term, Whole};
+use crate::model::flat::{At, Axis, Linear, Sort, Term, Whole};
 use crate::op::Opaque;
 use crate::op::scalar::{DIV, EXP, STOP, SUB};
 
@@ -22,7 +22,10 @@ impl Lowering<'_> {
         at: &[At],
         scope: &Scope,
     ) -> Seen {
-        let over = &scope.renamed(over)[..];
+        // An axis that is read at an index of the scope keeps that name.
+        let mut outside = scope.clone();
+        outside.axes.retain(|axis| !at.contains(&At::Linear(Linear::var(axis.var))));
+        let over = &outside.renamed(over)[..];
         let inner = scope.with_axes(over);
         let body = self.term(body, &inner, Sort::Real);
         let mut axes = over.to_vec();

@@ -3,8 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use ntmc::compile::Choices;
+
 use crate::support::{
-    codes, diagnose, diagnose_text, expectations, found, rendered, specs_below, value_of,
+    codes, codes_of_choices, diagnose, diagnose_text, expectations, found, rendered, specs_below,
+    value_of,
 };
 
 #[test]
@@ -155,5 +158,33 @@ fn values_from_the_command_line_are_read_like_the_file() {
     ] {
         let shown = value_of(text).unwrap_err();
         assert!(shown.contains(message) && shown.contains("--set #1"), "{text}: {shown}");
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line_have_codes_and_places() {
+    let text = "ntm 1\nuse std.nn\nmodel m[N = 4, H = 3](x[X], deep: bool = true) -> y[Y] {\n  \
+                controller h = lstm[H](x)\n  emit k[N]: unit\n  emit y[Y] from cat(h, k)\n}\n\
+                train first: m on copy(bits = 4) { optimizer = adam(lr = 1e-3) steps = 10 }\n";
+    let set = |text: &str| Choices { sets: vec![text.to_owned()], ..Choices::default() };
+    let train = |name: &str| Choices { train: Some(name.to_owned()), ..Choices::default() };
+    let model = |name: &str| Choices { model: Some(name.to_owned()), ..Choices::default() };
+    let rows = [
+        (set("H=5"), None, ""),
+        (set("copy.bits=2"), None, ""),
+        (set("deep=false"), None, ""),
+        (set("k=0.5"), None, ""),
+        (set("Memory=256"), Some("E0601"), "--set #1"),
+        (set("train.bach=3"), Some("E0601"), "`batch`"),
+        (set("N=2.5"), Some("E0602"), "--set #1"),
+        (set("deep=3"), Some("E0602"), "true or false"),
+        (set("N"), Some("E0617"), "PATH=VALUE"),
+        (train("frist"), Some("E0613"), "did you mean `first`?"),
+        (model("n"), Some("E0612"), "did you mean `m`?"),
+    ];
+    for (choices, code, part) in rows {
+        let (found, shown) = codes_of_choices(text, &choices);
+        assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{choices:?}\n{shown}");
+        assert!(shown.contains(part), "{choices:?}\n{shown}");
     }
 }

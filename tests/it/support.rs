@@ -80,7 +80,12 @@ pub(crate) fn diagnose(path: &Path) -> (Sources, Diagnostics) {
 fn of_error(error: Error) -> (Sources, Diagnostics) {
     match error {
         Error::Spec { diagnostics, sources } => (*sources, diagnostics),
-        other => panic!("{other:?}"),
+        Error::Check(_)
+        | Error::Usage(_)
+        | Error::Limit(_)
+        | Error::File { .. }
+        | Error::Interrupted(_)
+        | Error::Closed => panic!("{error:?}"),
     }
 }
 
@@ -345,4 +350,18 @@ pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
     }
     out.sort();
     out
+}
+
+/// What the compiler says to choices made on the command line, for a text.
+pub(crate) fn codes_of_choices(text: &str, choices: &Choices) -> (Vec<&'static str>, String) {
+    let mut spec = spec(Source::new("text.ntm", text), &Beside(root().join("specs")));
+    let result = spec.choose(choices).and_then(|choice| elaborate_chosen(&spec, &choice, &[]));
+    match result {
+        Ok(_) => (Vec::new(), String::new()),
+        Err(error) => {
+            let shown = error.render(Style::Plain);
+            let (_, found) = of_error(error);
+            (found.sorted().into_iter().map(|one| one.code.0).collect(), shown)
+        }
+    }
 }
