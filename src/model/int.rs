@@ -109,12 +109,13 @@ impl Poly {
     /// `if test then yes else no`, simplified where both agree or the test is known.
     #[must_use]
     pub fn choose(test: Test, yes: Poly, no: Poly) -> Poly {
-        match test {
-            Test::Known(true) => yes,
-            Test::Known(false) => no,
-            test if yes != no => Poly::atom(Atom::If(Box::new(test), Box::new(yes), Box::new(no))),
-            _ => yes,
+        if yes == no || test == Test::Known(true) {
+            return yes;
         }
+        if test == Test::Known(false) {
+            return no;
+        }
+        Poly::atom(Atom::If(Box::new(test), Box::new(yes), Box::new(no)))
     }
 
     /// `self mod by`.
@@ -259,11 +260,13 @@ impl Poly {
 impl Test {
     /// The opposite, simplified.
     #[must_use]
-    pub fn not(self) -> Test {
+    pub fn opposite(self) -> Test {
         match self {
             Test::Known(value) => Test::Known(!value),
             Test::Not(test) => *test,
-            test => Test::Not(Box::new(test)),
+            Test::Flag(_) | Test::Less(..) | Test::Equal(..) | Test::And(..) | Test::Or(..) => {
+                Test::Not(Box::new(self))
+            }
         }
     }
 
@@ -280,7 +283,7 @@ impl Test {
     /// Either, simplified.
     #[must_use]
     pub fn or(self, other: Test) -> Test {
-        self.not().and(other.not()).not()
+        self.opposite().and(other.opposite()).opposite()
     }
 
     /// `left < right`, decided where both are numbers.
@@ -311,7 +314,7 @@ impl Test {
             Test::Equal(left, right) => Test::equal(left.map(by), right.map(by)),
             Test::And(left, right) => left.map(by).and(right.map(by)),
             Test::Or(left, right) => left.map(by).or(right.map(by)),
-            Test::Not(test) => test.map(by).not(),
+            Test::Not(test) => test.map(by).opposite(),
         }
     }
 

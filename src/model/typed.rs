@@ -466,6 +466,14 @@ impl Def {
         &self.values[id.0 as usize]
     }
 
+    /// The call that a named instance stands for.
+    #[must_use]
+    pub fn call_of(&self, instance: ValueId) -> Option<&Call> {
+        let ValueKind::Computed(equation) = &self.value(instance).kind else { return None };
+        let ExprKind::Call(call) = &equation.right.kind else { return None };
+        Some(call)
+    }
+
     /// One part.
     #[must_use]
     pub fn part(&self, id: PartId) -> &Part {

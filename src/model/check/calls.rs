@@ -3,129 +3,18 @@
 use std::rc::Rc;
 
 use crate::diag::nearest;
-use crate::op::Scalar;
 use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
+use super::super::int::{Atom, Poly, Test};
 use super::super::show;
 use super::super::typed::{
-    Call, Def, DefId, DimKind, Domain, Expr, ExprKind, Extent, ParamKind, Sort, ValueId, Whole,
+    Call, Def, DefId, DimKind, Domain, Expr, ExprKind, Extent, ParamKind, Sort, ValueId, ValueKind,
 };
 use super::declare::Cx;
-use super::slots::{constant_of, domain_named, holds};
-
-/// A definition's dims and flags in the caller's terms.
-#[derive(Clone)]
-pub(super) struct CallSizes {
-    dims: Vec<Vec<Poly>>,
-    flags: Vec<Test>,
-}
-
-impl Substitution for CallSizes {
-    fn dim(&self, dim: DimId) -> Poly {
-        self.dims[dim.0 as usize].first().cloned().unwrap_or_default()
-    }
-
-    fn var(&self, var: VarId) -> Poly {
-        Poly::var(var)
-    }
-
-    fn flag(&self, flag: FlagId) -> Test {
-        self.flags[flag.0 as usize].clone()
-    }
-
-    fn item(&self, list: DimId, at: Poly) -> Poly {
-        let list = &self.dims[list.0 as usize];
-        match (&list[..], at.as_number()) {
-            ([one], _) if one.as_dim().is_some() => {
-                Poly::atom(Atom::Item(one.as_dim().unwrap_or(DimId(0)), Box::new(at)))
-            }
-            (all, Some(at)) => all.get(at as usize).cloned().unwrap_or_default(),
-            (all, None) => {
-                let last = all.last().cloned().unwrap_or_default();
-                all.iter().enumerate().rev().skip(1).fold(last, |rest, (place, item)| {
-                    let test = Test::equal(at.clone(), Poly::number(place as i64));
-                    Poly::choose(test, item.clone(), rest)
-                })
-            }
-        }
-    }
-
-    fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
-        let at = |place: i64| Bound { sizes: self, var, place };
-        match count.as_number() {
-            Some(count) => {
-                (0..count).fold(Poly::default(), |sum, place| sum.plus(&body.map(&at(place))))
-            }
-            None => Poly::sum(var, count, &body.map(self)),
-        }
-    }
-}
-
-/// The same with one variable bound to a number.
-struct Bound<'a> {
-    sizes: &'a CallSizes,
-    var: VarId,
-    place: i64,
-}
-
-impl Substitution for Bound<'_> {
-    fn dim(&self, dim: DimId) -> Poly {
-        self.sizes.dim(dim)
-    }
-
-    fn var(&self, var: VarId) -> Poly {
-        if var == self.var { Poly::number(self.place) } else { Poly::var(var) }
-    }
-
-    fn flag(&self, flag: FlagId) -> Test {
-        self.sizes.flag(flag)
-    }
-
-    fn item(&self, list: DimId, at: Poly) -> Poly {
-        self.sizes.item(list, at)
-    }
-
-    fn sum(&self, var: VarId, count: Poly, body: &Poly) -> Poly {
-        self.sizes.sum(var, count, body)
-    }
-}
-
-impl CallSizes {
-    /// Of a finished call.
-    pub(super) fn of(call: &Call) -> CallSizes {
-        CallSizes { dims: call.dims.clone(), flags: call.flags.clone() }
-    }
-
-    /// Of a call made inside, in the outer caller's terms.
-    pub(super) fn then(&self, inner: &Call) -> CallSizes {
-        let dims = inner.dims.iter().map(|list| list.iter().map(|one| one.map(self)).collect());
-        let flags = inner.flags.iter().map(|test| test.map(self));
-        CallSizes { dims: dims.collect(), flags: flags.collect() }
-    }
-
-    /// An axis.
-    pub(super) fn extent(&self, extent: &Extent) -> Extent {
-        Extent { low: extent.low.map(self), size: extent.size.map(self) }
-    }
-
-    /// A shape.
-    pub(super) fn shape(&self, shape: &[Extent]) -> Vec<Extent> {
-        shape.iter().map(|extent| self.extent(extent)).collect()
-    }
-
-    /// A sort.
-    pub(super) fn sort(&self, sort: &Sort) -> Sort {
-        match sort {
-            Sort::Index { below, permutation } => {
-                Sort::Index { below: below.map(self), permutation: *permutation }
-            }
-            Sort::Real | Sort::Int | Sort::Bool => sort.clone(),
-        }
-    }
-}
+use super::sizes::CallSizes;
+use super::slots::{constant_of, holds};
 
 /// A call whose dims are being found.
 struct Binding {
@@ -199,9 +88,8 @@ impl Cx<'_, '_> {
 
     /// The shape of a call's result, where dims in brackets tell it without the arguments.
     pub(super) fn shape_of_call(&mut self, tree: &ast::Expr) -> Option<Vec<Extent>> {
-        let one = match &tree.kind {
-            ast::ExprKind::Ref(one) | ast::ExprKind::Pipe(_, one) => one,
-            _ => return None,
+        let (ast::ExprKind::Ref(one) | ast::ExprKind::Pipe(_, one)) = &tree.kind else {
+            return None;
         };
         let [segment] = &one.segments[..] else { return None };
         if segment.after.is_some()
@@ -228,162 +116,6 @@ impl Cx<'_, '_> {
         let shape = &binding.def.value(binding.def.result).shape;
         let open = shape.iter().any(|axis| axis.size.any(&unknown) || axis.low.any(&unknown));
         (!open).then(|| sizes_of(&binding).shape(shape))
-    }
-
-    // ---- built-in functions -----------------------------------------------------------------
-
-    fn builtin(
-        &mut self,
-        segment: &ast::Segment,
-        piped: &Option<Expr>,
-        span: Span,
-    ) -> Option<Option<Expr>> {
-        let name = segment.name.text.as_str();
-        let args = segment.args.as_deref().unwrap_or_default();
-        if let Some(function) = Scalar::named(name).filter(|one| one.row().public) {
-            return Some(self.scalar_call(function, args, piped, span));
-        }
-        if let Some(domain) = domain_named(name)
-            && name != "weighting"
-        {
-            return Some(self.arguments(name, args, piped, 1, span).map(|mut args| {
-                let arg = args.remove(0);
-                let (shape, sort) = (arg.shape.clone(), Sort::Real);
-                Expr { kind: ExprKind::Squash(domain, Box::new(arg)), span, shape, sort }
-            }));
-        }
-        match name {
-            "softmax" | "norm" | "argsort" | "rank" | "top" => {
-                Some(self.whole_call(segment, args, piped, span))
-            }
-            "cat" => Some(self.cat(args, piped, span)),
-            "zeros" => Some(self.zeros(segment, span)),
-            "one_hot" | "normal" | "uniform" => Some(self.start_call(name, args, span)),
-            _ => None,
-        }
-    }
-
-    /// Exactly `count` plain arguments.
-    fn arguments(
-        &mut self,
-        name: &str,
-        args: &[ast::Arg],
-        piped: &Option<Expr>,
-        count: usize,
-        span: Span,
-    ) -> Option<Vec<Expr>> {
-        let mut all: Vec<Expr> = piped.iter().cloned().collect();
-        for arg in args {
-            if let Some(word) = &arg.name {
-                let one = errors::unknown_argument(word.span, name, &word.text, None);
-                self.sink().push(one);
-                return None;
-            }
-            all.push(self.expr(&arg.value, None)?);
-        }
-        if all.len() > count {
-            let span = args.last().map_or(span, |arg| arg.span);
-            self.sink().push(errors::too_many_arguments(span, name, count));
-            return None;
-        }
-        if all.len() < count {
-            let slot = if count == 1 { "one argument" } else { "more arguments" };
-            self.sink().push(errors::missing_argument(span, name, slot, None));
-            return None;
-        }
-        Some(all)
-    }
-
-    fn scalar_call(
-        &mut self,
-        function: Scalar,
-        args: &[ast::Arg],
-        piped: &Option<Expr>,
-        span: Span,
-    ) -> Option<Expr> {
-        let row = function.row();
-        let args = self.arguments(row.name, args, piped, row.takes.len(), span)?;
-        self.map(function, args, span)
-    }
-
-    fn whole_call(
-        &mut self,
-        segment: &ast::Segment,
-        args: &[ast::Arg],
-        piped: &Option<Expr>,
-        span: Span,
-    ) -> Option<Expr> {
-        let name = segment.name.text.as_str();
-        let arg = self.arguments(name, args, piped, 1, span)?.remove(0);
-        if arg.shape.is_empty() {
-            self.sink().push(errors::needs_array(arg.span, name));
-            return None;
-        }
-        let one_axis = !matches!(name, "softmax" | "norm");
-        if one_axis && arg.shape.len() != 1 {
-            self.sink().push(errors::whole_needs_axes(arg.span, name, arg.shape.len()));
-            return None;
-        }
-        let axis = arg.shape[0].clone();
-        let order = Sort::Index { below: axis.size.clone(), permutation: true };
-        let plain = Extent::of(axis.size.clone());
-        let (whole, shape, sort) = match name {
-            "softmax" => (Whole::Softmax, arg.shape.clone(), Sort::Real),
-            "norm" => (Whole::Norm, Vec::new(), Sort::Real),
-            "argsort" => (Whole::Argsort, vec![plain], order),
-            "rank" => (Whole::Rank, vec![axis], order),
-            _ => {
-                let dims = segment.brackets.as_deref().unwrap_or_default();
-                let [count] = dims else {
-                    self.sink().push(errors::size_not_inferred(span, "top", "K"));
-                    return None;
-                };
-                let count = self.poly(&count.value)?;
-                let gap = axis.size.minus(&count);
-                if !self.facts.at_least_zero(&gap) {
-                    let text = self.def.show(&count);
-                    let one = errors::outside(
-                        segment.name.span,
-                        &format!("top[{text}]"),
-                        false,
-                        &show::extent(&self.def, &axis),
-                        "",
-                    );
-                    let help = format!("add `require {text} <= {}`", self.def.show(&axis.size));
-                    self.sink().push(one.help(help));
-                    return None;
-                }
-                let sort = Sort::Index { below: axis.size, permutation: false };
-                (Whole::Top(count.clone()), vec![Extent::of(count)], sort)
-            }
-        };
-        Some(Expr { kind: ExprKind::Whole(whole, Box::new(arg)), span, shape, sort })
-    }
-
-    fn cat(&mut self, args: &[ast::Arg], piped: &Option<Expr>, span: Span) -> Option<Expr> {
-        let mut all: Vec<Expr> = piped.iter().cloned().collect();
-        for arg in args {
-            let plain = matches!(arg.value.kind, ast::ExprKind::Ref(_) | ast::ExprKind::Prev(_));
-            let outer = std::mem::replace(&mut self.joining, plain);
-            let one = self.expr(&arg.value, None);
-            self.joining = outer;
-            all.push(one?);
-        }
-        let mut size = Poly::default();
-        for one in &all {
-            size = size.plus(&points(one));
-        }
-        let shape = vec![Extent::of(size)];
-        Some(Expr { kind: ExprKind::Cat(all), span, shape, sort: Sort::Real })
-    }
-
-    fn zeros(&mut self, segment: &ast::Segment, span: Span) -> Option<Expr> {
-        let mut shape = Vec::new();
-        for dim in segment.brackets.as_deref().unwrap_or_default() {
-            shape.push(Extent::of(self.poly(&dim.value)?));
-        }
-        let zero = Box::new(super::declare::number(0.0, span));
-        Some(Expr { kind: ExprKind::Fill(zero, shape.clone()), span, shape, sort: Sort::Real })
     }
 
     // ---- definitions ------------------------------------------------------------------------
@@ -510,16 +242,8 @@ impl Cx<'_, '_> {
     }
 
     fn is_param(&self, value: &Expr) -> bool {
-        match &value.kind {
-            ExprKind::Read { value, inner, .. } => {
-                inner.is_empty()
-                    && matches!(
-                        self.def.value(*value).kind,
-                        super::super::typed::ValueKind::Param(_)
-                    )
-            }
-            _ => false,
-        }
+        let ExprKind::Read { value, inner, .. } = &value.kind else { return false };
+        inner.is_empty() && matches!(self.def.value(*value).kind, ValueKind::Param(_))
     }
 
     fn named_argument(&mut self, def: &Def, name: &ast::Name) -> Option<usize> {
@@ -772,33 +496,6 @@ impl Cx<'_, '_> {
     }
 }
 
-/// The number of entries; members that differ in shape are counted one by one.
-fn points(expr: &Expr) -> Poly {
-    let count = |shape: &[Extent]| {
-        shape.iter().fold(Poly::number(1), |product, axis| product.times(&axis.size))
-    };
-    match (&expr.kind, &expr.shape[..]) {
-        (ExprKind::For(vars, _), [first, rest @ ..])
-            if rest.iter().any(|axis| axis.size.mentions(vars[0])) =>
-        {
-            Poly::sum(vars[0], first.size.clone(), &count(rest))
-        }
-        (_, shape) => count(shape),
-    }
-}
-
-/// More arguments by position than there are plain ones.
-fn one_too_many(def: &Def, span: Span) -> crate::diag::Diagnostic {
-    let owned = |kind: &ParamKind| {
-        matches!(kind, ParamKind::Emit(_) | ParamKind::Param(_) | ParamKind::State(_))
-    };
-    if def.params.iter().any(|param| owned(&param.kind)) {
-        errors::by_name_only(span, &def.name)
-    } else {
-        errors::too_many_arguments(span, &def.name, def.params.len())
-    }
-}
-
 /// The array a signature entry stands for.
 fn array_of(kind: &ParamKind) -> Option<ValueId> {
     match kind {
@@ -829,5 +526,17 @@ fn match_shape(binding: &mut Binding, declared: &[Extent], given: &[Extent]) {
                 *slot = Some(vec![given.size.clone()]);
             }
         }
+    }
+}
+
+/// More arguments by position than there are plain ones.
+fn one_too_many(def: &Def, span: Span) -> crate::diag::Diagnostic {
+    let owned = |kind: &ParamKind| {
+        matches!(kind, ParamKind::Emit(_) | ParamKind::Param(_) | ParamKind::State(_))
+    };
+    if def.params.iter().any(|param| owned(&param.kind)) {
+        errors::by_name_only(span, &def.name)
+    } else {
+        errors::too_many_arguments(span, &def.name, def.params.len())
     }
 }

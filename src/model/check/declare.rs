@@ -7,10 +7,10 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::int::{DimId, Facts, FlagId, Poly, Test, VarId};
+use super::super::int::{DimId, Facts, FlagId, Test, VarId};
 use super::super::typed::{
-    Def, Dim, DimKind, Domain, Emission, Equation, Expr, ExprKind, Extent, Flag, Left, Owns, Param,
-    ParamKind, Part, PartId, Sort, Start, Value, ValueId, ValueKind, VarInfo,
+    Def, Domain, Emission, Equation, Expr, ExprKind, Extent, Left, Owns, Part, PartId, Sort, Start,
+    Value, ValueId, ValueKind, VarInfo,
 };
 use super::Global;
 
@@ -134,120 +134,6 @@ impl<'g, 'a> Cx<'g, 'a> {
 
     pub(super) fn sink(&mut self) -> &mut Diagnostics {
         self.global.sink
-    }
-
-    // ---- the signature --------------------------------------------------------------------
-
-    fn signature(&mut self, tree: &ast::Def) {
-        for generic in &tree.generics {
-            self.generic(generic);
-        }
-        let whole = |slot: &ast::Slot| {
-            let of = slot.of.as_ref().map(|of| of.name.text.as_str());
-            slot.shape.is_empty() && matches!(of, Some("int" | "bool"))
-        };
-        for param in tree.params.iter().filter(|param| whole(&param.slot)) {
-            self.number_param(param);
-        }
-        let slots = tree.params.iter().map(|param| &param.slot);
-        let result = self.is_model.then_some(&tree.result);
-        for slot in slots.chain(result) {
-            self.implicit_dims(&slot.shape);
-        }
-        for param in tree.params.iter().filter(|param| !whole(&param.slot)) {
-            self.param(param);
-        }
-        // Numbers were entered first; the signature keeps the written order.
-        let place = |name: &str| tree.params.iter().position(|param| param.slot.name.text == name);
-        self.def.params.sort_by_key(|param| place(&param.name));
-    }
-
-    fn generic(&mut self, generic: &ast::Generic) {
-        let length = generic.list.as_ref().map(|list| match self.names[0].get(&list.text) {
-            Some(Named::Dim(dim)) => *dim,
-            Some(_) | None => self.add_dim(list, DimKind::Implicit, None),
-        });
-        let default = generic.default.as_ref().and_then(|value| match (&value.kind, length) {
-            (ast::ExprKind::List(items), Some(_)) => {
-                items.iter().map(|item| self.poly(&item.value)).collect::<Option<Vec<Poly>>>()
-            }
-            _ => self.poly(value).map(|poly| vec![poly]),
-        });
-        let kind = length.map_or(DimKind::Explicit, DimKind::List);
-        self.add_dim(&generic.name, kind, default);
-    }
-
-    fn add_dim(&mut self, name: &ast::Name, kind: DimKind, default: Option<Vec<Poly>>) -> DimId {
-        let id = DimId(self.def.dims.len() as u32);
-        self.def.dims.push(Dim { name: name.text.clone(), span: name.span, kind, default });
-        self.enter(name, Named::Dim(id));
-        id
-    }
-
-    /// An `int` or `bool` parameter.
-    fn number_param(&mut self, param: &ast::Param) {
-        let slot = &param.slot;
-        let is_int = slot.of.as_ref().is_some_and(|of| of.name.text == "int");
-        let kind = if is_int {
-            let default = slot.value.as_ref().and_then(|value| self.poly(value));
-            let dim = self.add_dim(&slot.name, DimKind::Int, default.map(|one| vec![one]));
-            self.facts.number(dim);
-            ParamKind::Int(dim)
-        } else {
-            let default = slot.value.as_ref().and_then(|value| self.test(value));
-            let id = FlagId(self.def.flags.len() as u32);
-            self.def.flags.push(Flag { name: slot.name.text.clone(), default });
-            self.enter(&slot.name, Named::Flag(id));
-            ParamKind::Flag(id)
-        };
-        self.def.params.push(Param { name: slot.name.text.clone(), span: slot.span, kind });
-    }
-
-    /// Names in a shape that nothing declares are dims inferred from the arguments.
-    fn implicit_dims(&mut self, shape: &[ast::Range]) {
-        let mut names = Vec::new();
-        for range in shape {
-            for end in std::iter::once(&range.start).chain(&range.end) {
-                free_names(end, &mut names);
-            }
-        }
-        for name in names {
-            if !self.names[0].contains_key(&name.text) {
-                self.add_dim(&name, DimKind::Implicit, None);
-            }
-        }
-    }
-
-    fn param(&mut self, param: &ast::Param) {
-        let slot = &param.slot;
-        let kind = match param.role {
-            ast::Role::Plain => ValueKind::Argument,
-            ast::Role::Emit => emission(),
-            ast::Role::Param => ValueKind::Param(Start::Default),
-            ast::Role::State => ValueKind::State(Start::Default, None),
-        };
-        let Some(id) = self.declare(slot, PartId(0), kind) else { return };
-        let kind = match param.role {
-            ast::Role::Plain => ParamKind::Plain(id, None),
-            ast::Role::Emit => {
-                // A signature's emissions are the caller's to give; a call counts those left out.
-                ParamKind::Emit(id)
-            }
-            ast::Role::Param => {
-                self.own(|owns| owns.params = true);
-                ParamKind::Param(id)
-            }
-            ast::Role::State => {
-                self.own(|owns| owns.state = true);
-                ParamKind::State(id)
-            }
-        };
-        self.later.push((id, slot.clone()));
-        self.def.params.push(Param { name: slot.name.text.clone(), span: slot.span, kind });
-    }
-
-    pub(super) fn own(&mut self, mark: impl FnOnce(&mut Owns)) {
-        mark(&mut self.def.owns);
     }
 
     // ---- the body -------------------------------------------------------------------------
@@ -532,7 +418,7 @@ impl<'g, 'a> Cx<'g, 'a> {
         Some(id)
     }
 
-    fn enter(&mut self, name: &ast::Name, named: Named) {
+    pub(super) fn enter(&mut self, name: &ast::Name, named: Named) {
         self.enter_in(PartId(0), name, named);
     }
 
@@ -621,7 +507,7 @@ fn empty(tree: &ast::Def) -> Def {
     }
 }
 
-fn emission() -> ValueKind {
+pub(super) fn emission() -> ValueKind {
     ValueKind::Emission(Emission { start: None, from: None, through: None })
 }
 
@@ -653,31 +539,4 @@ fn declares(block: &[ast::Stmt], name: &str) -> bool {
         ast::Stmt::Controller(one) => one.name.text == name,
         ast::Stmt::Part(_) | ast::Stmt::Require(_) | ast::Stmt::Equation(_) => false,
     })
-}
-
-/// Plain names in a dim expression.
-fn free_names(tree: &ast::Expr, names: &mut Vec<ast::Name>) {
-    match &tree.kind {
-        ast::ExprKind::Ref(one) => {
-            if let [segment] = &one.segments[..]
-                && segment.brackets.is_none()
-                && segment.args.is_none()
-            {
-                names.push(segment.name.clone());
-            }
-        }
-        ast::ExprKind::Binary(_, left, right) => {
-            free_names(left, names);
-            free_names(right, names);
-        }
-        ast::ExprKind::Unary(_, inner) | ast::ExprKind::Paren(inner) => free_names(inner, names),
-        ast::ExprKind::Number(..)
-        | ast::ExprKind::Text(_)
-        | ast::ExprKind::Pipe(..)
-        | ast::ExprKind::If(..)
-        | ast::ExprKind::For(..)
-        | ast::ExprKind::Reduce(..)
-        | ast::ExprKind::Prev(_)
-        | ast::ExprKind::List(_) => {}
-    }
 }

@@ -264,10 +264,7 @@ impl Cx<'_, '_> {
             shape.extend(right.shape.clone());
             let value = &mut self.def.values[id.0 as usize];
             value.shape = shape;
-            value.sort = match &right.sort {
-                Sort::Int => Sort::Real,
-                sort => sort.clone(),
-            };
+            value.sort = if right.sort == Sort::Int { Sort::Real } else { right.sort.clone() };
         }
         if matches!(right.sort, Sort::Bool) && self.def.value(id).sort == Sort::Real {
             let one = errors::wrong_sort(right.span, "a number", "a condition");
@@ -378,14 +375,7 @@ impl Cx<'_, '_> {
         axis: Option<Extent>,
         tree: &ast::Equation,
     ) -> Option<(Expr, super::super::int::VarId)> {
-        let inner = match &index.value.kind {
-            ast::ExprKind::Ref(one) => one.segments.last().and_then(|segment| {
-                let list = segment.after.as_ref().or(segment.brackets.as_ref())?;
-                list.last().and_then(bare)
-            }),
-            _ => None,
-        };
-        let Some(name) = inner.cloned() else {
+        let Some(name) = innermost(index).cloned() else {
             self.sink().push(errors::not_one_to_one(index.span));
             return None;
         };
@@ -509,13 +499,16 @@ pub(super) fn bare(index: &ast::Arg) -> Option<&ast::Name> {
     if index.name.is_some() || index.to.is_some() || index.default.is_some() {
         return None;
     }
-    match &index.value.kind {
-        ast::ExprKind::Ref(one) => match &one.segments[..] {
-            [segment] if segment.brackets.is_none() && segment.args.is_none() => {
-                Some(&segment.name)
-            }
-            _ => None,
-        },
+    let ast::ExprKind::Ref(one) = &index.value.kind else { return None };
+    match &one.segments[..] {
+        [segment] if segment.brackets.is_none() && segment.args.is_none() => Some(&segment.name),
         _ => None,
     }
+}
+
+/// The `j` of an index `phi[j]`.
+fn innermost(index: &ast::Arg) -> Option<&ast::Name> {
+    let ast::ExprKind::Ref(one) = &index.value.kind else { return None };
+    let segment = one.segments.last()?;
+    segment.after.as_ref().or(segment.brackets.as_ref())?.last().and_then(bare)
 }

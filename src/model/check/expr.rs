@@ -82,10 +82,8 @@ impl Cx<'_, '_> {
             self.sink().push(errors::wrong_sort(test.span, "one condition", found));
             return None;
         }
-        let fixed = match &condition.kind {
-            ExprKind::Test(test) => Some(test.clone()),
-            _ => None,
-        };
+        let fixed =
+            if let ExprKind::Test(test) = &condition.kind { Some(test.clone()) } else { None };
         let (first, second) = self.branches(&fixed, yes, no, want);
         let (yes, no) = (first?, second?);
         let shape = self.joined_shape(&fixed, &yes, &no, span)?;
@@ -236,7 +234,7 @@ impl Cx<'_, '_> {
     fn not(&mut self, inner: &ast::Expr, span: Span) -> Option<Expr> {
         let inner = self.expr(inner, None)?;
         if let ExprKind::Test(test) = inner.kind {
-            return Some(known(test.not(), span));
+            return Some(known(test.opposite(), span));
         }
         self.map(scalar::NOT, vec![inner], span)
     }
@@ -256,10 +254,11 @@ impl Cx<'_, '_> {
             return Some(result);
         }
         if let (ExprKind::Test(a), ExprKind::Test(b)) = (&left.kind, &right.kind) {
-            match op {
-                BinaryOp::And => return Some(known(a.clone().and(b.clone()), span)),
-                BinaryOp::Or => return Some(known(a.clone().or(b.clone()), span)),
-                _ => {}
+            if op == BinaryOp::And {
+                return Some(known(a.clone().and(b.clone()), span));
+            }
+            if op == BinaryOp::Or {
+                return Some(known(a.clone().or(b.clone()), span));
             }
         }
         let two = vec![left, right];
@@ -484,11 +483,11 @@ fn whole(op: BinaryOp, a: &Poly, b: &Poly, span: Span) -> Option<Expr> {
 fn compare(op: BinaryOp, a: Poly, b: Poly) -> Test {
     match op {
         BinaryOp::Lt => Test::less(a, b),
-        BinaryOp::Le => Test::less(b, a).not(),
+        BinaryOp::Le => Test::less(b, a).opposite(),
         BinaryOp::Gt => Test::less(b, a),
-        BinaryOp::Ge => Test::less(a, b).not(),
+        BinaryOp::Ge => Test::less(a, b).opposite(),
         BinaryOp::Eq => Test::equal(a, b),
-        BinaryOp::Ne => Test::equal(a, b).not(),
+        BinaryOp::Ne => Test::equal(a, b).opposite(),
         BinaryOp::Add
         | BinaryOp::Sub
         | BinaryOp::Mul

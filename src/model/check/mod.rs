@@ -4,12 +4,16 @@
 //! definition that is checked can only fail to be elaborated where dims of a call do not fit, a
 //! `require` fails, or values need each other; no later message points into std because of a user.
 
+mod builtins;
 mod calls;
 mod declare;
 mod equations;
 mod expr;
+mod instances;
 mod range;
 mod refs;
+mod signature;
+mod sizes;
 mod slots;
 mod start;
 

@@ -7,29 +7,28 @@ use crate::syntax::ast;
 use super::super::errors;
 use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
 use super::super::show;
-use super::super::typed::{Call, Def, Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind};
-use super::calls::CallSizes;
+use super::super::typed::{Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, known};
 use super::equations::bare;
 use super::range::axis_of;
 
 /// One index of a read: given, or running over a whole family.
-enum At {
+pub(super) enum At {
     Given(Expr),
     Gather(Extent, String),
 }
 
 /// A value found by its path, in the caller's terms.
-struct Found {
-    at: Vec<At>,
-    value: ValueId,
-    inner: Vec<ValueId>,
-    name: String,
-    shape: Vec<Extent>,
-    sort: Sort,
-    is_state: bool,
-    is_param: bool,
-    place: Span,
+pub(super) struct Found {
+    pub(super) at: Vec<At>,
+    pub(super) value: ValueId,
+    pub(super) inner: Vec<ValueId>,
+    pub(super) name: String,
+    pub(super) shape: Vec<Extent>,
+    pub(super) sort: Sort,
+    pub(super) is_state: bool,
+    pub(super) is_param: bool,
+    pub(super) place: Span,
 }
 
 impl Cx<'_, '_> {
@@ -244,113 +243,6 @@ impl Cx<'_, '_> {
         })
     }
 
-    /// A value inside a named instance: `cell.c`, `access.read.r`.
-    fn inside<'t>(
-        &mut self,
-        mut at: Vec<At>,
-        instance: ValueId,
-        segments: &'t [ast::Segment],
-    ) -> Option<(Found, &'t [ast::Arg])> {
-        if !self.ensure(instance) {
-            return None;
-        }
-        let call = self.call_of(instance);
-        let Some(mut call) = call else {
-            let part = self.def.value(instance).part;
-            let (name, part) = (&segments[0].name, self.def.part(part).name.clone());
-            self.sink().push(errors::unknown_member(name.span, &part, &name.text, None));
-            return None;
-        };
-        let mut sizes = CallSizes::of(&call);
-        let mut inner = Vec::new();
-        let mut part = PartId(0);
-        for (depth, segment) in segments.iter().enumerate() {
-            let last = depth + 1 == segments.len();
-            let def = self.global.checked.def(call.def).clone();
-            let brackets = segment.brackets.as_deref().unwrap_or_default();
-            if let Some(id) = value_named(&def, part, &segment.name.text)
-                && last
-            {
-                inner.push(id);
-                let value = def.value(id);
-                let found = Found {
-                    at,
-                    value: instance,
-                    inner,
-                    name: value.name.clone(),
-                    shape: sizes.shape(&value.shape),
-                    sort: sizes.sort(&value.sort),
-                    is_state: matches!(value.kind, ValueKind::State(..)),
-                    is_param: matches!(value.kind, ValueKind::Param(_)),
-                    place: segment.name.span,
-                };
-                return Some((found, brackets));
-            }
-            let Some(next) = part_named(&def, part, &segment.name.text) else {
-                return self.no_member(&def, part, segment);
-            };
-            let mut rest = brackets;
-            if let Some(var) = def.part(next).family {
-                let extent = sizes.extent(&def.var(var).extent);
-                match rest.split_first() {
-                    None => at.push(At::Gather(extent, def.part(next).name.clone())),
-                    Some((first, more)) => {
-                        let what = format!("the members of `{}`", def.part(next).name);
-                        at.push(At::Given(self.index(first, &extent, &what)?));
-                        rest = more;
-                    }
-                }
-            }
-            part = next;
-            if let Some(id) = def.part(next).instance {
-                inner.push(id);
-                let nested = nested_call(&def, id).cloned();
-                if last {
-                    let value = def.value(id);
-                    let found = Found {
-                        at,
-                        value: instance,
-                        inner,
-                        name: segment.name.text.clone(),
-                        shape: sizes.shape(&value.shape),
-                        sort: sizes.sort(&value.sort),
-                        is_state: false,
-                        is_param: false,
-                        place: segment.name.span,
-                    };
-                    return Some((found, rest));
-                }
-                let Some(nested) = nested else {
-                    return self.no_member(&def, part, segment);
-                };
-                sizes = sizes.then(&nested);
-                call = nested;
-                part = PartId(0);
-            }
-        }
-        let last = segments.last()?;
-        self.sink().push(errors::not_callable(last.name.span, &last.name.text));
-        None
-    }
-
-    fn no_member<T>(&mut self, def: &Def, part: PartId, segment: &ast::Segment) -> Option<T> {
-        let names: Vec<&str> = def
-            .values
-            .iter()
-            .filter(|value| value.part == part)
-            .map(|value| value.name.as_str())
-            .collect();
-        let near = nearest(&segment.name.text, names);
-        let one = errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
-        self.sink().push(one);
-        None
-    }
-
-    /// The call that a named instance stands for.
-    fn call_of(&self, instance: ValueId) -> Option<Call> {
-        nested_call(&self.def, instance).cloned()
-    }
-
     // ---- reads ------------------------------------------------------------------------------
 
     /// `prev` needs a state; a start needs what exists before the first step.
@@ -550,8 +442,8 @@ impl Cx<'_, '_> {
             self.sink().push(errors::not_affine(arg.span));
             return None;
         }
-        let low = Test::less(poly.clone(), extent.low.clone()).not();
-        let high = Test::less(extent.high(), poly.clone()).not();
+        let low = Test::less(poly.clone(), extent.low.clone()).opposite();
+        let high = Test::less(extent.high(), poly.clone()).opposite();
         Some((expr.clone(), low.and(high)))
     }
 
@@ -609,30 +501,4 @@ fn member_shape(shape: &mut [Extent], family: VarId, number: &Poly) {
     for axis in shape {
         *axis = Extent { low: axis.low.map(&by), size: axis.size.map(&by) };
     }
-}
-
-/// The call that an instance's equation is.
-fn nested_call(def: &Def, instance: ValueId) -> Option<&Call> {
-    match &def.value(instance).kind {
-        ValueKind::Computed(equation) => match &equation.right.kind {
-            ExprKind::Call(call) => Some(call),
-            _ => None,
-        },
-        ValueKind::Argument
-        | ValueKind::Param(_)
-        | ValueKind::State(..)
-        | ValueKind::Emission(_) => None,
-    }
-}
-
-/// A value of a part by name.
-fn value_named(def: &Def, part: PartId, name: &str) -> Option<ValueId> {
-    let at = def.values.iter().position(|value| value.part == part && value.name == name)?;
-    Some(ValueId(at as u32))
-}
-
-/// A part in a part by name.
-fn part_named(def: &Def, parent: PartId, name: &str) -> Option<PartId> {
-    let at = def.parts.iter().position(|part| part.parent == Some(parent) && part.name == name)?;
-    Some(PartId(at as u32))
 }

@@ -38,31 +38,22 @@ impl Cx<'_, '_> {
     /// A whole number known when the model is built.
     pub(super) fn poly(&mut self, tree: &ast::Expr) -> Option<Poly> {
         let expr = self.expr(tree, None)?;
-        match expr.kind {
-            ExprKind::Int(poly) => Some(poly),
-            _ => {
-                let one = errors::not_a_whole_number(tree.span, "this");
-                self.sink().push(one);
-                None
-            }
+        if let ExprKind::Int(poly) = expr.kind {
+            return Some(poly);
         }
+        self.sink().push(errors::not_a_whole_number(tree.span, "this"));
+        None
     }
 
     /// A condition known when the model is built.
     pub(super) fn test(&mut self, tree: &ast::Expr) -> Option<Test> {
         let expr = self.expr(tree, None)?;
-        match expr.kind {
-            ExprKind::Test(test) => Some(test),
-            _ => {
-                let one = errors::wrong_sort(
-                    tree.span,
-                    "a condition on dims, indices and parameters",
-                    "something else",
-                );
-                self.sink().push(one);
-                None
-            }
+        if let ExprKind::Test(test) = expr.kind {
+            return Some(test);
         }
+        let wanted = "a condition on dims, indices and parameters";
+        self.sink().push(errors::wrong_sort(tree.span, wanted, "something else"));
+        None
     }
 
     /// What stands after the colon of a slot.

@@ -179,8 +179,6 @@ impl Cx<'_, '_> {
 
 /// The domain of `learned` in a start: that of the state where it is the whole start, else any number.
 pub(super) fn start_domain(tree: &ast::Expr, domain: &Domain) -> Domain {
-    match &tree.kind {
-        ast::ExprKind::Ref(one) if one.segments.len() == 1 => domain.clone(),
-        _ => Domain::REAL,
-    }
+    let alone = matches!(&tree.kind, ast::ExprKind::Ref(one) if one.segments.len() == 1);
+    if alone { domain.clone() } else { Domain::REAL }
 }

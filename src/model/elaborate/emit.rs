@@ -405,9 +405,9 @@ impl Engine<'_> {
             }
             Start::Value(expr) => expr,
         };
-        let number = |engine: &mut Self, expr: &Expr| match engine.term(cx, expr, &[]) {
-            Term::Real(value) => Some(value),
-            _ => None,
+        let number = |engine: &mut Self, expr: &Expr| {
+            let Term::Real(value) = engine.term(cx, expr, &[]) else { return None };
+            Some(value)
         };
         if let ExprKind::Draw(low, high) = &expr.kind {
             let low_value = number(self, low);

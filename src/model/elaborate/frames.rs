@@ -112,10 +112,8 @@ impl Frame {
 
     /// A condition that is decided.
     pub(super) fn known(&self, test: &Test) -> Option<bool> {
-        match self.decided(test, &Members::new()) {
-            Test::Known(value) => Some(value),
-            _ => None,
-        }
+        let Test::Known(value) = self.decided(test, &Members::new()) else { return None };
+        Some(value)
     }
 }
 
@@ -442,7 +440,9 @@ impl Engine<'_> {
             Test::Not(inner) => match &**inner {
                 Test::Less(left, right) => format!("{} <= {}", number(right), number(left)),
                 Test::Equal(left, right) => format!("{} != {}", number(left), number(right)),
-                other => format!("not ({})", self.fact(id, other)),
+                Test::Known(_) | Test::Flag(_) | Test::Not(_) | Test::And(..) | Test::Or(..) => {
+                    format!("not ({})", self.fact(id, inner))
+                }
             },
             Test::And(left, right) => {
                 format!("{} and {}", self.fact(id, left), self.fact(id, right))

@@ -119,12 +119,9 @@ pub fn learning_rate(checked: &Checked, name: &str, args: &[(String, f64, Span)]
         return Some(*value);
     }
     let def = checked.library.get(&("std.optim".to_owned(), name.to_owned()))?;
-    checked.def(*def).params.iter().find_map(|param| match &param.kind {
-        ParamKind::Plain(_, Some(default)) if param.name == "lr" => {
-            super::check::constant_of(default)
-        }
-        _ => None,
-    })
+    let param = checked.def(*def).params.iter().find(|param| param.name == "lr")?;
+    let ParamKind::Plain(_, Some(default)) = &param.kind else { return None };
+    super::check::constant_of(default)
 }
 
 /// A frame: its position in `Engine::frames`.
@@ -346,9 +343,9 @@ impl<'a> Engine<'a> {
         let inputs: Vec<ValueId> = def
             .params
             .iter()
-            .filter_map(|param| match param.kind {
-                ParamKind::Plain(value, None) => Some(value),
-                _ => None,
+            .filter_map(|param| {
+                let ParamKind::Plain(value, None) = param.kind else { return None };
+                Some(value)
             })
             .collect();
         let ([input], [_]) = (&inputs[..], &def.value(def.result).shape[..]) else {
@@ -446,7 +443,7 @@ impl<'a> Engine<'a> {
 fn shifted(at: At, by: i64) -> At {
     match at {
         At::Linear(linear) => At::Linear(linear.plus(&Linear::constant(by))),
-        at => at,
+        At::Digit { .. } | At::Value(_) => at,
     }
 }
 

@@ -249,10 +249,9 @@ impl Engine<'_> {
             if def.params.iter().any(|param| settable(&param)) {
                 all.push((name, Arg::Number(*value)));
             } else {
-                let names = def.params.iter().filter_map(|param| match param.kind {
-                    ParamKind::Plain(_, Some(_)) => Some(param.name.as_str()),
-                    _ => None,
-                });
+                let set = |kind: &ParamKind| matches!(kind, ParamKind::Plain(_, Some(_)));
+                let names = def.params.iter().filter(|param| set(&param.kind));
+                let names = names.map(|param| param.name.as_str());
                 let near = crate::diag::nearest(name, names).map(|near| (near, false));
                 self.sink.push(errors::unknown_argument(*span, &def.name, name, near));
             }

@@ -7,9 +7,7 @@ use crate::source::Span;
 use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Cond, Fold, Linear, Rel, Term};
 use super::super::int::VarId;
-use super::super::typed::{
-    Call, Equation, ExprKind, Left, ParamKind, PartId, Start, ValueId, ValueKind,
-};
+use super::super::typed::{Equation, Left, ParamKind, PartId, Start, ValueId, ValueKind};
 use super::frames::{Arg, bare, join};
 use super::term::is_read;
 use super::{Cx, Engine, FrameId, Key, Members, Starting, shifted};
@@ -93,22 +91,10 @@ impl Engine<'_> {
         }
         let env = families.iter().map(|(_, var)| *var).zip(decided.iter().cloned()).collect();
         let inside = Cx { frame, env, outer: outer.to_vec() };
-        let Some(call) = self.instance_call(frame, *instance) else { return Term::Real(0.0) };
+        let call = self.frames[frame.0].def.call_of(*instance).cloned();
+        let Some(call) = call else { return Term::Real(0.0) };
         let (callee, outer) = self.call_frame(&inside, &call);
         self.through(callee, &outer, rest, target, &at[decided.len()..], Vec::new())
-    }
-
-    fn instance_call(&self, frame: FrameId, instance: ValueId) -> Option<Call> {
-        match &self.frames[frame.0].def.value(instance).kind {
-            ValueKind::Computed(equation) => match &equation.right.kind {
-                ExprKind::Call(call) => Some((**call).clone()),
-                _ => None,
-            },
-            ValueKind::Argument
-            | ValueKind::Param(_)
-            | ValueKind::State(..)
-            | ValueKind::Emission(_) => None,
-        }
     }
 
     fn entry(&mut self, entry: &Entry<'_>) -> Term {
@@ -181,7 +167,9 @@ impl Engine<'_> {
                         let untied = self.untied(frame, part, &outer, axes);
                         Term::Read(array, untied.into_iter().chain(own).collect())
                     }
-                    array => Term::Read(array, all(outer)),
+                    Array::Input(_) | Array::Prev(_) | Array::Value(_) => {
+                        Term::Read(array, all(outer))
+                    }
                 }
             }
             ValueKind::Argument | ValueKind::Emission(_) | ValueKind::Computed(_) => {

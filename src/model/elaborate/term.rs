@@ -103,10 +103,10 @@ impl Engine<'_> {
 
     /// An index expression as a place.
     pub(super) fn index(&mut self, cx: &Cx, expr: &Expr) -> At {
-        match &expr.kind {
-            ExprKind::Int(poly) => self.at(cx, poly),
-            _ => At::Value(Box::new(self.term(cx, expr, &[]))),
+        if let ExprKind::Int(poly) = &expr.kind {
+            return self.at(cx, poly);
         }
+        At::Value(Box::new(self.term(cx, expr, &[])))
     }
 
     fn branch(&mut self, cx: &Cx, test: &Expr, yes: &Expr, no: &Expr, idx: &[At]) -> Term {
@@ -116,15 +116,13 @@ impl Engine<'_> {
                 e.term_or_number(cx, no, idx)
             });
         }
-        match self.term(cx, test, &[]) {
-            Term::Truth(true) => self.term_or_number(cx, yes, idx),
-            Term::Truth(false) => self.term_or_number(cx, no, idx),
-            test => {
-                let yes = self.term_or_number(cx, yes, idx);
-                let no = self.term_or_number(cx, no, idx);
-                Term::Map(SELECT, vec![test, yes, no])
-            }
+        let test = self.term(cx, test, &[]);
+        if let Term::Truth(holds) = test {
+            return self.term_or_number(cx, if holds { yes } else { no }, idx);
         }
+        let yes = self.term_or_number(cx, yes, idx);
+        let no = self.term_or_number(cx, no, idx);
+        Term::Map(SELECT, vec![test, yes, no])
     }
 
     /// Binds the variables of a reduction to fresh axes.
@@ -507,10 +505,9 @@ const ZERO: At = At::Linear(Linear { offset: 0, terms: Vec::new() });
 
 /// Whether an expression only reads entries, so that asking for it twice costs nothing.
 pub(super) fn is_read(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Read { .. } => true,
-        ExprKind::For(_, body) => matches!(body.kind, ExprKind::Read { .. }),
-        ExprKind::Real(_) | ExprKind::Int(_) => true,
-        _ => matches!(expr.sort, Sort::Int),
-    }
+    let plain = |kind: &ExprKind| {
+        matches!(kind, ExprKind::Read { .. } | ExprKind::Real(_) | ExprKind::Int(_))
+    };
+    let gathered = matches!(&expr.kind, ExprKind::For(_, body) if plain(&body.kind));
+    plain(&expr.kind) || gathered || expr.sort == Sort::Int
 }

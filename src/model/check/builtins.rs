@@ -1,0 +1,183 @@
+//! Calls of functions that are not written in the language.
+
+use crate::op::Scalar;
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::super::errors;
+use super::super::int::Poly;
+use super::super::show;
+use super::super::typed::{Expr, ExprKind, Extent, Sort, Whole};
+use super::declare::Cx;
+use super::slots::domain_named;
+
+impl Cx<'_, '_> {
+    pub(super) fn builtin(
+        &mut self,
+        segment: &ast::Segment,
+        piped: &Option<Expr>,
+        span: Span,
+    ) -> Option<Option<Expr>> {
+        let name = segment.name.text.as_str();
+        let args = segment.args.as_deref().unwrap_or_default();
+        if let Some(function) = Scalar::named(name).filter(|one| one.row().public) {
+            return Some(self.scalar_call(function, args, piped, span));
+        }
+        if let Some(domain) = domain_named(name)
+            && name != "weighting"
+        {
+            return Some(self.arguments(name, args, piped, 1, span).map(|mut args| {
+                let arg = args.remove(0);
+                let (shape, sort) = (arg.shape.clone(), Sort::Real);
+                Expr { kind: ExprKind::Squash(domain, Box::new(arg)), span, shape, sort }
+            }));
+        }
+        match name {
+            "softmax" | "norm" | "argsort" | "rank" | "top" => {
+                Some(self.whole_call(segment, args, piped, span))
+            }
+            "cat" => Some(self.cat(args, piped, span)),
+            "zeros" => Some(self.zeros(segment, span)),
+            "one_hot" | "normal" | "uniform" => Some(self.start_call(name, args, span)),
+            _ => None,
+        }
+    }
+
+    /// Exactly `count` plain arguments.
+    fn arguments(
+        &mut self,
+        name: &str,
+        args: &[ast::Arg],
+        piped: &Option<Expr>,
+        count: usize,
+        span: Span,
+    ) -> Option<Vec<Expr>> {
+        let mut all: Vec<Expr> = piped.iter().cloned().collect();
+        for arg in args {
+            if let Some(word) = &arg.name {
+                let one = errors::unknown_argument(word.span, name, &word.text, None);
+                self.sink().push(one);
+                return None;
+            }
+            all.push(self.expr(&arg.value, None)?);
+        }
+        if all.len() > count {
+            let span = args.last().map_or(span, |arg| arg.span);
+            self.sink().push(errors::too_many_arguments(span, name, count));
+            return None;
+        }
+        if all.len() < count {
+            let slot = if count == 1 { "one argument" } else { "more arguments" };
+            self.sink().push(errors::missing_argument(span, name, slot, None));
+            return None;
+        }
+        Some(all)
+    }
+
+    fn scalar_call(
+        &mut self,
+        function: Scalar,
+        args: &[ast::Arg],
+        piped: &Option<Expr>,
+        span: Span,
+    ) -> Option<Expr> {
+        let row = function.row();
+        let args = self.arguments(row.name, args, piped, row.takes.len(), span)?;
+        self.map(function, args, span)
+    }
+
+    fn whole_call(
+        &mut self,
+        segment: &ast::Segment,
+        args: &[ast::Arg],
+        piped: &Option<Expr>,
+        span: Span,
+    ) -> Option<Expr> {
+        let name = segment.name.text.as_str();
+        let arg = self.arguments(name, args, piped, 1, span)?.remove(0);
+        if arg.shape.is_empty() {
+            self.sink().push(errors::needs_array(arg.span, name));
+            return None;
+        }
+        let one_axis = !matches!(name, "softmax" | "norm");
+        if one_axis && arg.shape.len() != 1 {
+            self.sink().push(errors::whole_needs_axes(arg.span, name, arg.shape.len()));
+            return None;
+        }
+        let axis = arg.shape[0].clone();
+        let order = Sort::Index { below: axis.size.clone(), permutation: true };
+        let plain = Extent::of(axis.size.clone());
+        let (whole, shape, sort) = match name {
+            "softmax" => (Whole::Softmax, arg.shape.clone(), Sort::Real),
+            "norm" => (Whole::Norm, Vec::new(), Sort::Real),
+            "argsort" => (Whole::Argsort, vec![plain], order),
+            "rank" => (Whole::Rank, vec![axis], order),
+            _ => {
+                let dims = segment.brackets.as_deref().unwrap_or_default();
+                let [count] = dims else {
+                    self.sink().push(errors::size_not_inferred(span, "top", "K"));
+                    return None;
+                };
+                let count = self.poly(&count.value)?;
+                let gap = axis.size.minus(&count);
+                if !self.facts.at_least_zero(&gap) {
+                    let text = self.def.show(&count);
+                    let one = errors::outside(
+                        segment.name.span,
+                        &format!("top[{text}]"),
+                        false,
+                        &show::extent(&self.def, &axis),
+                        "",
+                    );
+                    let help = format!("add `require {text} <= {}`", self.def.show(&axis.size));
+                    self.sink().push(one.help(help));
+                    return None;
+                }
+                let sort = Sort::Index { below: axis.size, permutation: false };
+                (Whole::Top(count.clone()), vec![Extent::of(count)], sort)
+            }
+        };
+        Some(Expr { kind: ExprKind::Whole(whole, Box::new(arg)), span, shape, sort })
+    }
+
+    fn cat(&mut self, args: &[ast::Arg], piped: &Option<Expr>, span: Span) -> Option<Expr> {
+        let mut all: Vec<Expr> = piped.iter().cloned().collect();
+        for arg in args {
+            let plain = matches!(arg.value.kind, ast::ExprKind::Ref(_) | ast::ExprKind::Prev(_));
+            let outer = std::mem::replace(&mut self.joining, plain);
+            let one = self.expr(&arg.value, None);
+            self.joining = outer;
+            all.push(one?);
+        }
+        let mut size = Poly::default();
+        for one in &all {
+            size = size.plus(&points(one));
+        }
+        let shape = vec![Extent::of(size)];
+        Some(Expr { kind: ExprKind::Cat(all), span, shape, sort: Sort::Real })
+    }
+
+    fn zeros(&mut self, segment: &ast::Segment, span: Span) -> Option<Expr> {
+        let mut shape = Vec::new();
+        for dim in segment.brackets.as_deref().unwrap_or_default() {
+            shape.push(Extent::of(self.poly(&dim.value)?));
+        }
+        let zero = Box::new(super::declare::number(0.0, span));
+        Some(Expr { kind: ExprKind::Fill(zero, shape.clone()), span, shape, sort: Sort::Real })
+    }
+}
+
+/// The number of entries; members that differ in shape are counted one by one.
+fn points(expr: &Expr) -> Poly {
+    let count = |shape: &[Extent]| {
+        shape.iter().fold(Poly::number(1), |product, axis| product.times(&axis.size))
+    };
+    match (&expr.kind, &expr.shape[..]) {
+        (ExprKind::For(vars, _), [first, rest @ ..])
+            if rest.iter().any(|axis| axis.size.mentions(vars[0])) =>
+        {
+            Poly::sum(vars[0], first.size.clone(), &count(rest))
+        }
+        (_, shape) => count(shape),
+    }
+}
