@@ -7,6 +7,7 @@
 mod cat;
 mod dot;
 mod infer;
+mod limit;
 mod names;
 mod term;
 mod tree;

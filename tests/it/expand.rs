@@ -78,9 +78,9 @@ fn again(text: &str) -> Model {
 fn declared(file: &ast::File, wanted: ast::StateKind) -> Vec<String> {
     let [ast::Item::Model(def)] = &file.items[..] else { panic!("one model") };
     let ast::Body::Block(body) = &def.body else { panic!("a block") };
-    let slots = body.iter().filter_map(|stmt| match stmt {
-        ast::Stmt::State(_, kind, slots, _) if *kind == wanted => Some(slots),
-        _ => None,
+    let slots = body.iter().filter_map(|stmt| {
+        let ast::Stmt::State(_, kind, slots, _) = stmt else { return None };
+        (*kind == wanted).then_some(slots)
     });
     slots.flatten().map(|slot| slot.name.text.clone()).collect()
 }

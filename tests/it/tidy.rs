@@ -25,10 +25,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("task", &["tensor", "model", "random", "source", "diag"]),
     ("train", &["tensor", "run", "task", "random", "model"]),
     ("vectors", &["tensor", "backend", "graph", "diag"]),
-    ("error", &["diag", "source", "run", "train"]),
+    ("error", &["diag", "source", "run", "train", "vectors"]),
     (
         "compile",
-        &["source", "diag", "syntax", "op", "model", "graph", "lower", "grad", "opt", "error"],
+        &[
+            "source", "diag", "syntax", "op", "model", "graph", "lower", "grad", "opt", "error",
+            "task",
+        ],
     ),
 ];
 

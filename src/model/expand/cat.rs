@@ -29,7 +29,9 @@ pub(super) fn joined(
         return None;
     }
     let pieces = pieces(&at, 0, high + 1, term.clone());
-    (pieces.len() > 1).then_some((at, pieces))
+    // Only numbers can be joined; conditions stay conditions.
+    let truths = pieces.iter().any(|piece| matches!(piece.term, Term::Truth(_)));
+    (pieces.len() > 1 && !truths).then_some((at, pieces))
 }
 
 /// Splits one piece as far as it is a choice by place.

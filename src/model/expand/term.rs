@@ -7,6 +7,7 @@ use super::super::flat::{Array, At, Axis, Cond, Fold, Linear, Rel, Term, Var, Wh
 use super::Writer;
 use super::cat::{Piece, each_at, joined, substitute};
 use super::infer::{Found, infer};
+use super::limit::{limit, negated};
 use super::names::mangled;
 use super::tree::{binary, binder, call, choice, expr, indexed, real, unary, whole, word};
 use crate::op::scalar::{self, Scalar};
@@ -536,43 +537,6 @@ impl<'w, 'm> Scope<'w, 'm> {
         let trees: Vec<&Expr> = limits.chain(std::iter::once(body)).collect();
         self.inferred(name, &trees)
     }
-}
-
-/// A condition as the limit of the last binder it mentions: `m < j`.
-fn limit(cond: &Cond, over: &[Axis]) -> Option<(usize, BinaryOp, Linear)> {
-    let At::Linear(left) = &cond.left else { return None };
-    let has = |of: &Linear, var: Var| of.terms.iter().any(|(own, _)| *own == var);
-    let last = over.iter().rposition(|axis| has(left, axis.var) || has(&cond.right, axis.var))?;
-    let var = over[last].var;
-    if left.as_var() == Some(var) && !has(&cond.right, var) {
-        let op = match cond.rel {
-            Rel::Eq => BinaryOp::Eq,
-            Rel::Ne => BinaryOp::Ne,
-            Rel::Lt => BinaryOp::Lt,
-            Rel::Ge => BinaryOp::Ge,
-        };
-        return Some((last, op, cond.right.clone()));
-    }
-    if cond.right.as_var() == Some(var) && !has(left, var) {
-        let op = match cond.rel {
-            Rel::Eq => BinaryOp::Eq,
-            Rel::Ne => BinaryOp::Ne,
-            Rel::Lt => BinaryOp::Gt,
-            Rel::Ge => BinaryOp::Le,
-        };
-        return Some((last, op, left.clone()));
-    }
-    None
-}
-
-fn negated(cond: &Cond) -> Cond {
-    let rel = match cond.rel {
-        Rel::Eq => Rel::Ne,
-        Rel::Ne => Rel::Eq,
-        Rel::Lt => Rel::Ge,
-        Rel::Ge => Rel::Lt,
-    };
-    Cond { rel, ..cond.clone() }
 }
 
 /// Whether a variable occurs in a term.
