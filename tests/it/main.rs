@@ -5,6 +5,7 @@
 mod errors;
 mod expand;
 mod format;
+mod gradients;
 mod graphs;
 mod ir;
 mod random_graph;
