@@ -20,6 +20,9 @@ fn main() -> Result<(), Error> {
     let adjoint = stage(SPEC, Stage::Adjoint, &Choices::default())?;
     let gradient: Vec<&str> =
         adjoint.lines().filter(|line| line.contains("x") && line.contains('\'')).collect();
-    insta::assert_snapshot!(gradient.join("\n"), @"");
+    insta::assert_snapshot!(gradient.join("\n"), @r"
+    %y'.2[i:3] = %y'[i] * %x[i] -- adjoint y
+    grad/input/x[i:3] = %y'.1[i]
+    ");
     Ok(())
 }

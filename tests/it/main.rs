@@ -9,6 +9,7 @@ mod errors;
 mod expand;
 mod format;
 mod golden;
+mod gradients;
 mod graphs;
 mod ir;
 mod random_graph;
