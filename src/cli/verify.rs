@@ -9,7 +9,7 @@ use crate::vectors::{self, Compile, Map};
 /// Run a spec on somebody else's weights and inputs and compare outputs, traces and gradients.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    ntmc verify specs/published/dnc-deepmind.ntm --against tests/golden/dnc-deepmind.safetensors")]
+    ntmc verify specs/ntm.ntm --against numbers.safetensors --map numbers.map.ron")]
 pub struct Args {
     /// The spec.
     pub spec: PathBuf,

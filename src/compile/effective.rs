@@ -87,8 +87,8 @@ fn tree(given: &Given, span: crate::source::Span) -> ast::Expr {
 pub fn digest(text: &str, choice: &Choice) -> String {
     let mut hash = Sha256::new();
     hash.update(text.as_bytes());
-    for (module, source) in STD {
-        if text.contains(module) {
+    for (module, source) in STD.iter() {
+        if text.contains(module.as_str()) {
             hash.update(source.as_bytes());
         }
     }

@@ -1,5 +1,9 @@
 //! Where definitions come from: the text of std, and a trait for modules beside a spec.
 
+use std::sync::LazyLock;
+
+use include_dir::{Dir, File, include_dir};
+
 use crate::source::Source;
 
 /// Finds the text of a module that is not in std: `use lrua` asks for `lrua`.
@@ -18,12 +22,16 @@ impl Library for StdOnly {
     }
 }
 
-/// The standard library, by module name. A new file is one line here.
-pub const STD: &[(&str, &str)] = &[
-    ("std.address", include_str!("../std/address.ntm")),
-    ("std.dnc", include_str!("../std/dnc.ntm")),
-    ("std.loss", include_str!("../std/loss.ntm")),
-    ("std.memory", include_str!("../std/memory.ntm")),
-    ("std.nn", include_str!("../std/nn.ntm")),
-    ("std.optim", include_str!("../std/optim.ntm")),
-];
+/// The folder of the standard library, embedded.
+static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/std");
+
+/// The standard library: names of modules with their texts, by name. A new file of `src/std` is in it.
+pub static STD: LazyLock<Vec<(String, &'static str)>> = LazyLock::new(|| {
+    let module = |file: &'static File<'static>| {
+        let name = file.path().file_stem()?.to_str()?;
+        Some((format!("std.{name}"), file.contents_utf8()?))
+    };
+    let mut all: Vec<_> = FOLDER.files().filter_map(module).collect();
+    all.sort();
+    all
+});

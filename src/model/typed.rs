@@ -296,13 +296,13 @@ pub struct Emission {
     pub through: Option<Stage>,
 }
 
-/// A stage: a definition or built-in function with all arguments but the first.
+/// A stage: a scalar function of the table with all arguments but the first.
 #[derive(Clone, Debug)]
-pub enum Stage {
-    /// A scalar function of the table.
-    Scalar(Scalar, Vec<Expr>),
-    /// A definition; the value stands where argument 0 is missing.
-    Call(Box<Call>),
+pub struct Stage {
+    /// The function.
+    pub function: Scalar,
+    /// Its arguments after the first.
+    pub args: Vec<Expr>,
 }
 
 /// The right-hand side of an equation.

@@ -23,6 +23,9 @@ fn has_model(path: &Path) -> bool {
     !spec(source(path), &beside(path)).checked.models.is_empty()
 }
 
+/// The most nodes of a step that are shown one by one.
+const SMALL: usize = 100;
+
 #[test]
 fn small_specs_at_every_stage() {
     insta::glob!("..", "ok/*.ntm", |path| {
@@ -30,10 +33,17 @@ fn small_specs_at_every_stage() {
             return;
         }
         let model = model_of(path);
-        let step = text_of(&program(&model, Stage::Step));
-        let adjoint = summary(&program(&model, Stage::Adjoint));
-        let opt = summary(&program(&model, Stage::Opt));
-        insta::assert_snapshot!(format!("== step\n{step}\n== adjoint\n{adjoint}\n== opt\n{opt}"));
+        let mut text =
+            format!("== tree\n{}\n", syntax::outline(&spec(source(path), &beside(path)).file));
+        text += &format!("== model\n{}\n", model::expand(&model));
+        for stage in [Stage::Step, Stage::Adjoint, Stage::Opt] {
+            let program = program(&model, stage);
+            // What is too long to be read is a summary; the text is checked to read back either way.
+            let whole = text_of(&program);
+            let short = program.step.len() <= SMALL;
+            text += &format!("== {stage:?}\n{}\n", if short { whole } else { summary(&program) });
+        }
+        insta::assert_snapshot!(text);
     });
 }
 

@@ -481,7 +481,7 @@ impl Cx<'_, '_> {
             self.sink().push(errors::not_a_stage(tree.span, &segment.name.text));
             return None;
         }
-        Some(Stage::Scalar(scalar, args))
+        Some(Stage { function: scalar, args })
     }
 
     /// Counts textual calls in a block, so that paths can tell them apart.

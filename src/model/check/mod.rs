@@ -74,7 +74,7 @@ pub fn check(
         status: BTreeMap::new(),
         checked: Checked::default(),
     };
-    for (name, text) in STD {
+    for (name, text) in STD.iter() {
         global.load_std(name, text);
     }
     let spec = global.add("this file".to_owned(), Rc::new(file.clone()));
@@ -144,7 +144,7 @@ impl Global<'_> {
 
     fn import(&mut self, import: &ast::Import, scope: &mut BTreeMap<String, Vec<(Key, Span)>>) {
         let Some(module) = self.module(&import.module.text) else {
-            let known: Vec<&str> = STD.iter().map(|(name, _)| *name).collect();
+            let known: Vec<&str> = STD.iter().map(|(name, _)| name.as_str()).collect();
             let near = nearest(&import.module.text, known);
             let one = errors::unknown_module(import.module.span, &import.module.text, near);
             self.sink.push(one);

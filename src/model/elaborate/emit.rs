@@ -287,17 +287,9 @@ impl Engine<'_> {
     }
 
     fn apply(&mut self, cx: &Cx, stage: &Stage, raw: Term) -> Term {
-        match stage {
-            Stage::Scalar(scalar, args) => {
-                let mut all = vec![raw];
-                all.extend(args.iter().map(|arg| self.term(cx, arg, &[])));
-                Term::Map(*scalar, all)
-            }
-            Stage::Call(call) => {
-                let span = call.span;
-                self.error(errors::not_a_stage(span, &call.name))
-            }
-        }
+        let mut all = vec![raw];
+        all.extend(stage.args.iter().map(|arg| self.term(cx, arg, &[])));
+        Term::Map(stage.function, all)
     }
 
     /// The value of an emission from its raw term; keeps the raw one where it is squashed.

@@ -120,9 +120,11 @@ pub(super) fn definitions(text: &str) -> Vec<String> {
 /// Optimisers have trajectories instead: they are never differentiated.
 #[test]
 fn every_definition_has_a_model() {
-    let modules = STD.iter().filter(|(module, _)| *module != "std.optim");
+    let modules = STD.iter().filter(|(module, _)| module != "std.optim");
     let defined: BTreeSet<(&str, String)> = modules
-        .flat_map(|(module, text)| definitions(text).into_iter().map(|name| (*module, name)))
+        .flat_map(|(module, text)| {
+            definitions(text).into_iter().map(|name| (module.as_str(), name))
+        })
         .collect();
     let called: BTreeSet<(&str, String)> =
         CALLS.iter().map(|(module, name, _)| (*module, (*name).to_owned())).collect();

@@ -160,7 +160,7 @@ model still[N = 3](x[N]) -> y[N] {
 
 #[test]
 fn every_optimiser_has_a_trajectory() {
-    let (_, text) = STD.iter().find(|(module, _)| *module == "std.optim").unwrap();
+    let (_, text) = STD.iter().find(|(module, _)| module == "std.optim").unwrap();
     let defined: BTreeSet<String> = definitions(text).into_iter().collect();
     let listed: BTreeSet<String> = ROWS.iter().map(|row| row.name.to_owned()).collect();
     assert_eq!(defined, listed);
