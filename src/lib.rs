@@ -27,7 +27,7 @@
 //!
 //! 1. Rust code knows no mechanism: there is no head, controller or optimiser in it.
 //! 2. Holding a [`model::Model`] means that the spec is right: nothing later fails because of it.
-//! 3. Holding a [`graph::Graph`] means that [`graph::verify`] accepts it.
+//! 3. Holding a [`graph::Graph`] means that [`graph::verify()`] accepts it.
 //! 4. Same input, same bytes: nothing depends on hash order, the clock, threads or statement order.
 //! 5. Users' mistakes are [`diag::Diagnostic`]s or [`error::Error`]s; a panic is a bug of ours.
 //! 6. Only [`cli`] and checkpoints in [`run`] touch files; only [`cli`] prints.

@@ -58,7 +58,7 @@ pub(super) struct Args {
     /// Which train block [default: the first]
     #[arg(long, value_name = "NAME")]
     train: Option<String>,
-    /// The run directory [default: runs/<model>-<task>-<n>]
+    /// The run directory; if left out `runs/<model>-<task>-<n>`
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Go on with a run, exactly where its checkpoint is

@@ -3,7 +3,7 @@
 //! In: a graph. Out: the same graph without what no root reaches, its nodes in the order of a
 //! depth-first walk from the roots, sorted by name, operands by port. Invariant: idempotent; the order
 //! of operands is never changed. A value that is used once is put in the terms of its reader
-//! ([`super::align`]).
+//! (`align`).
 //!
 //! A node comes after everything it reads; what the text form writes on one line stands together, so
 //! that a canonical graph prints as equations.

@@ -22,7 +22,7 @@ pub struct Part {
 
 impl Graph {
     /// A graph from its nodes as they are: nothing is shared and no law is checked, except that every
-    /// operand is there to be read. Call [`verify`] on what comes out.
+    /// operand is there to be read. Call [`verify()`] on what comes out.
     ///
     /// # Errors
     /// When an operand names a node that does not exist.

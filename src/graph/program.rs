@@ -39,8 +39,8 @@ pub struct Program {
     pub update: Option<Update>,
 }
 
-/// The optimiser. Inputs of its graph: 0 `value` [P], 1 `gradient` [P], 2 `rate` [] (the learning
-/// rate of this step). Roots: `value` [P] and `next/<slot>`.
+/// The optimiser. Inputs of its graph: 0 `value` `[P]`, 1 `gradient` `[P]`, 2 `rate` `[]` (the learning
+/// rate of this step). Roots: `value` `[P]` and `next/<slot>`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Update {
     /// The graph.

@@ -1,7 +1,7 @@
 //! TEXT to TREE: the only room that knows pest.
 //!
 //! In: a source. Out: [`ast`], or diagnostics `E0001` to `E0099`; and back: [`format()`] prints a tree
-//! as canonical text, [`outline`] as an indented sketch. Invariants: parsing never panics and never
+//! as canonical text, [`outline()`] as an indented sketch. Invariants: parsing never panics and never
 //! fails without a diagnostic; one mistake gives one message; `parse(format(tree))` is `tree`,
 //! spans aside.
 
