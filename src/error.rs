@@ -51,6 +51,42 @@ impl Error {
         }
     }
 
+    /// The error as one object for programs.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        let mut all = Vec::new();
+        if let Error::Spec { diagnostics, sources } = self {
+            for one in diagnostics.sorted() {
+                let source = sources.get(one.primary.span.file);
+                let (line, column) = source.position(one.primary.span.start);
+                all.push(serde_json::json!({
+                    "code": one.code.0,
+                    "message": one.message,
+                    "file": source.name,
+                    "line": line,
+                    "column": column,
+                    "label": one.primary.text,
+                    "help": one.help,
+                }));
+            }
+        }
+        let message = match self {
+            Error::Interrupted(stop) => format!("{stop:?}").to_lowercase(),
+            Error::Closed => String::new(),
+            Error::Spec { .. }
+            | Error::Check(_)
+            | Error::Usage(_)
+            | Error::Limit(_)
+            | Error::File { .. } => self.render(diag::Style::Plain).trim_end().to_owned(),
+        };
+        let error = serde_json::json!({
+            "exit": self.exit_code(),
+            "message": message,
+            "diagnostics": all,
+        });
+        serde_json::json!({ "schema": 1, "error": error })
+    }
+
     /// The message for a person; empty if there is nothing to say.
     #[must_use]
     pub fn render(&self, style: diag::Style) -> String {

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::model::{Given, Loss};
 use crate::vectors::{Bindings, Compile, Compiled, LossKind, Value};
 
+use super::choose::Pick;
 use super::input;
 
 /// The compiler as the room of vectors sees it.
@@ -21,9 +22,8 @@ impl Front {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn read(path: &str, sets: &[String], precision: Precision) -> Result<Front, Error> {
-        let choices = Choices { sets: sets.to_vec(), ..Choices::default() };
-        Ok(Front { spec: input::spec(path)?, choices, precision })
+    pub(super) fn read(path: &str, pick: &Pick, precision: Precision) -> Result<Front, Error> {
+        Ok(Front { spec: input::spec(path)?, choices: pick.choices(), precision })
     }
 }
 
@@ -41,7 +41,9 @@ impl Compile for Front {
             LossKind::Domain { mask } => Loss::Target { masked: *mask },
             LossKind::Cotangents(paths) => Loss::Cotangents(paths.clone()),
         };
-        let purpose = Purpose { ports: None, loss, everything: true, given };
+        // Sizes come from the map; without one, from the task of the train block.
+        let ports = if given.is_empty() { self.spec.purpose(&choice)?.ports } else { None };
+        let purpose = Purpose { ports, loss, everything: true, given };
         let model = self.spec.elaborate(&choice, &purpose)?;
         let mut program = compile::forward(&model);
         if bindings.gradients {

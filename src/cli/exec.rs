@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::choose::Pick;
 use crate::backend::Precision;
 use crate::vectors::{self, Compile, Error, File, Map};
 
@@ -51,9 +52,8 @@ pub struct Engine {
     /// What runs the program.
     #[arg(long, value_enum, default_value = "interp")]
     pub backend: Backend,
-    /// Override a dim or parameter of the spec.
-    #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
+    #[command(flatten)]
+    pub(super) pick: Pick,
 }
 
 /// What can run a program.
@@ -74,7 +74,7 @@ fn precision(text: &str) -> Result<Precision, String> {
 /// The verb with the real compiler.
 pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let spec = args.spec.display().to_string();
-    let mut front = super::engine::Front::read(&spec, &args.engine.set, args.engine.precision)?;
+    let mut front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
     run(args, &mut front).map(|_| ())
 }
 

@@ -111,10 +111,19 @@ pub fn main() -> ExitCode {
     match cli.verb.run(terminal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let code = error.exit_code();
+            if asked_for_json() && !matches!(error, Error::Closed) {
+                let _ = print(&format!("{}\n", error.json()));
+            }
             note(&error.render(terminal.style));
-            ExitCode::from(error.exit_code())
+            ExitCode::from(code)
         }
     }
+}
+
+/// Whether the verb was asked for one object on standard output; then an error is one too.
+fn asked_for_json() -> bool {
+    std::env::args_os().skip(1).take_while(|one| one != "--").any(|one| one == "--json")
 }
 
 fn terminal(colour: Colour) -> Terminal {

@@ -30,6 +30,8 @@ pub struct Report {
     pub steps: u64,
     /// Sequences in all.
     pub sequences: u64,
+    /// Sequences of this call: fewer than in all where a run went on.
+    pub trained: u64,
     /// Wall time of this call's training.
     pub seconds: f64,
     /// The last evaluation, unless the run was interrupted.
@@ -98,7 +100,7 @@ impl Report {
         if let Some(example) = &self.example {
             out.push_str(&format!("one new episode\n{example}\n"));
         }
-        let rate = self.sequences as f64 / self.seconds.max(1e-9);
+        let rate = self.trained as f64 / self.seconds.max(1e-9);
         out.push_str(&format!(
             "{} parameters, {} steps, {} sequences in {:.1} s ({rate:.0} sequences/s)\n",
             self.parameters, self.steps, self.sequences, self.seconds
@@ -124,7 +126,10 @@ pub(super) fn draw(
     report: &Report,
     directory: &Directory,
 ) -> Result<String, Error> {
-    let episode = sample(settings.goal(), settings.seed, "example", 0, 1).remove(0);
+    // The longest of a few shows most.
+    let few = sample(settings.goal(), settings.seed, "example", 0, 16);
+    let longest = few.into_iter().max_by_key(Episode::steps);
+    let episode = longest.expect("sixteen were drawn");
     let batch = assemble(&session.border().inputs, std::slice::from_ref(&episode));
     let traced = candidates(session);
     let roots = std::iter::once("y".to_owned()).chain(traced.iter().cloned()).collect();

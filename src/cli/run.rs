@@ -220,7 +220,8 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
     }
     Ok(Options {
         compile,
-        steps: args.steps,
+        // A run goes on to where it was meant to end.
+        steps: args.steps.or(kept.as_ref().map(|kept| kept.steps)),
         seed: options_seed,
         batch,
         out: args.out,
@@ -274,6 +275,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         progress: options.progress,
         steps: (state.step, steps),
     })?;
+    let before = state.sequences;
     let result = train(&mut session, &settings, &mut state, steps, &mut watch);
     watch.finish();
     let stop = result.map_err(|error| failed(error, &watch.directory))?;
@@ -286,6 +288,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         seed: options.seed,
         steps: state.step,
         sequences: state.sequences,
+        trained: state.sequences - before,
         seconds: watch.elapsed().as_secs_f64(),
         evaluation: None,
         score: settings.goal().task.score,

@@ -34,7 +34,7 @@ pub struct Args {
 /// The verb with the real compiler.
 pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let spec = args.spec.display().to_string();
-    let mut front = super::engine::Front::read(&spec, &args.engine.set, args.engine.precision)?;
+    let mut front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
     match run(args, &mut front)? {
         0 => Ok(()),
         _ => Err(crate::error::Error::Check(
@@ -46,6 +46,10 @@ pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
 /// Runs the verb; the answer is the exit code.
 pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::Error> {
     let path = args.map.clone().unwrap_or_else(|| args.spec.with_extension("map.ron"));
+    if !path.exists() {
+        let why = "there is no map; it says which tensor of the file is which of the spec: give one with `--map FILE.ron`";
+        return Err(crate::vectors::Error::file(path.display().to_string(), why).into());
+    }
     let map = Map::parse(&path.display().to_string(), &text(&path)?)?;
     let file = tensors(&args.against)?;
     let tolerance = args.tolerance.unwrap_or(match args.engine.precision {

@@ -165,6 +165,8 @@ struct Engine<'a> {
     sources: BTreeMap<(FrameId, Span, Members), u32>,
     params: BTreeMap<String, u32>,
     running: Vec<(Key, String, Span)>,
+    /// Whether values that need each other were found.
+    cyclic: bool,
     /// States whose next value is still to be built.
     waiting: Vec<Key>,
     used: Vec<String>,
@@ -199,6 +201,7 @@ impl<'a> Engine<'a> {
             sources: BTreeMap::new(),
             params: BTreeMap::new(),
             running: Vec::new(),
+            cyclic: false,
             waiting: Vec::new(),
             used: Vec::new(),
             next_var: 0,

@@ -280,8 +280,11 @@ impl Engine<'_> {
     /// Marks a value as being built; `None` with a message when it needs itself.
     pub(super) fn begin(&mut self, key: &Key, path: &str, span: Span) -> Option<()> {
         if let Some(at) = self.running.iter().position(|(running, ..)| running == key) {
-            let (places, state) = self.circle(at);
-            self.sink.push(errors::cycle(&places, state));
+            // One circle has many ways round it; the first tells enough.
+            if !std::mem::replace(&mut self.cyclic, true) {
+                let (places, state) = self.circle(at);
+                self.sink.push(errors::cycle(&places, state));
+            }
             return None;
         }
         self.running.push((key.clone(), path.to_owned(), span));
