@@ -89,7 +89,7 @@ impl Spec {
         let Some(file) = file.filter(|_| !sink.has_errors()) else {
             return Err(failure(sink, sources));
         };
-        let checked = model::check(&file, library, &mut sources, &mut sink);
+        let checked = deep(|| model::check(&file, library, &mut sources, &mut sink));
         for block in &checked.trains {
             train::check(block, &mut sink);
         }
@@ -160,7 +160,8 @@ impl Spec {
             call.args.iter().map(|arg| (arg.name.clone(), arg.value, arg.span)).collect();
         let mut sink = Diagnostics::default();
         let name = (call.name.as_str(), call.span);
-        let model = model::elaborate_optimiser(&self.checked, name, &args, size, &mut sink);
+        let model =
+            deep(|| model::elaborate_optimiser(&self.checked, name, &args, size, &mut sink));
         let rate = model::learning_rate(&self.checked, &call.name, &args);
         match (model, rate) {
             (Some(model), Some(rate)) => Ok((model, rate)),
@@ -185,7 +186,7 @@ impl Spec {
 /// Graphs of a model, forward only.
 #[must_use]
 pub fn forward(model: &Model) -> Program {
-    ordered(lower(model))
+    deep(|| ordered(lower(model)))
 }
 
 /// Every graph in canonical order: the adjoint pass adds in the order of the nodes, and text reads best.
@@ -197,6 +198,10 @@ fn ordered(program: Program) -> Program {
 /// Adds the adjoints of the loss with respect to parameters, inputs and first states.
 #[must_use]
 pub fn with_adjoints(program: Program) -> Program {
+    deep(|| adjoints(program))
+}
+
+fn adjoints(program: Program) -> Program {
     let Program { params, inputs, states, init, step, update } = program;
     let leaf = |root: String, at: usize| Seed { root, from: SeedFrom::Leaf(at as u32) };
     let mut seeds = vec![Seed { root: "loss".to_owned(), from: SeedFrom::One }];
@@ -232,6 +237,10 @@ pub fn with_adjoints(program: Program) -> Program {
 /// The same program with less work in it.
 #[must_use]
 pub fn optimised(program: Program) -> Program {
+    deep(|| optimise(program))
+}
+
+fn optimise(program: Program) -> Program {
     let better = |graph: Graph| canonical(&opt::optimise(graph));
     let Program { params, inputs, states, init, step, update } = program;
     let update = update.map(|update| Update {
@@ -256,7 +265,25 @@ pub(crate) fn failure(diagnostics: Diagnostics, sources: Sources) -> Error {
     Error::Spec { diagnostics, sources: Box::new(sources) }
 }
 
-/// Runs with a stack deep enough for what the limits allow.
-fn deep<T>(run: impl FnOnce() -> T) -> T {
-    run()
+/// Bytes of stack for rooms that recurse as deep as values depend on each other.
+const STACK_BYTES: usize = 1 << 30;
+
+/// Runs with a stack deep enough for what the limits of the checker allow. Where the system gives no
+/// such stack, the caller's has to do.
+fn deep<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let slot = std::sync::Mutex::new(Some(run));
+    let take = || {
+        let run = slot.lock().ok().and_then(|mut slot| slot.take());
+        run.expect("it runs once")()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        match thread.spawn_scoped(scope, take) {
+            Ok(thread) => match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            Err(_) => take(),
+        }
+    })
 }

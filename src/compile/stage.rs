@@ -114,10 +114,9 @@ pub fn show(program: &Program, format: Format) -> String {
 
 fn ron(value: &impl Serialize) -> String {
     let pretty = ron::ser::PrettyConfig::default();
-    // Plain data always serialises.
-    ron::ser::to_string_pretty(value, pretty).unwrap_or_default() + "\n"
+    ron::ser::to_string_pretty(value, pretty).expect("plain data serialises") + "\n"
 }
 
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(value).expect("plain data serialises") + "\n"
 }

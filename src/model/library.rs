@@ -7,7 +7,7 @@ use include_dir::{Dir, File, include_dir};
 use crate::source::Source;
 
 /// Finds the text of a module that is not in std: `use lrua` asks for `lrua`.
-pub trait Library {
+pub trait Library: Sync {
     /// The module's source, or nothing.
     fn source(&self, module: &str) -> Option<Source>;
 }

@@ -5,7 +5,7 @@
 //! is stored as `w[n]`. Elaboration substitutes numbers and inlines calls.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::op::Scalar;
 use crate::source::Span;
@@ -29,7 +29,7 @@ pub struct PartId(pub u32);
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// Definitions and models.
-    pub defs: Vec<Rc<Def>>,
+    pub defs: Vec<Arc<Def>>,
     /// The spec's own models, in order.
     pub models: Vec<DefId>,
     /// Definitions of std that the compiler itself calls, by module and name: losses, optimisers.

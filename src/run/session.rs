@@ -106,11 +106,6 @@ impl Session {
         self.slots = slots.into_iter().map(|one| rounded(one, self.precision)).collect();
     }
 
-    /// Replaces parameters only: to look at another state of the model. Returns the old ones.
-    pub fn swap_params(&mut self, params: Vec<Tensor>) -> Vec<Tensor> {
-        std::mem::replace(&mut self.params, params)
-    }
-
     /// Keeps a parameter, or all parameters of a part, as they are. Returns how many it found.
     pub fn freeze(&mut self, name: &str) -> usize {
         let mut found = 0;

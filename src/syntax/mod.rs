@@ -73,11 +73,6 @@ pub fn parse_arg(sources: &Sources, file: FileId, sink: &mut Diagnostics) -> Opt
     parse_part(sources, file, sink, Rule::arg_entry, |builder, pair| builder.arg(pair))
 }
 
-/// Reads a reference, as the path of an override or a task: `write.w`, `copy(bits = 8)`.
-pub fn parse_ref(sources: &Sources, file: FileId, sink: &mut Diagnostics) -> Option<ast::Ref> {
-    parse_part(sources, file, sink, Rule::ref_entry, |builder, pair| builder.reference(pair))
-}
-
 /// Reads a text that is not a file.
 fn parse_part<T>(
     sources: &Sources,

@@ -6,7 +6,7 @@ use crate::run::{Array, Batch, Session, Want};
 use crate::task::{Episode, Instance};
 use crate::tensor::Tensor;
 
-/// How many numbers of input one call may hold: an evaluation is cut into such pieces.
+/// How many episodes one call of an evaluation takes.
 const PIECE: usize = 64;
 
 /// Episodes of one step; each has a stream of its own, so that their number changes none of them.

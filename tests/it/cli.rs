@@ -148,3 +148,96 @@ fn examples_run() {
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
     }
 }
+
+/// A folder with one spec in it.
+fn with_spec(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.ntm");
+    std::fs::write(&path, text).unwrap();
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+#[test]
+fn long_chains_work_up_to_a_limit() {
+    let chain = |count: usize| {
+        let rows: Vec<String> = (1..count).map(|at| format!("  a{at} = a{} + x", at - 1)).collect();
+        let last = count - 1;
+        format!(
+            "ntm 1\nmodel m(x[X]) -> y[X] {{\n  a0 = x\n{}\n  y = a{last}\n}}\n",
+            rows.join("\n")
+        )
+    };
+    let (_folder, path) = with_spec(&chain(2000));
+    let output = ntmc(&["ir", &path, "--set", "X=2", "--stage", "opt"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let (_folder, path) = with_spec(&chain(8000));
+    let output = ntmc(&["check", &path, "--set", "X=2"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let output = ntmc(&["check", "specs/act.ntm", "--set", "P=1000"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = ntmc(&["check", "specs/act.ntm", "--set", "P=50000"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_condition_of_many_cases_is_refused() {
+    let factors: Vec<String> =
+        (0..22).map(|at| format!("(i == {} or i == {})", 2 * at, 2 * at + 1)).collect();
+    let spec = format!(
+        "ntm 1\nmodel m(x[N]) -> y[N] {{\n  y[i] = if {} then x[i] else 0\n}}\n",
+        factors.join(" and ")
+    );
+    let (_folder, path) = with_spec(&spec);
+    let output = ntmc(&["check", &path, "--set", "N=64"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_error_is_one_object_too() {
+    let output = ntmc(&["check", "specs/ntm.ntm", "--set", "Q=1", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["error"]["exit"], 1);
+    assert_eq!(object["error"]["diagnostics"][0]["code"], "E0601");
+}
+
+#[test]
+fn a_checkpoint_can_be_executed_on_the_sizes_of_its_train_block() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&folder.path().join("a"), &["--steps", "5", "--precision", "f64"]);
+    let spec = folder.path().join("a/spec.ntm").display().to_string();
+    let weights = std::fs::read(folder.path().join("a/checkpoint.safetensors")).unwrap();
+    let read = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let x: Vec<u8> = (0..3 * 5).flat_map(|at| f64::from(at % 2).to_le_bytes()).collect();
+    let x =
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F64, vec![3, 1, 5], &x).unwrap();
+    let mut all = vec![("x".to_owned(), x)];
+    all.extend(read.tensors().into_iter().filter(|(name, _)| name.starts_with("param/")));
+    let input = folder.path().join("in.safetensors");
+    std::fs::write(&input, safetensors::serialize(all, None).unwrap()).unwrap();
+    let (input, out) = (input.display().to_string(), folder.path().join("out.safetensors"));
+    let output = ntmc(&[
+        "exec",
+        &spec,
+        "--in",
+        &input,
+        "--out",
+        &out.display().to_string(),
+        "--trace",
+        "read.w",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let bytes = std::fs::read(&out).unwrap();
+    let numbers = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(numbers.tensor("y").unwrap().shape(), [3, 1, 4]);
+    // Bits leave the model squashed, as the task wants them.
+    let y = numbers
+        .tensor("y")
+        .unwrap()
+        .data()
+        .chunks(8)
+        .map(|one| f64::from_le_bytes(one.try_into().unwrap()));
+    assert!(y.into_iter().all(|bit| (0.0..=1.0).contains(&bit)));
+    assert_eq!(numbers.tensor("trace/read.w").unwrap().shape(), [3, 1, 16]);
+}

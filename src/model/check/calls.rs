@@ -1,6 +1,6 @@
 //! Calls: built-in functions and definitions; dims are unified, arguments checked.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::diag::nearest;
 use crate::source::Span;
@@ -18,7 +18,7 @@ use super::slots::{constant_of, holds};
 
 /// A call whose dims are being found.
 struct Binding {
-    def: Rc<Def>,
+    def: Arc<Def>,
     dims: Vec<Option<Vec<Poly>>>,
     flags: Vec<Option<Test>>,
     args: Vec<Option<Expr>>,
@@ -68,7 +68,7 @@ impl Cx<'_, '_> {
         }
         let module = self.module;
         let id = self.global.lookup(module, &segment.name)?;
-        let def = Rc::clone(&self.global.checked.defs[id.0 as usize]);
+        let def = Arc::clone(&self.global.checked.defs[id.0 as usize]);
         let mut binding = Binding {
             dims: vec![None; def.dims.len()],
             flags: vec![None; def.flags.len()],
@@ -80,7 +80,7 @@ impl Cx<'_, '_> {
         self.unify(&mut binding, want);
         self.defaults(&mut binding, span)?;
         let (call, sizes) = self.finish_call(id, binding, starts, span, instance)?;
-        let def = Rc::clone(&self.global.checked.defs[id.0 as usize]);
+        let def = Arc::clone(&self.global.checked.defs[id.0 as usize]);
         let result = def.value(def.result);
         let (shape, sort) = (sizes.shape(&result.shape), sizes.sort(&result.sort));
         Some(Expr { kind: ExprKind::Call(Box::new(call)), span, shape, sort })
@@ -101,7 +101,7 @@ impl Cx<'_, '_> {
         let reported = self.sink().clone();
         let id = self.global.lookup(module, &segment.name);
         *self.sink() = reported;
-        let def = Rc::clone(&self.global.checked.defs[id?.0 as usize]);
+        let def = Arc::clone(&self.global.checked.defs[id?.0 as usize]);
         let mut binding = Binding {
             dims: vec![None; def.dims.len()],
             flags: vec![None; def.flags.len()],
@@ -183,7 +183,7 @@ impl Cx<'_, '_> {
         segment: &'t ast::Segment,
         piped: Option<Expr>,
     ) -> Option<Vec<(usize, &'t ast::Arg)>> {
-        let def = Rc::clone(&binding.def);
+        let def = Arc::clone(&binding.def);
         let mut plain = (0..def.params.len()).filter(|at| {
             matches!(
                 def.params[*at].kind,
@@ -263,7 +263,7 @@ impl Cx<'_, '_> {
 
     /// Finds dims from the shapes of arguments, then from the shape the place asks for.
     fn unify(&mut self, binding: &mut Binding, want: Option<&[Extent]>) {
-        let def = Rc::clone(&binding.def);
+        let def = Arc::clone(&binding.def);
         for (param, arg) in def.params.iter().zip(binding.args.clone()) {
             if let (Some(value), Some(arg)) = (array_of(&param.kind), arg) {
                 match_shape(binding, &def.value(value).shape, &arg.shape);
@@ -276,7 +276,7 @@ impl Cx<'_, '_> {
 
     /// Defaults of whole numbers and truth values; every dim must be known then.
     fn defaults(&mut self, binding: &mut Binding, span: Span) -> Option<()> {
-        let def = Rc::clone(&binding.def);
+        let def = Arc::clone(&binding.def);
         for (at, dim) in def.dims.iter().enumerate() {
             if binding.dims[at].is_some() {
                 continue;
@@ -346,7 +346,7 @@ impl Cx<'_, '_> {
         span: Span,
         instance: bool,
     ) -> Option<(Call, CallSizes)> {
-        let def = Rc::clone(&binding.def);
+        let def = Arc::clone(&binding.def);
         let sizes = sizes_of(&binding);
         let mut args = binding.args;
         for (at, arg) in starts {

@@ -7,6 +7,9 @@ use super::super::errors;
 use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, Stage, ValueId, ValueKind};
 use super::declare::{Cx, Named, Pending, Progress};
 
+/// The deepest chain of values that need each other's shapes.
+const DEEPEST: usize = 5_000;
+
 impl Cx<'_, '_> {
     /// Finds or makes the value that an equation defines.
     pub(super) fn equation(&mut self, tree: &ast::Equation, part: PartId) {
@@ -119,6 +122,14 @@ impl Cx<'_, '_> {
             return true;
         }
         if self.circle.first() != Some(&id) {
+            if self.stack.is_empty() && !self.circle.is_empty() {
+                // The circle leads back to a value that no longer waits: nobody else will say it.
+                let first = self.circle[0];
+                self.circle.clear();
+                self.needs_itself(first);
+                self.broken.push(id);
+                self.progress.insert(id, Progress::Done);
+            }
             return false;
         }
         // Another value of the circle may have a branch that tells the shape.
@@ -130,12 +141,16 @@ impl Cx<'_, '_> {
             }
             self.circle.clear();
         }
-        let value = self.def.value(id);
-        let one = errors::needs_itself(value.span, &value.name.clone());
-        self.sink().push(one);
+        self.needs_itself(id);
         self.broken.push(id);
         self.progress.insert(id, Progress::Done);
         false
+    }
+
+    fn needs_itself(&mut self, id: ValueId) {
+        let value = self.def.value(id);
+        let one = errors::needs_itself(value.span, &value.name.clone());
+        self.sink().push(one);
     }
 
     /// Checks the equation of a value. One that stops at a circle of shapes leaves nothing behind.
@@ -145,6 +160,13 @@ impl Cx<'_, '_> {
         };
         if self.broken.contains(&id) {
             self.progress.insert(id, Progress::Done);
+            return false;
+        }
+        if self.stack.len() >= DEEPEST {
+            let span = self.def.value(id).span;
+            let text = format!("more than {DEEPEST} values build on each other");
+            self.sink().push(errors::too_large(span, "the chain of values", &text));
+            self.broken.push(id);
             return false;
         }
         if self.progress.get(&id) == Some(&Progress::Running) {

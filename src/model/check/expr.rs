@@ -108,17 +108,18 @@ impl Cx<'_, '_> {
         want: Option<&[Extent]>,
     ) -> (Option<Expr>, Option<Expr>) {
         let mut first = self.branch(fixed, true, yes, want);
-        let stuck = first.is_none() && self.tells_shape();
+        let first_needs = first.is_none() && self.tells_shape();
         let mut second = self.branch(fixed, false, no, want);
-        if stuck && let Some(known) = &second {
+        let second_needs = second.is_none() && self.tells_shape();
+        if first_needs && let Some(known) = &second {
             self.assume_shape(known.shape.clone());
             first = self.branch(fixed, true, yes, want);
-        } else if second.is_none()
-            && self.tells_shape()
-            && let Some(known) = &first
-        {
+        } else if second_needs && let Some(known) = &first {
             self.assume_shape(known.shape.clone());
             second = self.branch(fixed, false, no, want);
+        } else if first_needs || second_needs {
+            // Neither branch tells the shape: the circle stays.
+            self.circle = self.stack.last().copied().into_iter().collect();
         }
         (first, second)
     }

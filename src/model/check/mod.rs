@@ -18,7 +18,7 @@ mod slots;
 mod start;
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::diag::{Diagnostics, nearest};
 use crate::source::{FileId, Source, Sources, Span};
@@ -41,7 +41,7 @@ enum Status {
 /// One file with what it can see.
 struct Module {
     name: String,
-    file: Rc<ast::File>,
+    file: Arc<ast::File>,
     /// Visible definitions, with the import (or the definition itself) that brings each.
     scope: BTreeMap<String, Vec<(Key, Span)>>,
 }
@@ -77,11 +77,18 @@ pub fn check(
     for (name, text) in STD.iter() {
         global.load_std(name, text);
     }
-    let spec = global.add("this file".to_owned(), Rc::new(file.clone()));
+    let spec = global.add("this file".to_owned(), Arc::new(file.clone()));
     for item in 0..file.items.len() {
         let id = global.definition((spec, item));
-        if let (ast::Item::Model(_), Some(id)) = (&file.items[item], id) {
-            global.checked.models.push(id);
+        if let ast::Item::Model(tree) = &file.items[item] {
+            match id {
+                Some(id) => global.checked.models.push(id),
+                // Nothing is refused in silence.
+                None if !global.sink.has_errors() => {
+                    global.sink.push(errors::needs_itself(tree.name.span, &tree.name.text));
+                }
+                None => {}
+            }
         }
         if let ast::Item::Train(train) = &file.items[item] {
             global.checked.trains.push(train.clone());
@@ -97,7 +104,7 @@ impl Global<'_> {
     fn load_std(&mut self, name: &str, text: &str) {
         let id = self.sources.add(Source::new(name, text));
         let parsed = syntax::parse(self.sources, id, self.sink);
-        let module = parsed.map(|file| self.add(name.to_owned(), Rc::new(file)));
+        let module = parsed.map(|file| self.add(name.to_owned(), Arc::new(file)));
         self.by_name.insert(name.to_owned(), module);
     }
 
@@ -111,15 +118,15 @@ impl Global<'_> {
         self.by_name.insert(name.to_owned(), None);
         let id: FileId = self.sources.add(source);
         let file = syntax::parse(self.sources, id, self.sink)?;
-        let module = self.add(name.to_owned(), Rc::new(file));
+        let module = self.add(name.to_owned(), Arc::new(file));
         self.by_name.insert(name.to_owned(), Some(module));
         Some(module)
     }
 
     /// Adds a parsed file and works out what it can see.
-    fn add(&mut self, name: String, file: Rc<ast::File>) -> usize {
+    fn add(&mut self, name: String, file: Arc<ast::File>) -> usize {
         let at = self.modules.len();
-        let module = Module { name, file: Rc::clone(&file), scope: BTreeMap::new() };
+        let module = Module { name, file: Arc::clone(&file), scope: BTreeMap::new() };
         self.modules.push(module);
         let mut scope: BTreeMap<String, Vec<(Key, Span)>> = BTreeMap::new();
         for import in &file.imports {
@@ -150,7 +157,7 @@ impl Global<'_> {
             self.sink.push(one);
             return;
         };
-        let file = Rc::clone(&self.modules[module].file);
+        let file = Arc::clone(&self.modules[module].file);
         let all: BTreeMap<&str, usize> = file
             .items
             .iter()
@@ -185,7 +192,7 @@ impl Global<'_> {
     /// Checks the definitions of a module that the compiler itself calls.
     fn offer(&mut self, module: &str) {
         let Some(at) = self.by_name.get(module).copied().flatten() else { return };
-        let file = Rc::clone(&self.modules[at].file);
+        let file = Arc::clone(&self.modules[at].file);
         for (item, name) in file.items.iter().enumerate().filter_map(named) {
             if let Some(id) = self.definition((at, item)) {
                 self.checked.library.insert((module.to_owned(), name.text.clone()), id);
@@ -198,13 +205,13 @@ impl Global<'_> {
         if let Some(Status::Done(id)) = self.status.get(&key) {
             return *id;
         }
-        let file = Rc::clone(&self.modules[key.0].file);
+        let file = Arc::clone(&self.modules[key.0].file);
         let (ast::Item::Def(def) | ast::Item::Model(def)) = &file.items[key.1] else { return None };
         let is_model = matches!(file.items[key.1], ast::Item::Model(_));
         self.status.insert(key, Status::Running);
         let checked = declare::Cx::check(self, key.0, def, is_model);
         let id = checked.map(|def| {
-            self.checked.defs.push(Rc::new(def));
+            self.checked.defs.push(Arc::new(def));
             DefId(self.checked.defs.len() as u32 - 1)
         });
         self.status.insert(key, Status::Done(id));

@@ -27,6 +27,9 @@ impl Arms {
     }
 }
 
+/// The most cases a condition is split into.
+const MOST_ARMS: usize = 1024;
+
 /// Every pair of conjunctions joined.
 fn product(left: &[Vec<Cond>], right: &[Vec<Cond>]) -> Vec<Vec<Cond>> {
     let pair = |a: &Vec<Cond>, b: &Vec<Cond>| a.iter().chain(b).cloned().collect();
@@ -36,6 +39,18 @@ fn product(left: &[Vec<Cond>], right: &[Vec<Cond>]) -> Vec<Vec<Cond>> {
 impl Engine<'_> {
     /// A condition in a context.
     pub(super) fn arms(&mut self, cx: &Cx, test: &Test) -> Arms {
+        let arms = self.all_arms(cx, test);
+        if arms.yes.len() + arms.no.len() <= MOST_ARMS {
+            return arms;
+        }
+        // `and` of many `or`s doubles with every factor.
+        let span = self.frames[cx.frame.0].def.span;
+        let text = format!("more than {MOST_ARMS} cases");
+        self.sink.push(super::super::errors::too_large(span, "a condition", &text));
+        Arms::known(false)
+    }
+
+    fn all_arms(&mut self, cx: &Cx, test: &Test) -> Arms {
         match test {
             Test::Known(value) => Arms::known(*value),
             Test::Flag(flag) => Arms::known(self.frames[cx.frame.0].flags[flag.0 as usize]),

@@ -1,6 +1,6 @@
 //! Emissions and params: what is learned, and the affine maps made of it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::super::flat::{self, Array, At, Axis, Draw, Emission, Fold, Linear, Term};
 use super::super::typed::{
@@ -28,7 +28,7 @@ impl Engine<'_> {
         if let Some(value) = self.built.get(&key) {
             return *value;
         }
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let info = def.value(id);
         let ValueKind::Emission(emission) = &info.kind else { return 0 };
         let mut path = self.part_path(frame, info.part, members);
@@ -135,7 +135,7 @@ impl Engine<'_> {
     fn controlled(&mut self, frame: FrameId, part: PartId, cx: &Cx) -> Option<Vector> {
         let (mut frame, mut part, mut cx) = (frame, part, cx.clone());
         loop {
-            let def = Rc::clone(&self.frames[frame.0].def);
+            let def = Arc::clone(&self.frames[frame.0].def);
             if let Some(home) = def.around(part).find(|part| def.part(*part).controller.is_some()) {
                 let controller = def.part(home).controller.clone()?;
                 let shape = def.value(controller.value).shape.clone();
@@ -190,11 +190,11 @@ impl Engine<'_> {
         vector: &Vector,
         start: Option<&Expr>,
     ) -> Term {
-        let def = Rc::clone(&self.frames[cx.frame.0].def);
+        let def = Arc::clone(&self.frames[cx.frame.0].def);
         let info = def.value(id);
         let mut block: Vec<Axis> = self.learned_axes(cx.frame, info.part, leading);
         block.extend(own.iter().cloned());
-        let inputs: u32 = vector.axes.iter().map(|axis| axis.size).product();
+        let inputs = vector.axes.iter().fold(1u32, |all, axis| all.saturating_mul(axis.size));
         let mut weight_axes = block.clone();
         weight_axes.push(Axis {
             var: self.fresh(),
@@ -302,7 +302,7 @@ impl Engine<'_> {
         own: &[Axis],
         raw: Term,
     ) -> u32 {
-        let def = Rc::clone(&self.frames[cx.frame.0].def);
+        let def = Arc::clone(&self.frames[cx.frame.0].def);
         let info = def.value(id);
         let (span, sort) = (info.span, flat::Sort::Real);
         if info.domain == Domain::REAL && info.via.is_none() {
@@ -348,7 +348,7 @@ impl Engine<'_> {
 
     /// A `param`: the learned array, or its squash where it has a domain.
     pub(super) fn param(&mut self, frame: FrameId, id: ValueId, members: &Members) -> Array {
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let info = def.value(id);
         let ValueKind::Param(start) = &info.kind else { return Array::Param(0) };
         let mut path = self.param_path(frame, info.part, members);

@@ -1,7 +1,7 @@
 //! Frames: one instance of a definition, with its dims as numbers and its arguments bound.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::source::Span;
 
@@ -15,7 +15,7 @@ use super::{Cx, Engine, FrameId, MOST_ELEMENTS, MOST_MEMBERS, Members};
 #[derive(Clone, Debug)]
 pub(super) enum Arg {
     /// An expression of the caller.
-    Closure(Cx, Rc<Expr>),
+    Closure(Cx, Arc<Expr>),
     /// An array, read at these places and then at the reader's.
     Array(Array, Vec<At>),
     /// One number.
@@ -33,7 +33,7 @@ pub(super) struct Outer {
 /// One instance of a definition.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
-    pub(super) def: Rc<Def>,
+    pub(super) def: Arc<Def>,
     pub(super) dims: Vec<Vec<i64>>,
     pub(super) flags: Vec<bool>,
     /// The path its values start with, and the one its parameters start with.
@@ -81,7 +81,7 @@ impl Substitution for Numbers<'_> {
 }
 
 impl Frame {
-    pub(super) fn new(def: Rc<Def>, path: String) -> Frame {
+    pub(super) fn new(def: Arc<Def>, path: String) -> Frame {
         Frame {
             dims: vec![Vec::new(); def.dims.len()],
             flags: vec![false; def.flags.len()],
@@ -315,7 +315,7 @@ impl Engine<'_> {
 
     /// The frame of a call, and the indices at which a reader in `cx` reads its values.
     pub(super) fn call_frame(&mut self, cx: &Cx, call: &Call) -> (FrameId, Vec<At>) {
-        let def = Rc::clone(&self.checked.defs[call.def.0 as usize]);
+        let def = Arc::clone(&self.checked.defs[call.def.0 as usize]);
         let fixed = Self::fixed(cx);
         let around: Vec<VarId> =
             self.families(cx.frame, call.part).into_iter().map(|(_, var)| var).collect();
@@ -351,7 +351,7 @@ impl Engine<'_> {
         &mut self,
         cx: &Cx,
         call: &Call,
-        def: Rc<Def>,
+        def: Arc<Def>,
         vars: &[VarId],
         fixed: &Members,
         members: &Members,
@@ -398,7 +398,7 @@ impl Engine<'_> {
         }
         for (at, arg) in call.args.iter().enumerate() {
             frame.args[at] =
-                arg.as_ref().map(|arg| Arg::Closure(inside.clone(), Rc::new(arg.clone())));
+                arg.as_ref().map(|arg| Arg::Closure(inside.clone(), Arc::new(arg.clone())));
         }
         frame.caller = Some((inside, call.part));
         self.enter(frame)
@@ -413,7 +413,7 @@ impl Engine<'_> {
 
     /// `require`s whose condition is decided by dims alone.
     pub(super) fn requirements(&mut self, id: FrameId, call: Option<Span>) {
-        let def = Rc::clone(&self.frames[id.0].def);
+        let def = Arc::clone(&self.frames[id.0].def);
         for require in &def.requires {
             if self.frames[id.0].known(&require.condition) == Some(false) {
                 let fact = self.fact(id, &require.condition);
@@ -535,7 +535,7 @@ pub(super) fn vars_in(expr: &Expr, vars: &mut Vec<VarId>) {
     }
 }
 
-/// Keeps `Var` near the axes it names.
+/// The index that is just this axis.
 pub(super) fn bare(axis: &Axis) -> At {
     let var: Var = axis.var;
     At::var(var)

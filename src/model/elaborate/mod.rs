@@ -65,7 +65,9 @@ pub struct Setting {
 /// The most values a model may have.
 const MOST_VALUES: usize = 1_000_000;
 /// The most members of families that are built one by one.
-const MOST_MEMBERS: i64 = 100_000;
+const MOST_MEMBERS: i64 = 4_096;
+/// The deepest chain of values that need each other within one step.
+pub(super) const DEEPEST: usize = 5_000;
 /// The most elements of one array.
 const MOST_ELEMENTS: i64 = 1 << 31;
 
@@ -211,7 +213,7 @@ impl<'a> Engine<'a> {
     }
 
     fn build(&mut self, id: DefId) {
-        let def = std::rc::Rc::clone(&self.checked.defs[id.0 as usize]);
+        let def = std::sync::Arc::clone(&self.checked.defs[id.0 as usize]);
         self.model.name.clone_from(&def.name);
         let Some(root) = self.root(id) else { return };
         for (at, dim) in def.dims.iter().enumerate() {
@@ -227,7 +229,7 @@ impl<'a> Engine<'a> {
 
     /// Equations and states of the model's own body; with `everything`, of its parts too.
     fn visible(&mut self, root: FrameId) {
-        let def = std::rc::Rc::clone(&self.frames[root.0].def);
+        let def = std::sync::Arc::clone(&self.frames[root.0].def);
         for (at, value) in def.values.iter().enumerate() {
             let wanted = matches!(value.kind, ValueKind::State(..) | ValueKind::Computed(_));
             if !wanted || (value.part != PartId(0) && !self.setting.everything) {
@@ -258,14 +260,15 @@ impl<'a> Engine<'a> {
 
     /// The frame of the model itself: dims from settings, task and defaults; inputs.
     fn root(&mut self, id: DefId) -> Option<FrameId> {
-        let def = std::rc::Rc::clone(&self.checked.defs[id.0 as usize]);
-        let mut frame = Frame::new(std::rc::Rc::clone(&def), String::new());
+        let def = std::sync::Arc::clone(&self.checked.defs[id.0 as usize]);
+        let mut frame = Frame::new(std::sync::Arc::clone(&def), String::new());
         self.bind_ports(&def, &mut frame)?;
         for (at, dim) in def.dims.iter().enumerate() {
             if let Some((given, span)) = self.given(&dim.name) {
                 frame.dims[at] = self.whole_numbers(&dim.name, dim.kind, &given, span)?;
                 if let DimKind::List(length) = dim.kind {
-                    frame.dims[length.0 as usize] = vec![frame.dims[at].len() as i64];
+                    let count = frame.dims[at].len() as i64;
+                    frame.dims[length.0 as usize] = vec![count];
                 }
             } else if frame.dims[at].is_empty() {
                 let Some(default) = &dim.default else { continue };
@@ -368,7 +371,7 @@ impl<'a> Engine<'a> {
     }
 
     fn inputs(&mut self, root: FrameId) {
-        let def = std::rc::Rc::clone(&self.frames[root.0].def);
+        let def = std::sync::Arc::clone(&self.frames[root.0].def);
         for (at, param) in def.params.iter().enumerate() {
             let ParamKind::Plain(id, default) = &param.kind else { continue };
             let arg = match (self.given(&param.name), default) {
@@ -403,7 +406,7 @@ impl<'a> Engine<'a> {
     }
 
     fn unused_settings(&mut self, root: FrameId) {
-        let def = std::rc::Rc::clone(&self.frames[root.0].def);
+        let def = std::sync::Arc::clone(&self.frames[root.0].def);
         let mut names: Vec<&str> = def.dims.iter().map(|dim| dim.name.as_str()).collect();
         names.extend(def.flags.iter().map(|flag| flag.name.as_str()));
         let known = names.join(", ");

@@ -1,6 +1,6 @@
 //! The output of a model, its loss, and optimisers.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::source::Span;
 
@@ -32,7 +32,7 @@ pub enum Loss {
 impl Engine<'_> {
     /// Builds the result, its squash and the loss.
     pub(super) fn output(&mut self, root: FrameId) {
-        let def = Rc::clone(&self.frames[root.0].def);
+        let def = Arc::clone(&self.frames[root.0].def);
         let result = def.result;
         let Array::Value(value) = self.value(root, result, &Members::new()) else { return };
         let declared = def.value(result).domain.clone();
@@ -71,7 +71,7 @@ impl Engine<'_> {
         if *domain == Domain::REAL {
             return raw;
         }
-        let def = Rc::clone(&self.frames[root.0].def);
+        let def = Arc::clone(&self.frames[root.0].def);
         let shape = def.value(result).shape.clone();
         let cx = self.context(root, def.value(result).part, &Members::new());
         let own = self.axes(root, &shape, &Members::new());
@@ -170,8 +170,8 @@ impl Engine<'_> {
         sizes: &[i64],
         outer: Vec<Outer>,
     ) -> FrameId {
-        let def = Rc::clone(&self.checked.defs[id.0 as usize]);
-        let mut frame = Frame::new(Rc::clone(&def), path.to_owned());
+        let def = Arc::clone(&self.checked.defs[id.0 as usize]);
+        let mut frame = Frame::new(Arc::clone(&def), path.to_owned());
         if !path.is_empty() {
             frame.path = format!("{path}.{}", def.name);
             frame.param_path.clone_from(&frame.path);
@@ -232,7 +232,7 @@ impl Engine<'_> {
 
     /// An optimiser of std, once for each of `size` parameters.
     pub(super) fn optimiser(&mut self, id: DefId, args: &[(String, f64, Span)], size: u32) {
-        let def = Rc::clone(&self.checked.defs[id.0 as usize]);
+        let def = Arc::clone(&self.checked.defs[id.0 as usize]);
         self.model.name.clone_from(&def.name);
         let axis = Axis { var: self.fresh(), name: "p".to_owned(), dim: "P".to_owned(), size };
         let mut all: Vec<(&str, Arg)> = Vec::new();

@@ -1,6 +1,6 @@
 //! Reading and building values: arguments, states, params, equations.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::source::Span;
 
@@ -135,7 +135,7 @@ impl Engine<'_> {
     /// The read, once every member is a number.
     fn decided(&mut self, entry: &Entry<'_>, members: &Members, axes: &[At], depth: usize) -> Term {
         let (frame, id) = (entry.frame, entry.value);
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let shape = &def.value(id).shape;
         let own: Vec<At> = shape
             .iter()
@@ -194,7 +194,7 @@ impl Engine<'_> {
             ParamKind::Plain(_, Some(default)) => {
                 let outer = frame_ref.outer.iter().map(|outer| At::var(outer.axis.var)).collect();
                 let cx = Cx { frame, env: std::collections::BTreeMap::new(), outer };
-                Some(Arg::Closure(cx, Rc::new(default.clone())))
+                Some(Arg::Closure(cx, Arc::new(default.clone())))
             }
             ParamKind::Plain(_, None)
             | ParamKind::Emit(_)
@@ -239,7 +239,7 @@ impl Engine<'_> {
     /// The array of a value as it is now, built on first use. Its axes are the frame's outer axes, then
     /// families that are axes, then its own.
     pub(super) fn value(&mut self, frame: FrameId, id: ValueId, members: &Members) -> Array {
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         if self.argument(frame, id).is_some() {
             return Array::Value(self.build_argument(frame, id));
         }
@@ -287,6 +287,13 @@ impl Engine<'_> {
             }
             return None;
         }
+        if self.running.len() >= super::DEEPEST {
+            if !std::mem::replace(&mut self.cyclic, true) {
+                let text = format!("more than {} values build on each other", super::DEEPEST);
+                self.sink.push(errors::too_large(span, "the chain of values", &text));
+            }
+            return None;
+        }
         self.running.push((key.clone(), path.to_owned(), span));
         Some(())
     }
@@ -300,7 +307,7 @@ impl Engine<'_> {
         if let Some(value) = self.built.get(&key) {
             return *value;
         }
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let info = def.value(id);
         let mut path = self.frames[frame.0].path.clone();
         join(&mut path, &info.name);
@@ -352,7 +359,7 @@ impl Engine<'_> {
         if let Some(value) = self.built.get(&key) {
             return *value;
         }
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let info = def.value(id);
         let mut path = self.part_path(frame, equation.part, members);
         join(&mut path, &info.name);
@@ -419,7 +426,7 @@ impl Engine<'_> {
     ) -> Array {
         let frame = entry.frame;
         let state = self.state(frame, id, members);
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let owner = def.value(id).part;
         let chain: Vec<PartId> = match equation {
             Some(equation) => {
@@ -477,7 +484,7 @@ impl Engine<'_> {
 
     /// The value a state takes after the step.
     pub(super) fn final_value(&mut self, frame: FrameId, id: ValueId, members: &Members) -> u32 {
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let ValueKind::State(_, Some(equation)) = &def.value(id).kind else { return 0 };
         if equation.part == def.value(id).part {
             return self.equation(frame, id, equation, members);
@@ -504,7 +511,7 @@ impl Engine<'_> {
         if let Some(state) = self.states.get(&key) {
             return *state;
         }
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let info = def.value(id);
         let mut path = self.part_path(frame, info.part, members);
         join(&mut path, &info.name);
@@ -533,7 +540,7 @@ impl Engine<'_> {
 
     /// The start of a state: what the caller gives, or what is written.
     fn start_term(&mut self, frame: FrameId, id: ValueId, members: &Members, own: &[Axis]) -> Term {
-        let def = Rc::clone(&self.frames[frame.0].def);
+        let def = Arc::clone(&self.frames[frame.0].def);
         let at = def
             .params
             .iter()

@@ -158,6 +158,15 @@ impl Engine<'_> {
             Reduction::Max => Fold::Max,
             Reduction::Min => Fold::Min,
         };
+        if arms.yes.is_empty() {
+            // No point is left: the value that changes nothing.
+            return Term::Real(match kind {
+                Fold::Sum => 0.0,
+                Fold::Prod => 1.0,
+                Fold::Max => f64::NEG_INFINITY,
+                Fold::Min => f64::INFINITY,
+            });
+        }
         let term = self.term(&inner, body, idx);
         let one = |when: Vec<flat::Cond>, axes: &[Axis], term: &Term| Term::Fold {
             fold: kind,
@@ -165,8 +174,6 @@ impl Engine<'_> {
             when,
             body: Box::new(term.clone()),
         };
-        let mut parts = arms.yes.iter();
-        let first = one(parts.next().cloned().unwrap_or_default(), &axes, &term);
         let join = match kind {
             Fold::Sum => ADD,
             Fold::Prod => MUL,
@@ -174,13 +181,16 @@ impl Engine<'_> {
             Fold::Min => crate::op::scalar::MIN,
         };
         // Disjoint conditions: the parts combine to the whole.
-        let sum = parts
-            .fold(first, |sum, when| Term::Map(join, vec![sum, one(when.clone(), &axes, &term)]));
+        let combined = |term: &Term| {
+            let parts = arms.yes.iter().map(|when| one(when.clone(), &axes, term));
+            parts.reduce(|all, part| Term::Map(join, vec![all, part])).unwrap_or(Term::Real(0.0))
+        };
+        let sum = combined(&term);
         if fold != Reduction::Mean {
             return sum;
         }
         let count = if ranged {
-            one(arms.yes[0].clone(), &axes, &Term::Real(1.0))
+            combined(&Term::Real(1.0))
         } else {
             Term::Real(axes.iter().map(|axis| f64::from(axis.size)).product())
         };
@@ -213,16 +223,7 @@ impl Engine<'_> {
                 let place = linear.as_constant().unwrap_or(0).clamp(0, count as i64 - 1);
                 term(self, place as usize)
             }
-            At::Linear(_) | At::Digit { .. } => {
-                if count == 1 {
-                    return term(self, 0);
-                }
-                let arm = |place: usize| {
-                    let right = Linear::constant(place as i64);
-                    vec![flat::Cond { left: at.clone(), rel: Rel::Eq, right }]
-                };
-                Term::Choose((0..count).map(|place| (arm(place), term(self, place))).collect())
-            }
+            At::Linear(_) | At::Digit { .. } => self.pick_between(at, (0, count), term),
             At::Value(value) => {
                 let last = term(self, count - 1);
                 (0..count - 1).rev().fold(last, |rest, place| {
@@ -231,6 +232,29 @@ impl Engine<'_> {
                 })
             }
         }
+    }
+
+    /// One of the terms from a first to before a last; many are chosen in two halves.
+    fn pick_between(
+        &mut self,
+        at: &At,
+        (from, to): (usize, usize),
+        term: &mut dyn FnMut(&mut Self, usize) -> Term,
+    ) -> Term {
+        if to - from == 1 {
+            return term(self, from);
+        }
+        let arm = |rel, place: usize| {
+            let right = Linear::constant(place as i64);
+            vec![flat::Cond { left: at.clone(), rel, right }]
+        };
+        if to - from > MOST_ARMS {
+            let middle = usize::midpoint(from, to);
+            let low = self.pick_between(at, (from, middle), term);
+            let high = self.pick_between(at, (middle, to), term);
+            return Term::Choose(vec![(arm(Rel::Lt, middle), low), (arm(Rel::Ge, middle), high)]);
+        }
+        Term::Choose((from..to).map(|place| (arm(Rel::Eq, place), term(self, place))).collect())
     }
 
     /// Whether two places are the same.
@@ -259,7 +283,7 @@ impl Engine<'_> {
             // A digit or computed place into a joined vector: give it a name and read that.
             return self.error(errors::not_affine(items[0].span));
         };
-        let mut pieces: Vec<(i64, i64, Cx, &Expr, Vec<i64>)> = Vec::new();
+        let mut pieces: Vec<Piece<'_>> = Vec::new();
         let mut offset = 0;
         let all: Vec<_> = items.iter().map(|item| self.members_of(cx, item)).collect();
         for (cx, item) in all.into_iter().flatten() {
@@ -282,27 +306,44 @@ impl Engine<'_> {
                 None => Term::Real(0.0),
             };
         }
-        let last = pieces.len().saturating_sub(1);
-        let mut arms = Vec::new();
-        for (k, (from, count, cx, item, sizes)) in pieces.iter().enumerate() {
-            let limit = |rel, bound| flat::Cond {
-                left: At::Linear(at.clone()),
-                rel,
-                right: Linear::constant(bound),
-            };
-            let mut when = Vec::new();
-            if k > 0 {
-                when.push(limit(Rel::Ge, *from));
+        self.joined(&at, &pieces)
+    }
+
+    /// The piece that holds a place, by intervals; many are chosen in two halves.
+    fn joined(&mut self, at: &Linear, pieces: &[Piece<'_>]) -> Term {
+        let limit = |rel, bound| flat::Cond {
+            left: At::Linear(at.clone()),
+            rel,
+            right: Linear::constant(bound),
+        };
+        match pieces {
+            [] => Term::Real(0.0),
+            [(from, _, cx, item, sizes)] => {
+                self.piece(cx, item, sizes, &at.plus(&Linear::constant(-from)))
             }
-            if k < last {
-                when.push(limit(Rel::Lt, from + count));
+            _ if pieces.len() > MOST_ARMS => {
+                let (low, high) = pieces.split_at(pieces.len() / 2);
+                let middle = high[0].0;
+                let (low, high) = (self.joined(at, low), self.joined(at, high));
+                let below = (vec![limit(Rel::Lt, middle)], low);
+                Term::Choose(vec![below, (vec![limit(Rel::Ge, middle)], high)])
             }
-            let local = at.plus(&Linear::constant(-from));
-            arms.push((when, self.piece(cx, item, sizes, &local)));
-        }
-        match arms.len() {
-            1 => arms.remove(0).1,
-            _ => Term::Choose(arms),
+            _ => {
+                let last = pieces.len() - 1;
+                let mut arms = Vec::new();
+                for (k, (from, count, cx, item, sizes)) in pieces.iter().enumerate() {
+                    let mut when = Vec::new();
+                    if k > 0 {
+                        when.push(limit(Rel::Ge, *from));
+                    }
+                    if k < last {
+                        when.push(limit(Rel::Lt, from + count));
+                    }
+                    let local = at.plus(&Linear::constant(-from));
+                    arms.push((when, self.piece(cx, item, sizes, &local)));
+                }
+                Term::Choose(arms)
+            }
         }
     }
 
@@ -313,6 +354,11 @@ impl Engine<'_> {
         {
             let count = self.number(cx.frame, &first.size, &Self::fixed(cx));
             let low = self.number(cx.frame, &first.low, &Self::fixed(cx));
+            if count > super::MOST_MEMBERS {
+                let text = format!("{count} members joined one by one");
+                self.sink.push(errors::too_large(item.span, "the family", &text));
+                return Vec::new();
+            }
             return (low..low + count)
                 .map(|member| {
                     let mut inner = cx.clone();
@@ -500,6 +546,12 @@ impl Engine<'_> {
         shape.iter().map(|axis| self.number(frame, &axis.low, &super::Members::new())).collect()
     }
 }
+
+/// The most arms of one choice; a node of the graph reads at most 255 operands.
+const MOST_ARMS: usize = 100;
+
+/// A piece of a joined vector: where it begins, how many entries it has, and what it is.
+type Piece<'e> = (i64, i64, Cx, &'e Expr, Vec<i64>);
 
 const ZERO: At = At::Linear(Linear { offset: 0, terms: Vec::new() });
 
