@@ -194,7 +194,7 @@ fn binder(binder: &Binder) -> String {
         None => binder.name.text.clone(),
         Some(BinderRange::In(limits)) => format!("{} in {}", binder.name.text, range(limits)),
         Some(BinderRange::Compare(op, limit)) => {
-            format!("{} {} {}", binder.name.text, operator(*op), expr(limit))
+            format!("{} {} {}", binder.name.text, op.sign(), expr(limit))
         }
     }
 }
@@ -232,7 +232,7 @@ fn expr(one: &Expr) -> String {
             format!("(for {}: {})", list(binders, binder, ", "), expr(body))
         }
         ExprKind::Binary(op, left, right) => {
-            format!("({} {} {})", operator(*op), expr(left), expr(right))
+            format!("({} {} {})", op.sign(), expr(left), expr(right))
         }
         ExprKind::Unary(UnaryOp::Neg, inner) => format!("(- {})", expr(inner)),
         ExprKind::Unary(UnaryOp::Not, inner) => format!("(not {})", expr(inner)),
@@ -250,24 +250,5 @@ fn expr(one: &Expr) -> String {
         ExprKind::Ref(name) => reference(name),
         ExprKind::Paren(inner) => format!("(paren {})", expr(inner)),
         ExprKind::List(items) => format!("[{}]", list(items, arg, ", ")),
-    }
-}
-
-fn operator(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "mod",
-        BinaryOp::Pow => "^",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::And => "and",
-        BinaryOp::Or => "or",
     }
 }

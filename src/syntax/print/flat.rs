@@ -89,26 +89,6 @@ pub(super) fn needs_parentheses(expr: &Expr, at: Slotted) -> bool {
     level(expr) < at.least || (at.followed && matches!(expr.kind, ExprKind::Reduce(..)))
 }
 
-/// How an operator is written.
-pub(super) fn sign(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "mod",
-        BinaryOp::Pow => "^",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::And => "and",
-        BinaryOp::Or => "or",
-    }
-}
-
 /// How a prefix is written, with its blank.
 pub(super) fn prefix(op: UnaryOp) -> &'static str {
     match op {
@@ -152,7 +132,7 @@ fn is_token(expr: &Expr) -> bool {
 /// The sign between two operands, with its blanks.
 pub(super) fn spaced(op: BinaryOp, left: &Expr, right: &Expr) -> String {
     let tight = op == BinaryOp::Pow && is_token(left) && is_token(right);
-    if tight { sign(op).to_owned() } else { format!(" {} ", sign(op)) }
+    if tight { op.sign().to_owned() } else { format!(" {} ", op.sign()) }
 }
 
 /// An expression where anything may stand.
@@ -205,7 +185,7 @@ pub(super) fn flat_binders(binders: &[Binder]) -> String {
         None => binder.name.text.clone(),
         Some(BinderRange::In(range)) => format!("{} in {}", binder.name.text, flat_range(range)),
         Some(BinderRange::Compare(op, limit)) => {
-            format!("{} {} {}", binder.name.text, sign(*op), flat_at(limit, SUM))
+            format!("{} {} {}", binder.name.text, op.sign(), flat_at(limit, SUM))
         }
     };
     binders.iter().map(one).collect::<Vec<_>>().join(", ")

@@ -141,9 +141,9 @@ fn lay_chain(expr: &Expr, level: u8, at: Slotted, room: Room) -> String {
     let mut out = lay_at(left, here, Room { indent: room.first, rest: 0, ..room });
     for (place, (op, right, slotted)) in rights.iter().enumerate().rev() {
         let rest = if place == 0 { room.rest } else { 0 };
-        let first = room.indent + sign(*op).len() + 1;
+        let first = room.indent + op.sign().len() + 1;
         let right = lay_at(right, *slotted, Room::at(first, rest));
-        out += &format!("{}{} {right}", line(room.indent), sign(*op));
+        out += &format!("{}{} {right}", line(room.indent), op.sign());
     }
     out
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use ntmc::backend::Batch;
 use ntmc::compile;
 use ntmc::model::Loss;
+use ntmc::model::library::STD;
 use ntmc::tensor::Tensor;
 
+use super::library::definitions;
 use super::{Case, Firsts, Point, arrays, run};
 
 /// The gradients of `sum cotangent * y` with respect to the inputs, by name; the same before and after
@@ -16,7 +18,16 @@ fn gradients(
     inputs: &[(&str, &[f64])],
     cotangent: &[f64],
 ) -> BTreeMap<String, Vec<f64>> {
-    let text = format!("ntm 1\nuse std.address\nuse std.dnc\nuse std.memory\n\n{text}\n");
+    // Only what is called is imported, so that a test needs no module that it does not name.
+    let calls =
+        |name: &String| ["(", "["].iter().any(|open| text.contains(&format!("{name}{open}")));
+    let called = |module: &str| definitions(module).iter().any(calls);
+    let imports: Vec<String> = STD
+        .iter()
+        .filter(|(_, module)| called(module))
+        .map(|(name, _)| format!("use {name}\n"))
+        .collect();
+    let text = format!("ntm 1\n{}\n{text}\n", imports.concat());
     let loss = Loss::Cotangents(vec!["y".to_owned()]);
     let model = Case { name: "kink", text: &text, sizes: "", loss }.model();
     let plain = compile::with_adjoints(compile::forward(&model));
