@@ -54,22 +54,15 @@ impl Error {
     /// The error as one object for programs.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        let mut all = Vec::new();
-        if let Error::Spec { diagnostics, sources } = self {
-            for one in diagnostics.sorted() {
-                let source = sources.get(one.primary.span.file);
-                let (line, column) = source.position(one.primary.span.start);
-                all.push(serde_json::json!({
-                    "code": one.code.0,
-                    "message": one.message,
-                    "file": source.name,
-                    "line": line,
-                    "column": column,
-                    "label": one.primary.text,
-                    "help": one.help,
-                }));
-            }
-        }
+        let all: Vec<_> = match self {
+            Error::Spec { diagnostics, sources } => diag::json(diagnostics, sources),
+            Error::Check(_)
+            | Error::Usage(_)
+            | Error::Limit(_)
+            | Error::File { .. }
+            | Error::Interrupted(_)
+            | Error::Closed => Vec::new(),
+        };
         let message = match self {
             Error::Interrupted(stop) => format!("{stop:?}").to_lowercase(),
             Error::Closed => String::new(),

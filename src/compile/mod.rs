@@ -85,7 +85,7 @@ impl Spec {
         let mut sources = Sources::default();
         let id = sources.add(source);
         let mut sink = Diagnostics::default();
-        let file = syntax::parse(&sources, id, &mut sink);
+        let file = deep(|| syntax::parse(&sources, id, &mut sink));
         let Some(file) = file.filter(|_| !sink.has_errors()) else {
             return Err(failure(sink, sources));
         };

@@ -30,12 +30,15 @@ pub(super) const NEWEST: u32 = 1;
 pub(super) fn no_version(span: Span) -> Diagnostic {
     Diagnostic::new("E0001", "the file does not start with a version", span, "it starts here")
         .help("add `ntm 1` as the first line")
+        .edit(span.before(), "ntm 1\n")
 }
 
 /// E0002: `==` where `=` belongs.
 pub(super) fn compares(span: Span) -> Diagnostic {
     let message = "`==` compares; an equation is written `=`";
-    Diagnostic::new("E0002", message, span, "this compares two values").help("write `=`")
+    Diagnostic::new("E0002", message, span, "this compares two values")
+        .help("write `=`")
+        .edit(span, "=")
 }
 
 /// E0003: two values without an operator between them; the first ends with `word`.
@@ -55,6 +58,7 @@ pub(super) fn side_by_side(before: Span, word: &str, span: Span) -> Diagnostic {
 pub(super) fn semicolon(span: Span) -> Diagnostic {
     Diagnostic::new("E0004", "statements need no `;`", span, "nothing belongs here")
         .help("remove it")
+        .edit(span, "")
 }
 
 /// E0005: a keyword where a name belongs.
@@ -74,7 +78,7 @@ pub(super) fn colon_index(span: Span) -> Diagnostic {
 /// E0007: `:=`.
 pub(super) fn assignment(span: Span) -> Diagnostic {
     let message = "nothing is assigned with `:=`; an equation is written `=`";
-    Diagnostic::new("E0007", message, span, "one `=` is enough").help("write `=`")
+    Diagnostic::new("E0007", message, span, "one `=` is enough").help("write `=`").edit(span, "=")
 }
 
 /// E0008: a word kept for later versions.

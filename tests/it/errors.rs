@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use ntmc::compile::Choices;
 
 use crate::support::{
-    codes, codes_of_choices, diagnose, diagnose_text, expectations, found, rendered, specs_below,
-    value_of,
+    Expected, codes, codes_of_choices, diagnose, diagnose_beside, diagnose_text, expectations,
+    found, rendered, specs_below, value_of, with_edits,
 };
 
 #[test]
@@ -32,6 +32,29 @@ fn every_message_reads_as_it_did() {
         let (sources, sink) = diagnose(path);
         insta::assert_snapshot!(rendered(&sources, &sink));
     });
+}
+
+/// Of the files with a replacement, those whose mistake is still there, or where another arose.
+#[test]
+fn a_replacement_makes_its_mistake_vanish() {
+    let mut wrong = String::new();
+    for path in specs_below("tests/err") {
+        let (sources, sink) = diagnose(&path);
+        let before = found(&sources, &sink);
+        for one in sink.sorted().into_iter().filter(|one| !one.edits.is_empty()) {
+            let repaired = with_edits(&path, one);
+            let (sources, sink) = diagnose_beside(&path, &repaired);
+            let after = found(&sources, &sink);
+            let codes =
+                |all: &[Expected], code: &str| all.iter().filter(|e| e.code == code).count();
+            let gone = codes(&after, one.code.0) < codes(&before, one.code.0);
+            let new = after.iter().any(|new| codes(&after, &new.code) > codes(&before, &new.code));
+            if !gone || new {
+                wrong += &format!("{}:\n{repaired}{}", path.display(), rendered(&sources, &sink));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]

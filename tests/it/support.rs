@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ntmc::compile::{self, Choice, Choices, Purpose, Spec};
-use ntmc::diag::{Diagnostics, Style, render};
+use ntmc::diag::{Diagnostic, Diagnostics, Style, apply, render};
 use ntmc::error::Error;
 use ntmc::graph::Program;
 use ntmc::model::library::Library;
 use ntmc::model::typed::DimKind;
 use ntmc::model::{self, Given, Loss, Model, Ports, Setting, train};
-use ntmc::source::{Source, Sources};
+use ntmc::source::{FileId, Source, Sources};
 use ntmc::syntax::{self, ast};
 use serde_json::Value;
 
@@ -44,8 +44,21 @@ pub(crate) fn beside(path: &Path) -> Beside {
 /// Everything the compiler has to say about a file: text, definitions, train blocks, and the first
 /// train block's model (or else the last model) at the sizes of its task.
 pub(crate) fn diagnose(path: &Path) -> (Sources, Diagnostics) {
+    diagnose_beside(path, &source(path).text)
+}
+
+/// The text of a file after the edits of a diagnostic.
+pub(crate) fn with_edits(path: &Path, one: &Diagnostic) -> String {
+    let text = source(path).text;
+    let repaired = apply(&text, FileId(0), &one.edits);
+    assert!(repaired != text, "{}: {one:?} edits nothing", path.display());
+    repaired
+}
+
+/// The same for another text in place of a file.
+pub(crate) fn diagnose_beside(path: &Path, text: &str) -> (Sources, Diagnostics) {
     let (mut sources, mut sink) = (Sources::default(), Diagnostics::default());
-    let file = sources.add(source(path));
+    let file = sources.add(Source { text: text.to_owned(), ..source(path) });
     let tree = syntax::parse(&sources, file, &mut sink);
     let Some(tree) = tree.filter(|_| !sink.has_errors()) else { return (sources, sink) };
     let checked = model::check(&tree, &beside(path), &mut sources, &mut sink);
@@ -183,8 +196,20 @@ pub(crate) fn text_of(program: &Program) -> String {
 pub(crate) fn diagnose_text(text: &str) -> (Sources, Diagnostics) {
     let (mut sources, mut sink) = (Sources::default(), Diagnostics::default());
     let file = sources.add(Source::new("text.ntm", text));
-    syntax::parse(&sources, file, &mut sink);
+    roomy(|| syntax::parse(&sources, file, &mut sink));
     (sources, sink)
+}
+
+/// Runs with the stack of a program's main thread; those of tests are smaller, and frames of a build
+/// without optimisation larger.
+fn roomy<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(64 << 20);
+        match thread.spawn_scoped(scope, run).unwrap().join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// The codes of a text's diagnostics, in source order.

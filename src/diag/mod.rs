@@ -2,10 +2,23 @@
 //!
 //! In: factories in the `errors.rs` of a room make [`Diagnostic`]s. Out: a collected list in source
 //! order ([`Diagnostics`]) and its rendering ([`render`]). Invariant: a code never changes meaning.
+//!
+//! Where the compiler knows what would be right, a diagnostic carries [`Edit`]s: applied together they
+//! make it vanish. They are computed, never guessed: their text uses the names of the spec.
+
+mod draw;
+mod edit;
+mod json;
+mod names;
+
+pub use draw::{Style, render};
+pub use edit::{Edit, apply};
+pub use json::json;
+pub use names::nearest;
 
 use serde::Serialize;
 
-use crate::source::{Sources, Span};
+use crate::source::Span;
 
 /// The stable name of a kind of mistake, for example `E0202`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -55,6 +68,8 @@ pub struct Diagnostic {
     pub others: Vec<Label>,
     /// One action.
     pub help: Option<String>,
+    /// That action as changes of the text, where it can be computed; see [`apply`].
+    pub edits: Vec<Edit>,
 }
 
 impl Diagnostic {
@@ -71,6 +86,7 @@ impl Diagnostic {
             primary: Label::new(span, label),
             others: Vec::new(),
             help: None,
+            edits: Vec::new(),
         }
     }
 
@@ -85,6 +101,15 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
         self.help = Some(text.into());
+        self
+    }
+
+    /// Adds one of the changes that the help speaks of: what stands at `span` becomes `text`.
+    ///
+    /// An empty span inserts ([`Span::before`], [`Span::after`]), an empty text removes.
+    #[must_use]
+    pub fn edit(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.edits.push(Edit { span, text: text.into() });
         self
     }
 }
@@ -131,85 +156,4 @@ impl Diagnostics {
         all.sort_by_key(|one| (one.primary.span.file, one.primary.span.start, one.code));
         all
     }
-}
-
-/// Of `names`, the one most likely meant by `wrong`, if any is near enough.
-pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wrong.chars().count() / 3).max(1);
-    names
-        .into_iter()
-        .map(|name| (edits(wrong, name), name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, name)| (*distance, *name))
-        .map(|(_, name)| name)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn edits(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.to_lowercase().chars().collect();
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
-    for i in 0..=left.len() {
-        for j in 0..=right.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let replace = rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]);
-                let mut best = replace.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-                if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
-                    best = best.min(rows[i - 2][j - 2] + 1);
-                }
-                best
-            };
-        }
-    }
-    rows[left.len()][right.len()]
-}
-
-/// How messages are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// ASCII without colour, for files and tests.
-    Plain,
-    /// Colours for a terminal.
-    Colour,
-}
-
-/// All diagnostics as text, in source order.
-#[must_use]
-pub fn render(diagnostics: &Diagnostics, sources: &Sources, style: Style) -> String {
-    diagnostics.sorted().into_iter().map(|one| render_one(one, sources, style)).collect()
-}
-
-fn render_one(one: &Diagnostic, sources: &Sources, style: Style) -> String {
-    use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-    let level = if one.code.is_warning() { Level::WARNING } else { Level::ERROR };
-    let mut files = vec![one.primary.span.file];
-    for label in &one.others {
-        if !files.contains(&label.span.file) {
-            files.push(label.span.file);
-        }
-    }
-    let mut group = Group::with_title(level.primary_title(one.message.as_str()).id(one.code.0));
-    for file in files {
-        let source = sources.get(file);
-        let mut snippet =
-            Snippet::source(source.text.as_str()).path(source.name.as_str()).fold(true);
-        let here = std::iter::once((&one.primary, AnnotationKind::Primary))
-            .chain(one.others.iter().map(|label| (label, AnnotationKind::Context)))
-            .filter(|(label, _)| label.span.file == file);
-        for (label, kind) in here {
-            let mark = kind.span(label.span.start as usize..label.span.end as usize);
-            snippet = snippet.annotation(mark.label(label.text.as_str()));
-        }
-        group = group.element(snippet);
-    }
-    if let Some(help) = &one.help {
-        group = group.element(Level::HELP.message(help.as_str()));
-    }
-    let renderer = match style {
-        Style::Plain => Renderer::plain(),
-        Style::Colour => Renderer::styled(),
-    };
-    format!("{}\n\n", renderer.render(&[group]))
 }
