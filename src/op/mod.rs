@@ -4,8 +4,10 @@
 //! since an opaque can hide a mechanism: write its reason here. `Argsort` and `TopK` are opaque
 //! because no finite set of sums and recurrences says "in order of value".
 
+pub mod interval;
 pub mod opaque;
 pub mod scalar;
 
+pub use interval::Interval;
 pub use opaque::Opaque;
 pub use scalar::Scalar;

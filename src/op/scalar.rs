@@ -1,12 +1,15 @@
-//! The table of scalar functions: name, arity, value, partial derivatives, accuracy.
+//! The table of scalar functions: name, arity, value, interval rule, partial derivatives.
 //!
 //! A row is everything the project knows of a function: the interpreter evaluates it, the adjoint
-//! pass builds its partials from the formulas, the tests walk the table. A derivative that is a
+//! pass builds its partials from the formulas, claims are decided with its interval rule, the tests walk
+//! the table. A derivative that is a
 //! convention (at a kink) stands in the row's documentation.
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+use super::interval::{self, Range};
 
 /// A row of the table, by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +61,8 @@ pub struct Row {
     pub takes: &'static [Sort],
     /// Sort of the value.
     pub gives: Sort,
+    /// Where its value lies, from where its arguments lie.
+    pub range: Range,
     /// Its value in `f64`.
     pub eval: fn(&[f64]) -> f64,
     /// One partial derivative an argument, `None` where no gradient passes.
@@ -198,66 +203,68 @@ const B: Sort = Sort::Bool;
 
 #[rustfmt::skip]
 fn table() -> Vec<Row> {
-    let row = |name, takes, gives, eval: fn(&[f64]) -> f64, partials: Vec<Option<Formula>>, public| {
-        Row { name, takes, gives, eval, partials, public }
+    let row = |name, takes, gives, range: Range, eval: fn(&[f64]) -> f64, partials: Vec<Option<Formula>>, public| {
+        Row { name, takes, gives, range, eval, partials, public }
     };
     let greater = |a: Formula, b: Formula| f(LT, [b, a]);
     let less = |a: Formula, b: Formula| f(LT, [a, b]);
     vec![
-        row("add", &[R, R], R, |v| v[0] + v[1], vec![Some(c(1.0)), Some(c(1.0))], false),
-        row("sub", &[R, R], R, |v| v[0] - v[1], vec![Some(c(1.0)), Some(c(-1.0))], false),
-        row("mul", &[R, R], R, |v| v[0] * v[1], vec![Some(x(1)), Some(x(0))], false),
-        row("div", &[R, R], R, |v| v[0] / v[1],
+        row("add", &[R, R], R, interval::add, |v| v[0] + v[1], vec![Some(c(1.0)), Some(c(1.0))], false),
+        row("sub", &[R, R], R, interval::sub, |v| v[0] - v[1], vec![Some(c(1.0)), Some(c(-1.0))], false),
+        row("mul", &[R, R], R, interval::mul, |v| v[0] * v[1], vec![Some(x(1)), Some(x(0))], false),
+        row("div", &[R, R], R, interval::div, |v| v[0] / v[1],
             vec![Some(div(c(1.0), x(1))), Some(f(NEG, [div(out(), x(1))]))], false),
         // At base 0 the derivative in the exponent is 0 (sharpening meets exact zeros), and at
         // exponent 0 the derivative in the base is 0.
-        row("pow", &[R, R], R, |v| v[0].powf(v[1]),
+        row("pow", &[R, R], R, interval::pow, |v| v[0].powf(v[1]),
             vec![
                 Some(select(f(EQ, [x(1), c(0.0)]), c(0.0),
                     mul(x(1), f(POW, [x(0), sub(x(1), c(1.0))])))),
                 Some(select(f(EQ, [x(0), c(0.0)]), c(0.0), mul(out(), f(LOG, [x(0)])))),
             ], false),
-        row("neg", &[R], R, |v| -v[0], vec![Some(c(-1.0))], false),
-        row("exp", &[R], R, |v| v[0].exp(), vec![Some(out())], true),
-        row("log", &[R], R, |v| v[0].ln(), vec![Some(div(c(1.0), x(0)))], true),
+        row("neg", &[R], R, interval::neg, |v| -v[0], vec![Some(c(-1.0))], false),
+        row("exp", &[R], R, interval::exp, |v| v[0].exp(), vec![Some(out())], true),
+        row("log", &[R], R, interval::log, |v| v[0].ln(), vec![Some(div(c(1.0), x(0)))], true),
         // At 0 the derivative is 0, so that the norm of a zero vector has gradient 0, not NaN.
-        row("sqrt", &[R], R, |v| v[0].sqrt(),
+        row("sqrt", &[R], R, interval::sqrt, |v| v[0].sqrt(),
             vec![Some(select(f(EQ, [out(), c(0.0)]), c(0.0), div(c(0.5), out())))], true),
-        row("tanh", &[R], R, |v| v[0].tanh(), vec![Some(sub(c(1.0), mul(out(), out())))], true),
-        row("sigmoid", &[R], R, |v| sigmoid(v[0]), vec![Some(mul(out(), sub(c(1.0), out())))], false),
-        row("softplus", &[R], R, |v| softplus(v[0]), vec![Some(f(SIGMOID, [x(0)]))], false),
+        row("tanh", &[R], R, |v| v[0].rising(f64::tanh), |v| v[0].tanh(), vec![Some(sub(c(1.0), mul(out(), out())))], true),
+        row("sigmoid", &[R], R, |v| v[0].rising(sigmoid), |v| sigmoid(v[0]), vec![Some(mul(out(), sub(c(1.0), out())))], false),
+        row("softplus", &[R], R, |v| v[0].rising(softplus), |v| softplus(v[0]), vec![Some(f(SIGMOID, [x(0)]))], false),
         // At 0 the derivative is 0.
-        row("relu", &[R], R, |v| larger(0.0, v[0]),
+        row("relu", &[R], R, |v| v[0].rising(|x| larger(0.0, x)), |v| larger(0.0, v[0]),
             vec![Some(select(f(LT, [c(0.0), x(0)]), c(1.0), c(0.0)))], true),
         // At 0 the derivative is 0.
-        row("abs", &[R], R, |v| v[0].abs(),
+        row("abs", &[R], R, interval::abs, |v| v[0].abs(),
             vec![Some(select(f(LT, [c(0.0), x(0)]), c(1.0), select(f(LT, [x(0), c(0.0)]), c(-1.0), c(0.0))))], true),
         // Half of the gradient to each on ties.
-        row("max", &[R, R], R, |v| larger(v[0], v[1]),
+        row("max", &[R, R], R, interval::max, |v| larger(v[0], v[1]),
             vec![Some(share(greater, 0, 1)), Some(share(greater, 1, 0))], true),
-        row("min", &[R, R], R, |v| smaller(v[0], v[1]),
+        row("min", &[R, R], R, interval::min, |v| smaller(v[0], v[1]),
             vec![Some(share(less, 0, 1)), Some(share(less, 1, 0))], true),
         // `clip(v, lo, hi)`: 1 on the closed interval, 0 outside; the limits get no gradient.
-        row("clip", &[R, R, R], R, |v| smaller(larger(v[0], v[1]), v[2]),
+        row("clip", &[R, R, R], R, interval::clip, |v| smaller(larger(v[0], v[1]), v[2]),
             vec![Some(select(f(AND, [f(LE, [x(1), x(0)]), f(LE, [x(0), x(2)])]), c(1.0), c(0.0))), None, None], true),
-        row("stop", &[R], R, |v| v[0], vec![None], true),
-        row("select", &[B, R, R], R, |v| if v[0] != 0.0 { v[1] } else { v[2] },
+        row("stop", &[R], R, interval::same, |v| v[0], vec![None], true),
+        row("select", &[B, R, R], R, interval::select, |v| if v[0] != 0.0 { v[1] } else { v[2] },
             vec![None, Some(select(x(0), c(1.0), c(0.0))), Some(select(x(0), c(0.0), c(1.0)))], false),
-        row("lt", &[R, R], B, |v| truth(v[0] < v[1]), vec![None, None], false),
-        row("le", &[R, R], B, |v| truth(v[0] <= v[1]), vec![None, None], false),
-        row("eq", &[R, R], B, |v| truth(v[0] == v[1]), vec![None, None], false),
-        row("and", &[B, B], B, |v| truth(v[0] != 0.0 && v[1] != 0.0), vec![None, None], false),
-        row("or", &[B, B], B, |v| truth(v[0] != 0.0 || v[1] != 0.0), vec![None, None], false),
-        row("not", &[B], B, |v| truth(v[0] == 0.0), vec![None], false),
-        row("sin", &[R], R, |v| v[0].sin(), vec![Some(f(COS, [x(0)]))], true),
-        row("cos", &[R], R, |v| v[0].cos(), vec![Some(f(NEG, [f(SIN, [x(0)])]))], true),
-        row("floor", &[R], R, |v| v[0].floor(), vec![None], true),
+        row("lt", &[R, R], B, interval::lt, |v| truth(v[0] < v[1]), vec![None, None], false),
+        row("le", &[R, R], B, interval::le, |v| truth(v[0] <= v[1]), vec![None, None], false),
+        row("eq", &[R, R], B, interval::eq, |v| truth(v[0] == v[1]), vec![None, None], false),
+        row("and", &[B, B], B, interval::and, |v| truth(v[0] != 0.0 && v[1] != 0.0), vec![None, None], false),
+        row("or", &[B, B], B, interval::or, |v| truth(v[0] != 0.0 || v[1] != 0.0), vec![None, None], false),
+        row("not", &[B], B, interval::not, |v| truth(v[0] == 0.0), vec![None], false),
+        row("sin", &[R], R, interval::wave, |v| v[0].sin(), vec![Some(f(COS, [x(0)]))], true),
+        row("cos", &[R], R, interval::wave, |v| v[0].cos(), vec![Some(f(NEG, [f(SIN, [x(0)])]))], true),
+        row("floor", &[R], R, |v| v[0].rising(f64::floor), |v| v[0].floor(), vec![None], true),
     ]
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::interval::Interval;
     use super::*;
+    use crate::random::Stream;
 
     #[test]
     fn addresses_name_their_rows() {
@@ -271,6 +278,100 @@ mod tests {
     fn every_row_has_one_partial_an_argument() {
         for row in rows() {
             assert_eq!(row.partials.len(), row.takes.len(), "{}", row.name);
+        }
+    }
+
+    /// Ends of intervals: special values, small and large ones.
+    const ENDS: &[f64] = &[
+        f64::NEG_INFINITY,
+        -1e9,
+        -40.0,
+        -2.0,
+        -1.0,
+        -0.3,
+        -1e-9,
+        0.0,
+        1e-160,
+        1e-9,
+        0.2,
+        0.5,
+        1.0,
+        1.5,
+        2.0,
+        3.0,
+        40.0,
+        1e9,
+        f64::INFINITY,
+    ];
+
+    fn intervals(sort: Sort) -> Vec<Interval> {
+        let ends = |sort| if sort == B { &[0.0, 1.0] } else { ENDS };
+        let pairs = ends(sort).iter().flat_map(|lo| ends(sort).iter().map(move |hi| (*lo, *hi)));
+        let some = pairs.filter(|(lo, hi)| lo <= hi && lo.is_finite() | hi.is_finite());
+        some.map(|(lo, hi)| Interval::new(lo, hi)).chain([Interval::REAL]).collect()
+    }
+
+    /// Finite numbers in an interval: its ends, and the ends of others that lie in it.
+    fn inside(interval: Interval) -> impl Iterator<Item = f64> {
+        let held = move |x: &f64| x.is_finite() && interval.lo <= *x && *x <= interval.hi;
+        ENDS.iter().copied().chain([0.75, 12.5, -7.25]).filter(held)
+    }
+
+    #[test]
+    fn every_interval_rule_holds_what_the_function_gives() {
+        let mut stream = Stream::new(1, &["interval"], &[]);
+        for row in rows() {
+            let choices: Vec<Vec<Interval>> =
+                row.takes.iter().map(|sort| intervals(*sort)).collect();
+            let (mut told, mut tried) = (0, 0);
+            for _ in 0..1500 {
+                let pick =
+                    |all: &Vec<Interval>| all[stream.whole(0, all.len() as u32 - 1) as usize];
+                let given: Vec<Interval> = choices.iter().map(pick).collect();
+                let range = (row.range)(&given);
+                assert!(
+                    !range.lo.is_nan() && !range.hi.is_nan() && range.lo <= range.hi,
+                    "{} {given:?}",
+                    row.name
+                );
+                if range.wild {
+                    continue;
+                }
+                told += 1;
+                for _ in 0..8 {
+                    let at: Vec<f64> = given
+                        .iter()
+                        .map(|one| {
+                            let all: Vec<f64> = inside(*one).collect();
+                            all[stream.whole(0, all.len() as u32 - 1) as usize]
+                        })
+                        .collect();
+                    let value = (row.eval)(&at);
+                    tried += 1;
+                    assert!(
+                        value.is_finite() && range.lo <= value && value <= range.hi,
+                        "{} of {at:?} is {value}, outside {range:?} of {given:?}",
+                        row.name
+                    );
+                }
+            }
+            assert!(told >= 80 && tried > told, "{}: nothing is said of {told}", row.name);
+        }
+    }
+
+    #[test]
+    fn what_may_be_undefined_is_wild() {
+        let of = |scalar: Scalar, given: &[Interval]| (scalar.row().range)(given).wild;
+        let unit = Interval::UNIT;
+        assert!(of(DIV, &[unit, unit]) && of(LOG, &[unit]) && of(EXP, &[Interval::REAL]));
+        assert!(
+            of(SQRT, &[Interval::new(-1.0, 1.0)])
+                && of(POW, &[Interval::new(0.0, 2.0), Interval::new(0.0, f64::INFINITY)])
+        );
+        assert!(!of(DIV, &[unit, Interval::new(1e-6, 1.0)]) && !of(SQRT, &[unit]));
+        for row in rows().iter().filter(|row| row.gives == R) {
+            let wild = vec![Interval::WILD; row.takes.len()];
+            assert!((row.range)(&wild).wild, "{}", row.name);
         }
     }
 }
