@@ -33,7 +33,8 @@
 //! first), whichever way the program stores it. At the end an array is fitted to its own shape: axes
 //! are split, merged and freed of ones, never swapped. A first state without the batch is repeated.
 //!
-//! Every tensor must be used or ignored. The gradient of a tensor that feeds given arrays is pulled
+//! Every tensor must be used or ignored; `Unused("w/extra.{p}")` says of one that it takes no part,
+//! and has its gradient compared with zero. The gradient of a tensor that feeds given arrays is pulled
 //! back through the transpose of every step and compared with the tensor that `gradients` names:
 //! prefixes of names, `w/` to `grad/` unless said otherwise. With `cases: "case{case}/"` the map holds
 //! for each group of tensors of that prefix by itself. `left_out` lists gradients that do not count.
@@ -82,6 +83,8 @@ pub enum Item {
     If(String, Vec<Item>),
     /// The statements with one more name.
     Let(String, String, Vec<Item>),
+    /// A tensor that takes no part: its gradient is zero.
+    Unused(String),
 }
 
 /// A block of a joint array.

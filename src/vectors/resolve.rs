@@ -294,6 +294,10 @@ impl Maker<'_> {
                 if holds { self.items(items, scope) } else { Ok(()) }
             }
             Item::Let(name, text, items) => self.items(items, &scope.with(name, eval(text)?)),
+            Item::Unused(pattern) => {
+                self.form(&Expr::File(pattern.clone()), scope, true).map_err(|e| e.at(pattern))?;
+                Ok(())
+            }
         }
     }
 

@@ -252,6 +252,27 @@ fn mistakes_of_a_map_name_the_pattern() {
 }
 
 #[test]
+fn an_unused_tensor_has_no_gradient() {
+    let with = |gradient: f64| {
+        let mut file = golden();
+        let mut tensors: BTreeMap<String, Tensor> =
+            file.slots.keys().map(|name| (name.clone(), file.tensor(name).unwrap())).collect();
+        tensors.insert("w/extra".to_owned(), Tensor::ones(IxDyn(&[2])));
+        tensors.insert("grad/extra".to_owned(), Tensor::from_elem(IxDyn(&[2]), gradient));
+        let metadata = std::mem::take(&mut file.metadata);
+        File { metadata, ..File::of("golden", &tensors) }
+    };
+    let map = MAP.replace("Bind(\"loss\"", "Unused(\"w/extra\"), Bind(\"loss\"");
+    let (report, _) = check(&map, &with(0.0), 0.0).unwrap();
+    assert!(report.passed && report.cases[0].rows.iter().any(|row| row.name == "grad/extra"));
+    assert!(!check(&map, &with(1e-3), 0.0).unwrap().0.passed);
+    let error = check(MAP, &with(0.0), 0.0).unwrap_err().to_string();
+    assert!(error.contains("leaves over grad/extra, w/extra"), "{error}");
+    let error = check(&map, &golden(), 0.0).unwrap_err().to_string();
+    assert!(error.contains("w/extra"), "{error}");
+}
+
+#[test]
 fn a_program_may_keep_members_apart() {
     let bound = |name: &str, shape: &[usize]| Bound {
         name: name.to_owned(),
