@@ -258,9 +258,14 @@ pub(super) fn too_many_dims(span: Span, def: &str, takes: usize, given: usize) -
     new("E0206", message, span, "too many".to_owned()).help("remove the dim that is too many")
 }
 
-pub(super) fn elsewhere_not_built(span: Span) -> Diagnostic {
-    new("E0217", "`elsewhere` is not built yet".to_owned(), span, "the other entries".to_owned())
-        .help("sum over it: `a[i] = if i == at then ... else prev a[i]`")
+pub(super) fn nothing_elsewhere(span: Span) -> Diagnostic {
+    new(
+        "E0217",
+        "`elsewhere` has nothing to fill".to_owned(),
+        span,
+        "every entry is written".to_owned(),
+    )
+    .help("leave `elsewhere` out, or write at computed places: `M[P[j], c] = ..`")
 }
 
 pub(super) fn not_one_to_one(span: Span) -> Diagnostic {

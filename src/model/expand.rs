@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 
 use self::infer::{Found, Shapes};
 use self::names::{fresh, mangled};
-use self::term::{Scope, mentions};
+use self::term::Scope;
+pub(super) use self::term::mentions;
 use self::tree::{call, expr, indexed, name, range, real, whole, word};
 use super::flat::{
     Array, At, Axis, Cond, Draw, Fold, Linear, Model, Rel, Sort, Term, Value, Whole,

@@ -1,5 +1,7 @@
 //! What small specs compute, run through the whole corridor by the interpreter in f64.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 
 use ntmc::backend::interp::Interp;

@@ -243,8 +243,7 @@ impl Cx<'_, '_> {
     fn define(&mut self, id: ValueId, tree: &ast::Equation, part: PartId) -> Option<()> {
         self.equation = self.def.value(id).name.clone();
         if let Some(other) = &tree.elsewhere {
-            self.sink().push(errors::elsewhere_not_built(other.span));
-            return None;
+            return self.elsewhere(id, tree, other, part);
         }
         let left = self.left(id, tree)?;
         let vars = match &left {
@@ -257,7 +256,7 @@ impl Cx<'_, '_> {
     }
 
     /// Joins an equation's right side with its value: shapes, sorts.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         id: ValueId,
         part: PartId,

@@ -7,6 +7,7 @@
 mod builtins;
 mod calls;
 mod declare;
+mod elsewhere;
 mod equations;
 mod expr;
 mod instances;

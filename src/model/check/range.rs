@@ -242,3 +242,45 @@ pub(super) fn calls_in(tree: &ast::Expr, names: &mut Vec<String>) {
         ast::ExprKind::List(items) => items.iter().for_each(|item| calls_in(&item.value, names)),
     }
 }
+
+/// Single names that stand for numbers in an expression, in order; binders of its own are left out.
+pub(super) fn names_in(tree: &ast::Expr, names: &mut Vec<ast::Name>) {
+    let in_ref = |one: &ast::Ref, names: &mut Vec<ast::Name>| {
+        if let [segment] = &one.segments[..]
+            && segment.brackets.is_none()
+            && segment.args.is_none()
+        {
+            names.push(segment.name.clone());
+        }
+        for segment in &one.segments {
+            let all = segment.brackets.iter().chain(&segment.args).chain(&segment.after).flatten();
+            for arg in all {
+                names_in(&arg.value, names);
+                arg.default.iter().for_each(|tree| names_in(tree, names));
+            }
+        }
+    };
+    match &tree.kind {
+        ast::ExprKind::Number(..) | ast::ExprKind::Text(_) => {}
+        ast::ExprKind::Pipe(left, stage) => {
+            names_in(left, names);
+            for arg in stage.segments.iter().flat_map(|one| one.args.iter().flatten()) {
+                names_in(&arg.value, names);
+            }
+        }
+        ast::ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|one| names_in(one, names)),
+        ast::ExprKind::For(binders, body) | ast::ExprKind::Reduce(_, binders, body) => {
+            let mut inner = Vec::new();
+            names_in(body, &mut inner);
+            inner.retain(|name| binders.iter().all(|binder| binder.name.text != name.text));
+            names.extend(inner);
+        }
+        ast::ExprKind::Binary(_, left, right) => {
+            names_in(left, names);
+            names_in(right, names);
+        }
+        ast::ExprKind::Unary(_, inner) | ast::ExprKind::Paren(inner) => names_in(inner, names),
+        ast::ExprKind::Prev(one) | ast::ExprKind::Ref(one) => in_ref(one, names),
+        ast::ExprKind::List(items) => items.iter().for_each(|item| names_in(&item.value, names)),
+    }
+}

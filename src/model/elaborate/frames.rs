@@ -476,7 +476,7 @@ fn plain(path: &str) -> String {
 }
 
 /// Index variables that occur in an expression.
-pub(super) fn vars_in(expr: &Expr, vars: &mut Vec<VarId>) {
+pub(in crate::model) fn vars_in(expr: &Expr, vars: &mut Vec<VarId>) {
     let in_poly = |poly: &Poly, vars: &mut Vec<VarId>| {
         let found = std::cell::RefCell::new(Vec::new());
         poly.any(&|atom| {

@@ -10,6 +10,7 @@ mod emit;
 mod frames;
 mod output;
 mod read;
+mod scatter;
 mod term;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use super::int::VarId;
 use super::typed::{Checked, DefId, DimKind, Domain, ParamKind, PartId, ValueId, ValueKind};
 use super::{command_errors, errors};
 
+pub(super) use frames::vars_in;
 pub use output::Loss;
 
 use frames::{Arg, Frame};

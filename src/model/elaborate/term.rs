@@ -168,11 +168,8 @@ impl Engine<'_> {
             });
         }
         let term = self.term(&inner, body, idx);
-        let one = |when: Vec<flat::Cond>, axes: &[Axis], term: &Term| Term::Fold {
-            fold: kind,
-            over: axes.to_vec(),
-            when,
-            body: Box::new(term.clone()),
+        let one = |when: Vec<flat::Cond>, axes: &[Axis], term: &Term| {
+            self.scattered(kind, axes.to_vec(), when, term.clone())
         };
         let join = match kind {
             Fold::Sum => ADD,

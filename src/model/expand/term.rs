@@ -74,7 +74,16 @@ impl<'w, 'm> Scope<'w, 'm> {
             Term::Position(of) => self.linear(of),
             Term::Read(array, at) => self.read(*array, at),
             Term::Map(scalar, all) => self.map(*scalar, all),
-            Term::Fold { fold, over, when, body } => self.fold(*fold, over, when, body),
+            Term::Fold { fold, over, when, body } => {
+                // What changes nothing stands in for the points that do not count.
+                let neutral = match fold {
+                    Fold::Sum => 0.0,
+                    Fold::Prod => 1.0,
+                    Fold::Max => f64::MIN,
+                    Fold::Min => f64::MAX,
+                };
+                self.fold(*fold, over, when, body, neutral)
+            }
             Term::Choose(arms) => self.choose(term, arms),
             Term::Whole { function, over, body, at } => {
                 let after = at.iter().map(|at| self.at(at)).collect();
@@ -430,6 +439,13 @@ impl<'w, 'm> Scope<'w, 'm> {
     // ---- functions ----------------------------------------------------------------------------
 
     fn map(&mut self, scalar: Scalar, all: &[Term]) -> Expr {
+        // A bound for the points of a fold that do not count stands where they would.
+        if let [Term::Fold { fold, over, when, body }, Term::Real(bound)] = all
+            && matches!((scalar, fold), (scalar::MAX, Fold::Max) | (scalar::MIN, Fold::Min))
+            && when.iter().any(|cond| matches!(cond.left, At::Value(_)))
+        {
+            return self.fold(*fold, over, when, body, *bound);
+        }
         let mut terms: Vec<Expr> = all.iter().map(|term| self.term(term)).collect();
         let op = match scalar {
             scalar::ADD => Some(BinaryOp::Add),
@@ -463,7 +479,14 @@ impl<'w, 'm> Scope<'w, 'm> {
         }
     }
 
-    fn fold(&mut self, fold: Fold, over: &[Axis], when: &[Cond], body: &Term) -> Expr {
+    fn fold(
+        &mut self,
+        fold: Fold,
+        over: &[Axis],
+        when: &[Cond],
+        body: &Term,
+        neutral: f64,
+    ) -> Expr {
         for axis in over {
             self.enter(axis);
         }
@@ -516,13 +539,6 @@ impl<'w, 'm> Scope<'w, 'm> {
             binders.insert(0, one);
         }
         if !guards.is_empty() {
-            // What changes nothing stands in for the points that do not count.
-            let neutral = match fold {
-                Fold::Sum => 0.0,
-                Fold::Prod => 1.0,
-                Fold::Max => f64::MIN,
-                Fold::Min => f64::MAX,
-            };
             let test = self.all(BinaryOp::And, &guards);
             body = choice(test, body, real(neutral));
         }
@@ -540,7 +556,7 @@ impl<'w, 'm> Scope<'w, 'm> {
 }
 
 /// Whether a variable occurs in a term.
-pub(super) fn mentions(term: &Term, var: Var) -> bool {
+pub(in crate::model) fn mentions(term: &Term, var: Var) -> bool {
     let found = Cell::new(false);
     substitute(term, &|one| {
         found.set(found.get() || one == var);

@@ -77,6 +77,26 @@ model starting[N = 3, W = 2, H = 2](x[X]) -> y[Y] {
 }
 ";
 
+/// Rows written at computed places, one of them twice; the gradient of the loser is 0.
+const PLACES: &str = "ntm 1
+use std.nn
+
+model places[N = 5, W = 2, K = 3, H = 3](x[X]) -> y[Y] {
+  require K <= N and 4 <= N
+  memory M[N, W] = tanh(learned)
+  state w[N] = 0.5, P[K + 1]: index(N) = for j in K + 1: (3 * j) mod 4
+  controller h = lstm[H](x)
+  emit k[W], v[W], e[K + 1]: unit
+  score[i] = sum[c] k[c] * prev M[i, c]
+  best     = top[K](score)
+  P        = prev P
+  M[prev P[j], c] = prev M[prev P[j], c] * (1 - e[j]) + e[j] * v[c] elsewhere prev M
+  w[best[j]] = e[j] * prev w[best[j]] elsewhere prev w
+  r[c] = sum[i] w[i] * M[i, c]
+  emit y[Y] from cat(h, r)
+}
+";
+
 /// Differences see through `stop`, so it is taken out.
 fn text_of(name: &str) -> String {
     let path = root().join("specs").join(format!("{name}.ntm"));
@@ -178,4 +198,9 @@ fn sparse_reads_have_their_slopes() {
 #[test]
 fn parameters_of_first_states_have_their_slopes() {
     check_text("starting", STARTING, &[Firsts::Computed, Firsts::Drawn]);
+}
+
+#[test]
+fn writes_at_computed_places_have_their_slopes() {
+    check_text("places", PLACES, &[Firsts::Drawn, Firsts::Computed]);
 }
