@@ -180,7 +180,7 @@ fn dims_are_told_apart_by_name() {
                 .collect();
             elaborate_chosen(&read, &choice, &given)
         };
-        match with(&vec![16.0; dims.len()]) {
+        match with(&vec![6.0; dims.len()]) {
             Ok(_) => {}
             Err(error) => {
                 only_requirements(&error, &name.to_string());

@@ -15,6 +15,8 @@ const STAGES: [Stage; 3] = [Stage::Step, Stage::Adjoint, Stage::Opt];
 const SIZES: &[(&str, &[&str])] = &[
     ("dnc-csordas", &["X=6", "Y=5", "N=9", "W=4", "H=[7]", "R=2"]),
     ("dnc-deepmind", &["X=6", "Y=5", "N=9", "W=4", "K=1", "H=7", "R=2", "limit=20"]),
+    ("dnc-ixaxaar", &["X=6", "Y=6", "N=9", "W=4", "H=7", "R=2", "P=2", "S=2"]),
+    ("mann-snowkylin", &["X=6", "N=9", "W=4", "H=7", "R=2"]),
     ("ntm-collier", &["X=6", "Y=5", "N=9", "W=4", "K=2", "H=7", "R=2"]),
     ("ntm-loudinthecloud", &["X=6", "Y=5", "N=9", "W=4", "H=7", "R=2"]),
 ];
