@@ -29,11 +29,11 @@ pub(super) fn choose(spec: &mut Spec, choices: &Choices, sink: &mut Diagnostics)
 }
 
 fn pick_train(
-    spec: &Spec,
+    spec: &mut Spec,
     choices: &Choices,
     sink: &mut Diagnostics,
 ) -> Option<Option<ast::Train>> {
-    let all = &spec.checked.trains;
+    let all = spec.checked.trains.clone();
     let Some(name) = &choices.train else {
         return Some(match &choices.model {
             None => all.first().cloned(),
@@ -48,22 +48,29 @@ fn pick_train(
         let names: Vec<&str> =
             all.iter().filter_map(|train| train.name.as_ref()).map(|n| n.text.as_str()).collect();
         let near = nearest(name, names.iter().copied());
-        sink.push(errors::unknown_train(spec.file.version_span, name, near));
+        let span = word(spec, "--train", name);
+        sink.push(errors::unknown_train(span, name, &names, near));
     }
     found.map(Some)
 }
 
+/// A word of the command line as a source of its own.
+fn word(spec: &mut Spec, option: &str, text: &str) -> Span {
+    let file = spec.sources.add(Source::new(option, text));
+    Span { file, start: 0, end: text.len() as u32 }
+}
+
 fn pick_model(
-    spec: &Spec,
+    spec: &mut Spec,
     choices: &Choices,
     train: Option<&ast::Train>,
     sink: &mut Diagnostics,
 ) -> Option<crate::model::typed::DefId> {
     let wanted = match (&choices.model, train) {
-        (Some(name), _) => Some((name.clone(), spec.file.version_span)),
+        (Some(name), _) => Some((name.clone(), None)),
         (None, Some(train)) => {
             let name = &train.model.segments[0].name;
-            Some((name.text.clone(), name.span))
+            Some((name.text.clone(), Some(name.span)))
         }
         (None, None) => None,
     };
@@ -76,9 +83,11 @@ fn pick_model(
     };
     let found = spec.checked.models.iter().find(|id| spec.checked.def(**id).name == name).copied();
     if found.is_none() {
+        let span = span.unwrap_or_else(|| word(spec, "--model", &name));
         let names: Vec<&str> =
             spec.checked.models.iter().map(|id| spec.checked.def(*id).name.as_str()).collect();
-        sink.push(errors::unknown_model(span, &name, nearest(&name, names.iter().copied())));
+        let near = nearest(&name, names.iter().copied());
+        sink.push(errors::unknown_model(span, &name, &names, near));
     }
     found
 }

@@ -85,16 +85,16 @@ pub fn resolve_tasks(block: &TrainBlock, sources: &Sources) -> Result<Vec<Instan
                 {
                     let message = format!("`{instance}` does not fit the model of `{first}`");
                     let help = "the lessons of a curriculum have the same inputs and outputs";
-                    diagnostics.push(train_errors::task(call.span, &message, Some(help)));
+                    diagnostics.push(train_errors::task(call.span, &message, Some(help), None));
                 }
                 found.push(instance);
             }
             Err(error) => match error.kind {
                 task::ErrorKind::Limit => return Err(Error::Limit(error.message)),
                 task::ErrorKind::Wrong => {
-                    let span = place(call, error.argument);
-                    let help = error.help.as_deref();
-                    diagnostics.push(train_errors::task(span, &error.message, help));
+                    let span = place(call, &error);
+                    let (help, instead) = (error.help.as_deref(), error.instead.as_deref());
+                    diagnostics.push(train_errors::task(span, &error.message, help, instead));
                 }
             },
         }
@@ -105,6 +105,12 @@ pub fn resolve_tasks(block: &TrainBlock, sources: &Sources) -> Result<Vec<Instan
     Ok(found)
 }
 
-fn place(call: &TaskCall, argument: Option<usize>) -> Span {
-    argument.and_then(|at| call.args.get(at)).map_or(call.span, |arg| arg.span)
+/// Where an error stands: at a name, if it is about one, else at the argument or the whole call.
+fn place(call: &TaskCall, error: &task::Error) -> Span {
+    let (whole, name) = match error.argument.and_then(|at| call.args.get(at)) {
+        Some(arg) => (arg.span, arg.name.len()),
+        None => (call.span, call.name.len()),
+    };
+    // Both begin with their name.
+    if error.at_name { Span { end: whole.start + name as u32, ..whole } } else { whole }
 }

@@ -13,6 +13,13 @@ pub struct Edit {
     pub text: String,
 }
 
+impl Edit {
+    /// An edit from its parts.
+    pub fn new(span: Span, text: impl Into<String>) -> Edit {
+        Edit { span, text: text.into() }
+    }
+}
+
 /// The text of `file` after the edits that lie in it. Edits do not overlap; of several at one place,
 /// the first comes first.
 #[must_use]

@@ -104,6 +104,23 @@ impl Diagnostic {
         self
     }
 
+    /// "did you mean", where a known name is near: it takes the place of the primary label.
+    #[must_use]
+    pub fn did_you_mean(self, near: Option<&str>) -> Diagnostic {
+        let span = self.primary.span;
+        match near {
+            Some(near) => self.help(format!("did you mean `{near}`?")).edit(span, near),
+            None => self,
+        }
+    }
+
+    /// Adds several changes.
+    #[must_use]
+    pub fn edits(mut self, edits: impl IntoIterator<Item = Edit>) -> Diagnostic {
+        self.edits.extend(edits);
+        self
+    }
+
     /// Adds one of the changes that the help speaks of: what stands at `span` becomes `text`.
     ///
     /// An empty span inserts ([`Span::before`], [`Span::after`]), an empty text removes.

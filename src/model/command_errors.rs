@@ -7,15 +7,6 @@ fn new(code: &'static str, message: String, span: Span, label: String) -> Diagno
     Diagnostic::new(code, message, span, label)
 }
 
-fn with_help(mut one: Diagnostic, help: Option<String>) -> Diagnostic {
-    one.help = help;
-    one
-}
-
-fn suggest(nearest: Option<&str>) -> Option<String> {
-    nearest.map(|name| format!("did you mean `{name}`?"))
-}
-
 pub(crate) fn bad_override(span: Span) -> Diagnostic {
     new("E0617", "an override is written PATH=VALUE".to_owned(), span, "no `=` here".to_owned())
         .help("for example `--set N=32` or `--set train.batch=8`")
@@ -28,11 +19,12 @@ pub(crate) fn nothing_to_set(
     nearest: Option<&str>,
 ) -> Diagnostic {
     let one = new("E0601", format!("nothing named `{name}` to set"), span, "unknown".to_owned());
-    let help = match nearest {
-        Some(near) => format!("this model has {known}; did you mean `{near}`?"),
-        None => format!("this model has {known}"),
-    };
-    one.help(help)
+    match nearest {
+        Some(near) => one
+            .did_you_mean(Some(near))
+            .help(format!("this model has {known}; did you mean `{near}`?")),
+        None => one.help(format!("this model has {known}")),
+    }
 }
 
 pub(crate) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
@@ -40,9 +32,22 @@ pub(crate) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic
         .help(format!("give {wanted}"))
 }
 
-pub(crate) fn unknown_model(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+pub(crate) fn unknown_model(
+    span: Span,
+    name: &str,
+    known: &[&str],
+    nearest: Option<&str>,
+) -> Diagnostic {
     let one = new("E0612", format!("no model `{name}` in this file"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest))
+    one.help(listed("models", known)).did_you_mean(nearest)
+}
+
+/// What there is of a kind of thing in a file.
+fn listed(what: &str, known: &[&str]) -> String {
+    match known {
+        [] => format!("the file has no named {what}"),
+        _ => format!("the file has {}", known.join(", ")),
+    }
 }
 
 pub(crate) fn no_model(span: Span) -> Diagnostic {
@@ -50,7 +55,12 @@ pub(crate) fn no_model(span: Span) -> Diagnostic {
         .help("add `model name(x[X]) -> y[Y] { ... }`")
 }
 
-pub(crate) fn unknown_train(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+pub(crate) fn unknown_train(
+    span: Span,
+    name: &str,
+    known: &[&str],
+    nearest: Option<&str>,
+) -> Diagnostic {
     let one = new("E0613", format!("no train block `{name}`"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest))
+    one.help(listed("train blocks", known)).did_you_mean(nearest)
 }

@@ -2,15 +2,11 @@
 //!
 //! One factory a mistake; the caller passes what it has, the factory owns wording, labels and help.
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
 
 fn new(code: &'static str, message: String, span: Span, label: String) -> Diagnostic {
     Diagnostic::new(code, message, span, label)
-}
-
-fn suggest(nearest: Option<&str>) -> Option<String> {
-    nearest.map(|name| format!("did you mean `{name}`?"))
 }
 
 fn with_help(mut one: Diagnostic, help: Option<String>) -> Diagnostic {
@@ -20,36 +16,86 @@ fn with_help(mut one: Diagnostic, help: Option<String>) -> Diagnostic {
 
 // ---- names ------------------------------------------------------------------------------------
 
-pub(super) fn unknown_value(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+/// `nearest` with the place where it is declared.
+pub(super) fn unknown_value(
+    span: Span,
+    name: &str,
+    nearest: Option<(&str, Option<Span>)>,
+) -> Diagnostic {
     let one = new("E0101", format!("no value `{name}` here"), span, "not declared".to_owned());
-    with_help(one, suggest(nearest))
+    with_place(one.did_you_mean(nearest.map(|(near, _)| near)), nearest)
+}
+
+/// A label at the place of the name that was meant.
+fn with_place(one: Diagnostic, nearest: Option<(&str, Option<Span>)>) -> Diagnostic {
+    match nearest {
+        Some((near, Some(place))) => one.label(place, format!("`{near}` is declared here")),
+        Some((_, None)) | None => one,
+    }
+}
+
+/// The same for a path that is looked up after the text was read.
+pub(super) fn unknown_path(span: Span, path: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0101", format!("no value `{path}` here"), span, "in this model".to_owned());
+    with_help(one, nearest.map(|near| format!("did you mean `{near}`?")))
 }
 
 pub(super) fn unknown_member(
     span: Span,
     part: &str,
     name: &str,
-    nearest: Option<&str>,
+    nearest: Option<(&str, Option<Span>)>,
 ) -> Diagnostic {
     let message = format!("`{part}` has no value `{name}`");
-    with_help(new("E0101", message, span, format!("not declared in `{part}`")), suggest(nearest))
+    let one = new("E0101", message, span, format!("not declared in `{part}`"));
+    with_place(one.did_you_mean(nearest.map(|(near, _)| near)), nearest)
+}
+
+pub(super) fn defines_inside(span: Span, part: &str) -> Diagnostic {
+    new(
+        "E0101",
+        "an equation defines a name of its own block".to_owned(),
+        span,
+        format!("this would define a value inside `{part}`"),
+    )
+    .help(format!("write the equation in the block of `{part}`"))
+}
+
+pub(super) fn no_members(span: Span, name: &str, value: Span) -> Diagnostic {
+    new(
+        "E0101",
+        format!("`{name}` is a value, and no value stands inside it"),
+        span,
+        "not declared".to_owned(),
+    )
+    .label(value, format!("`{name}` is declared here"))
 }
 
 pub(super) fn unknown_definition(
     span: Span,
     name: &str,
     module: Option<&str>,
-    nearest: Option<&str>,
+    nearest: Option<(&str, Option<&str>)>,
 ) -> Diagnostic {
     let one = new("E0102", format!("no definition `{name}`"), span, "called here".to_owned());
-    let import = module.map(|module| format!("it is in {module}: add `use {module}`"));
-    with_help(one, import.or_else(|| suggest(nearest)))
+    match (module, nearest) {
+        (Some(module), _) => one.help(format!("it is in {module}: add `use {module}`")),
+        (None, Some((near, Some(module)))) => {
+            let one = one.did_you_mean(Some(near));
+            one.help(format!("did you mean `{near}` of {module}?"))
+        }
+        (None, near) => one.did_you_mean(near.map(|(near, _)| near)),
+    }
 }
 
 pub(super) fn unknown_module(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let one = new("E0108", format!("no module `{name}`"), span, "imported here".to_owned());
-    let file = format!("`use {name}` means std, or the file `{name}.ntm` beside this one");
-    with_help(one, suggest(nearest).or(Some(file)))
+    match nearest {
+        Some(_) => one.did_you_mean(nearest),
+        None => {
+            one.help(format!("`use {name}` means std, or the file `{name}.ntm` beside this one"))
+        }
+    }
 }
 
 pub(super) fn not_in_module(
@@ -59,7 +105,7 @@ pub(super) fn not_in_module(
     nearest: Option<&str>,
 ) -> Diagnostic {
     let message = format!("`{module}` has no definition `{name}`");
-    with_help(new("E0102", message, span, "imported here".to_owned()), suggest(nearest))
+    new("E0102", message, span, "imported here".to_owned()).did_you_mean(nearest)
 }
 
 pub(super) fn ambiguous_definition(
@@ -75,10 +121,11 @@ pub(super) fn ambiguous_definition(
         .help(format!("import it from one: `use {} ({name})`", first.0))
 }
 
-pub(super) fn duplicate_definition(span: Span, name: &str, first: Span) -> Diagnostic {
+pub(super) fn duplicate_definition(span: Span, name: &str, first: Span, free: &str) -> Diagnostic {
     new("E0109", format!("`{name}` is defined twice"), span, "and again here".to_owned())
         .label(first, "it is defined here")
         .help("rename one of them")
+        .edit(span, free)
 }
 
 pub(super) fn unknown_argument(
@@ -86,13 +133,23 @@ pub(super) fn unknown_argument(
     def: &str,
     name: &str,
     nearest: Option<(&str, bool)>,
+    known: &[&str],
 ) -> Diagnostic {
     let message = format!("`{def}` has no argument `{name}`");
-    let help = nearest.map(|(name, emitted)| {
-        let more = if emitted { " It is emitted unless given" } else { "" };
-        format!("did you mean `{name}`?{more}")
-    });
-    with_help(new("E0104", message, span, "not in the signature".to_owned()), help)
+    let one = new("E0104", message, span, "not in the signature".to_owned());
+    match nearest {
+        Some((near, true)) => {
+            let one = one.did_you_mean(Some(near));
+            one.help(format!("did you mean `{near}`? It is emitted unless given"))
+        }
+        Some((near, false)) => one.did_you_mean(Some(near)),
+        None if known.is_empty() => one.help(format!("`{def}` takes no argument by name")),
+        None => one.help(format!("`{def}` takes {}", listed(known))),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn value_as_index(span: Span, name: &str, declared: Option<Span>) -> Diagnostic {
@@ -128,17 +185,27 @@ pub(super) fn too_many_arguments(span: Span, def: &str, takes: usize) -> Diagnos
 pub(super) fn part_as_value(span: Span, name: &str, value: Option<&str>) -> Diagnostic {
     let message = format!("`{name}` is a part, not a value");
     let one = new("E0111", message, span, "a value is expected here".to_owned());
-    with_help(one, value.map(|value| format!("name one of its values: `{name}.{value}`")))
+    match value {
+        Some(value) => one
+            .help(format!("name one of its values: `{name}.{value}`"))
+            .edit(span.after(), format!(".{value}")),
+        None => one,
+    }
 }
 
-pub(super) fn by_name_only(span: Span, def: &str) -> Diagnostic {
-    new(
+/// `likely` is the first argument that may only be given by name.
+pub(super) fn by_name_only(span: Span, def: &str, likely: Option<&str>) -> Diagnostic {
+    let one = new(
         "E0107",
         format!("`{def}` gets more arguments by position than it has plain ones"),
         span,
         "one too many".to_owned(),
     )
-    .help("an `emit`, `param` or `state` argument is given by name: `name = value`")
+    .help("an `emit`, `param` or `state` argument is given by name");
+    match likely {
+        Some(likely) => one.edit(span.before(), format!("{likely} = ")),
+        None => one,
+    }
 }
 
 pub(super) fn argument_twice(span: Span, def: &str, name: &str) -> Diagnostic {
@@ -151,11 +218,13 @@ pub(super) fn argument_twice(span: Span, def: &str, name: &str) -> Diagnostic {
 pub(super) fn unbound_index(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let message = format!("index `{name}` is not bound");
     let label = "on the left of no `=`, in no `sum` or `for`".to_owned();
-    let help = match nearest {
-        Some(near) => format!("`{near}`? or bind it: `sum[{name}] ...`"),
-        None => format!("bind it: `sum[{name}] ...`, or name it on the left"),
-    };
-    new("E0201", message, span, label).help(help)
+    let one = new("E0201", message, span, label);
+    match nearest {
+        Some(near) => one
+            .help(format!("did you mean `{near}`? or bind it: `sum[{name}] ...`"))
+            .edit(span, near),
+        None => one.help(format!("bind it: `sum[{name}] ...`, or name it on the left")),
+    }
 }
 
 pub(super) fn two_dims(
@@ -163,13 +232,13 @@ pub(super) fn two_dims(
     name: &str,
     here: (&str, &str),
     first: (Span, &str),
-    nearest: Option<String>,
+    nearest: Option<&str>,
 ) -> Diagnostic {
     let message = format!("index `{name}` stands for two different dims");
-    let one =
-        new("E0202", message, span, format!("here `{name}` runs over {}, {}", here.0, here.1))
-            .label(first.0, format!("here `{name}` runs over {}", first.1));
-    with_help(one, nearest)
+    new("E0202", message, span, format!("here `{name}` runs over {}, {}", here.0, here.1))
+        .label(first.0, format!("here `{name}` runs over {}", first.1))
+        .help("each dim has an index of its own")
+        .did_you_mean(nearest)
 }
 
 pub(super) fn unseen_range(span: Span, name: &str) -> Diagnostic {
@@ -195,25 +264,44 @@ pub(super) fn outside(span: Span, index: &str, below: bool, axis: &str, size: &s
     new("E0204", message, span, "cannot be proved to stay inside".to_owned()).help(help)
 }
 
+/// The same for an index that takes no default.
+pub(super) fn outside_wrapped(one: Diagnostic, span: Span, index: &str, size: &str) -> Diagnostic {
+    let whole = if index.contains(' ') { format!("({index})") } else { index.to_owned() };
+    let wrapped = format!("{whole} mod {size}");
+    one.help(format!("wrap it `{wrapped}`, or guard it with `if`")).edit(span, wrapped)
+}
+
 pub(super) fn shapes_differ(span: Span, left: (Span, &str), right: (Span, &str)) -> Diagnostic {
     let message =
         format!("shapes {} and {} do not match, and nothing is broadcast", left.1, right.1);
     new("E0205", message, span, "these two".to_owned())
         .label(left.0, left.1.to_owned())
         .label(right.0, right.1.to_owned())
-        .help("name the axes: `M[i, c] * w[i]`")
+        .help("name the axes with indices")
 }
 
-pub(super) fn wrong_shape(span: Span, what: &str, wanted: &str, found: &str) -> Diagnostic {
+/// `declared` is where the wanted shape was written or found.
+pub(super) fn wrong_shape(
+    span: Span,
+    what: &str,
+    wanted: &str,
+    found: &str,
+    declared: Option<Span>,
+) -> Diagnostic {
     let message = format!("{what} has shape {wanted}, and this is {found}");
-    if swapped(wanted, found) {
-        return new("E0208", message, span, found.to_owned()).help(BY_NAME);
+    let one = if swapped(wanted, found) {
+        new("E0208", message, span, found.to_owned()).help(BY_NAME)
+    } else {
+        new("E0205", message, span, found.to_owned())
+            .help("nothing is broadcast: name the axes with indices or `for`")
+    };
+    match declared {
+        Some(place) => one.label(place, wanted.to_owned()),
+        None => one,
     }
-    new("E0205", message, span, found.to_owned())
-        .help("nothing is broadcast: name the axes with indices or `for`")
 }
 
-const BY_NAME: &str = "dims are compared by name, never by value";
+const BY_NAME: &str = "dims are compared by name, never by value: name the axes";
 
 /// Whether two shapes have the same axes in another order.
 fn swapped(wanted: &str, found: &str) -> bool {
@@ -226,7 +314,13 @@ fn swapped(wanted: &str, found: &str) -> bool {
     wanted != found && sorted(wanted) == sorted(found)
 }
 
-pub(super) fn argument_shape(span: Span, argument: &str, wanted: &str, found: &str) -> Diagnostic {
+pub(super) fn argument_shape(
+    span: Span,
+    argument: &str,
+    wanted: &str,
+    found: &str,
+    declared: Span,
+) -> Diagnostic {
     let code = if swapped(wanted, found) { "E0208" } else { "E0205" };
     new(
         code,
@@ -234,6 +328,7 @@ pub(super) fn argument_shape(span: Span, argument: &str, wanted: &str, found: &s
         span,
         format!("this is {found}"),
     )
+    .label(declared, format!("`{argument}` is declared here"))
     .help(BY_NAME)
 }
 
@@ -275,7 +370,7 @@ pub(super) fn not_one_to_one(span: Span) -> Diagnostic {
         span,
         "not a permutation of a bare index".to_owned(),
     )
-    .help("sum over it: `a[i] = sum[m] (if idx[m] == i then ... else 0)`")
+    .help("sum over it: every entry gets the sum of what names it")
 }
 
 pub(super) fn size_not_inferred(span: Span, def: &str, dim: &str) -> Diagnostic {
@@ -306,6 +401,8 @@ pub(super) fn ragged(span: Span, part: &str) -> Diagnostic {
         "used as one array here".to_owned(),
     )
     .help("use a member, or join them with `cat`")
+    .edit(span.before(), "cat(")
+    .edit(span.after(), ")")
 }
 
 pub(super) fn not_a_whole_number(span: Span, what: &str) -> Diagnostic {
@@ -346,20 +443,21 @@ pub(super) fn wrong_sort(span: Span, wanted: &str, found: &str) -> Diagnostic {
 
 // ---- time -------------------------------------------------------------------------------------
 
-pub(super) fn no_start(span: Span, name: &str) -> Diagnostic {
+pub(super) fn no_start(span: Span, name: &str, start: &str) -> Diagnostic {
     new(
         "E0301",
         format!("`{name}` needs a value before the first step"),
         span,
         "a state without a start".to_owned(),
     )
-    .help("add `= 0`, `= 1e-6`, or `= learned`")
+    .help(format!("add `= {start}`, or `= learned`"))
+    .edit(span.after(), format!(" = {start}"))
 }
 
 pub(super) fn prev_of_value(span: Span, name: &str, place: Span) -> Diagnostic {
     new("E0302", format!("`{name}` has no previous value"), span, "one step ago of this".to_owned())
         .label(place, "it is computed afresh each step")
-        .help(format!("declare `state {name} = 0` to carry it from step to step"))
+        .help(format!("declare a state to carry `{name}` from step to step"))
 }
 
 pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
@@ -373,7 +471,9 @@ pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
 }
 
 /// The first place is a state if there is one among them.
-pub(super) fn cycle(places: &[(String, Span)], state: bool) -> Diagnostic {
+///
+/// `reads` are the places where that state is read and could be read one step ago.
+pub(super) fn cycle(places: &[(String, Span)], state: bool, reads: &[Span]) -> Diagnostic {
     let (name, span) = &places[0];
     let names: Vec<String> = places.iter().map(|(name, _)| format!("`{name}`")).collect();
     let message = format!(
@@ -387,12 +487,20 @@ pub(super) fn cycle(places: &[(String, Span)], state: bool) -> Diagnostic {
     }
     let declare = if state { String::new() } else { format!(", with `state {name}`") };
     one.help(format!("one of them should look back one step: `prev {name}`{declare}"))
+        .edits(reads.iter().map(|read| Edit::new(read.before(), "prev ")))
 }
 
-pub(super) fn defined_twice(span: Span, name: &str, first: Span) -> Diagnostic {
+/// `word` is the name where it is defined again, and `free` one that nothing has.
+pub(super) fn defined_twice(
+    span: Span,
+    name: &str,
+    first: Span,
+    (word, free): (Span, &str),
+) -> Diagnostic {
     new("E0305", format!("`{name}` is defined twice"), span, "and again here".to_owned())
         .label(first, "it is defined here")
         .help("remove or rename one of them")
+        .edit(word, free)
 }
 
 pub(super) fn later_member(span: Span, part: &str) -> Diagnostic {
@@ -428,9 +536,10 @@ pub(super) fn start_word(span: Span, name: &str) -> Diagnostic {
     .help(format!("write it where something starts: `state s[N] = {example}`"))
 }
 
-pub(super) fn result_missing(span: Span, name: &str) -> Diagnostic {
+pub(super) fn result_missing(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     new("E0309", format!("the result `{name}` is never defined"), span, "the result".to_owned())
         .help(format!("add an equation `{name} = ...` or `emit {name}[..] from ...`"))
+        .did_you_mean(nearest)
 }
 
 pub(super) fn needs_itself(span: Span, name: &str) -> Diagnostic {
@@ -461,30 +570,46 @@ pub(super) fn outside_domain(
     domain: &str,
     value: f64,
     declared: Span,
+    inside: Option<String>,
 ) -> Diagnostic {
-    new(
+    let one = new(
         "E0401",
         format!("`{name}` must lie in {domain}, this is {value}"),
         span,
         "outside".to_owned(),
     )
     .label(declared, format!("`{name}` is declared here"))
-    .help(format!("give a value inside {domain}"))
+    .help(format!("give a value inside {domain}"));
+    match inside {
+        Some(inside) => one.edit(span, inside),
+        None => one,
+    }
 }
 
-pub(super) fn bad_start(span: Span, name: &str, domain: &str, why: &str) -> Diagnostic {
+/// `inside` is a start in the domain, and `claim` the place that names the domain.
+pub(super) fn bad_start(
+    span: Span,
+    name: &str,
+    domain: &str,
+    why: &str,
+    inside: Option<String>,
+) -> Diagnostic {
     let help = if why.contains("sum") {
         "use `uniform` or `one_hot(0)`".to_owned()
     } else {
         format!("start inside {domain}, or drop the claim")
     };
-    new(
+    let one = new(
         "E0402",
         format!("`{name}` is declared {domain}, and its start {why}"),
         span,
         why.to_owned(),
     )
-    .help(help)
+    .help(help);
+    match inside {
+        Some(inside) => one.edit(span, inside),
+        None => one,
+    }
 }
 
 pub(super) fn not_emittable(span: Span, domain: &str) -> Diagnostic {
@@ -494,23 +619,28 @@ pub(super) fn not_emittable(span: Span, domain: &str) -> Diagnostic {
         _ => "emit numbers and order or compare them",
     };
     let message = format!("{article} `{domain}` cannot be emitted");
-    new("E0404", message, span, "no map leads into it".to_owned()).help(help)
+    let one = new("E0404", message, span, "no map leads into it".to_owned()).help(help);
+    if domain == "weighting" { one.edit(span, "simplex") } else { one }
 }
 
 pub(super) fn unknown_domain(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let one = new("E0405", format!("no domain `{name}`"), span, "unknown".to_owned());
     let all = "real, unit, signed, positive, simplex, weighting, sphere, index, int, bool";
-    with_help(one, suggest(nearest).or_else(|| Some(format!("the domains are {all}"))))
+    one.help(format!("the domains are {all}")).did_you_mean(nearest)
 }
 
-pub(super) fn bad_bounds(span: Span) -> Diagnostic {
-    new(
+pub(super) fn bad_bounds(span: Span, right: Option<String>) -> Diagnostic {
+    let one = new(
         "E0406",
         "these are not the bounds of a domain".to_owned(),
         span,
         "expected numbers, the lower first".to_owned(),
     )
-    .help("write `real(0..1)`, `real(1..)` or `real(..0)`; `index(N)` takes a dim")
+    .help("write `real(0..1)`, `real(1..)` or `real(..0)`; `index(N)` takes a dim");
+    match right {
+        Some(right) => one.edit(span, right),
+        None => one,
+    }
 }
 
 pub(super) fn no_controller(span: Span, name: &str) -> Diagnostic {
@@ -548,23 +678,26 @@ pub(super) fn recursion(span: Span, name: &str) -> Diagnostic {
         .help("definitions cannot be recursive; repeat with a family")
 }
 
-pub(super) fn two_owning_calls(span: Span, def: &str) -> Diagnostic {
+pub(super) fn two_owning_calls(span: Span, def: &str, first: Span) -> Diagnostic {
     new(
         "E0505",
         format!("`{def}` is called twice in one equation, and each call owns weights or state"),
         span,
         "the second call".to_owned(),
     )
+    .label(first, "the first call")
     .help("give each its own equation or part, so that each has a name")
 }
 
-pub(super) fn two_controllers(span: Span, first: Span) -> Diagnostic {
+/// `word` is the word `controller` before the second.
+pub(super) fn two_controllers(span: Span, first: Span, word: Span) -> Diagnostic {
     new("E0507", "two controllers in one block".to_owned(), span, "the second".to_owned())
         .label(first, "the first")
-        .help("put one of them into a part of its own")
+        .help("nothing is emitted from the second if it is a plain equation")
+        .edit(word, "")
 }
 
-pub(super) fn not_a_stage(span: Span, name: &str) -> Diagnostic {
+pub(super) fn not_a_stage(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     new(
         "E0508",
         format!("`{name}` cannot stand here: only a function of each number can"),
@@ -572,11 +705,19 @@ pub(super) fn not_a_stage(span: Span, name: &str) -> Diagnostic {
         "a stage between an affine map and its squash".to_owned(),
     )
     .help("use a scalar function such as `clip(-20, 20)`")
+    .did_you_mean(nearest)
 }
 
 pub(super) fn not_callable(span: Span, name: &str) -> Diagnostic {
     new("E0509", format!("`{name}` is not a call"), span, "expected a call".to_owned())
         .help(format!("write `{name}(...)`"))
+}
+
+/// The same for a size or switch, which has nothing inside it.
+pub(super) fn no_parts(span: Span, name: &str, rest: Span) -> Diagnostic {
+    new("E0509", format!("`{name}` is a number and has no parts"), span, "a number".to_owned())
+        .help(format!("write `{name}`"))
+        .edit(rest, "")
 }
 
 pub(super) fn param_argument(span: Span, name: &str) -> Diagnostic {
@@ -586,7 +727,7 @@ pub(super) fn param_argument(span: Span, name: &str) -> Diagnostic {
         span,
         "not a param".to_owned(),
     )
-    .help("declare `param A[..]` and pass it by name")
+    .help("pass a declared `param`, or leave it out: then the call has its own")
 }
 
 // ---- models, tasks, command line -----------------------------------------------------------------
@@ -633,6 +774,7 @@ pub(super) fn size_unknown(span: Span, dim: &str) -> Diagnostic {
         "neither a default nor a task binds it".to_owned(),
     )
     .help(format!("give it: `--set {dim}=8`, a default `{dim} = 8`, or a `train` block"))
+    .edit(span.after(), " = 8")
 }
 
 pub(super) fn size_not_positive(span: Span, dim: &str, value: i64) -> Diagnostic {
@@ -666,8 +808,9 @@ pub(super) fn unknown_optimiser(
     known: &str,
     nearest: Option<&str>,
 ) -> Diagnostic {
-    let one = new("E0615", format!("no optimizer `{name}`"), span, "unknown".to_owned());
-    with_help(one, suggest(nearest).or_else(|| Some(format!("std.optim has {known}"))))
+    new("E0615", format!("no optimizer `{name}`"), span, "unknown".to_owned())
+        .help(format!("std.optim has {known}"))
+        .did_you_mean(nearest)
 }
 
 pub(super) fn task_inputs(span: Span, model: &str) -> Diagnostic {

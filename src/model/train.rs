@@ -5,7 +5,7 @@
 //! Tasks and the arguments of the optimiser are looked up by others: they live in tables of theirs.
 
 use super::train_errors as errors;
-use crate::diag::{Diagnostics, nearest};
+use crate::diag::{Diagnostics, Edit, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 
@@ -245,11 +245,11 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
     for setting in &train.settings {
         let name = &setting.name;
         let Some(row) = SETTINGS.iter().find(|row| row.name == name.text) else {
-            found.push(unknown(setting));
+            found.push(unknown(train, setting));
             continue;
         };
         if let Some(first) = seen.iter().find(|first| **first == name) {
-            found.push(errors::duplicate_setting(name.span, &name.text, first.span));
+            found.push(errors::duplicate_setting(name.span, &name.text, first.span, setting.span));
             continue;
         }
         seen.push(name);
@@ -259,13 +259,17 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
                 found.push(errors::wrong_value(span, row.name, takes, row.example));
             }
             Err(Wrong::Range(span, must, value)) => {
-                found.push(errors::out_of_range(span, row.name, must, value));
+                found.push(errors::out_of_range(span, row.name, must, value, row.example));
             }
         }
     }
     for row in SETTINGS.iter().filter(|row| row.required) {
         if !seen.iter().any(|name| name.text == row.name) {
-            found.push(errors::missing_setting(head(train), row.name, row.example));
+            let place = match train.settings.first() {
+                Some(first) => (first.span.before(), true),
+                None => (Span { start: train.span.end - 1, ..train.span }.before(), false),
+            };
+            found.push(errors::missing_setting(head(train), row.name, row.example, place));
         }
     }
     let tasks = tasks(train, &mut found);
@@ -287,7 +291,7 @@ fn head(train: &ast::Train) -> Span {
     train.name.as_ref().map_or(train.model.span, |name| name.span.to(train.model.span))
 }
 
-fn unknown(setting: &ast::Setting) -> crate::diag::Diagnostic {
+fn unknown(train: &ast::Train, setting: &ast::Setting) -> crate::diag::Diagnostic {
     let name = setting.name.text.as_str();
     let lower = name.to_lowercase();
     let belongs = if RATES.contains(&lower.as_str()) {
@@ -300,7 +304,24 @@ fn unknown(setting: &ast::Setting) -> crate::diag::Diagnostic {
     let aliases = [("optimiser", "optimizer"), ("batch_size", "batch"), ("epochs", "steps")];
     let alias = aliases.iter().find(|(wrong, _)| *wrong == lower).map(|(_, right)| *right);
     let near = alias.or_else(|| nearest(name, SETTINGS.iter().map(|row| row.name)));
-    errors::unknown_setting(setting.name.span, name, near, belongs.as_deref())
+    let one = errors::unknown_setting(setting.name.span, name, near, belongs.as_deref());
+    let argument = if RATES.contains(&lower.as_str()) { "lr" } else { lower.as_str() };
+    let moved = belongs.and_then(|_| moved(train, setting, argument));
+    one.edits(moved.into_iter().flatten())
+}
+
+/// A setting made an argument of the block's optimiser.
+fn moved(train: &ast::Train, setting: &ast::Setting, argument: &str) -> Option<Vec<Edit>> {
+    let optimiser = train.settings.iter().find(|other| other.name.text == "optimizer")?;
+    let (_, args) = call(&optimiser.value.value)?;
+    let removed = Edit::new(setting.span, "");
+    let named = |arg: &&ast::Arg| arg.name.as_ref().is_some_and(|name| name.text == argument);
+    if args.iter().any(|arg| named(&arg)) {
+        return Some(vec![removed]);
+    }
+    let last = args.last()?;
+    let text = format!(", {argument} = {}", spelling(&setting.value.value));
+    Some(vec![Edit::new(last.span.after(), text), removed])
 }
 
 /// A number as its author spelled it; anything else as a common value.
@@ -330,7 +351,7 @@ pub fn task_call(expr: &Expr, sink: &mut Diagnostics) -> Option<TaskCall> {
                 list.push(TaskArg { name: name.text.clone(), value, span: arg.span });
             }
             (None, _) => {
-                sink.push(errors::not_a_call(arg.span, "a task with its arguments named", EXAMPLE));
+                sink.push(errors::unnamed_argument(arg.span, EXAMPLE));
                 return None;
             }
             (Some(name), None) => {

@@ -404,6 +404,45 @@ pub enum ExprKind {
 
 pub use crate::syntax::ast::Reduction;
 
+impl Expr {
+    /// Visits this expression and every one inside it.
+    pub fn each(&self, visit: &mut dyn FnMut(&Expr)) {
+        visit(self);
+        match &self.kind {
+            ExprKind::Real(_)
+            | ExprKind::Int(_)
+            | ExprKind::Test(_)
+            | ExprKind::OneHot(..)
+            | ExprKind::Learned(_) => {}
+            ExprKind::Read { at, .. } => at.iter().for_each(|one| one.each(visit)),
+            ExprKind::Index(base, at) => {
+                base.each(visit);
+                at.iter().for_each(|one| one.each(visit));
+            }
+            ExprKind::Inside(_, base, other) => {
+                base.each(visit);
+                other.each(visit);
+            }
+            ExprKind::Map(_, all) | ExprKind::List(all) | ExprKind::Cat(all) => {
+                all.iter().for_each(|one| one.each(visit));
+            }
+            ExprKind::If(test, yes, no) => {
+                [test, yes, no].into_iter().for_each(|one| one.each(visit));
+            }
+            ExprKind::Reduce { body, .. }
+            | ExprKind::For(_, body)
+            | ExprKind::Whole(_, body)
+            | ExprKind::Squash(_, body)
+            | ExprKind::Fill(body, _) => body.each(visit),
+            ExprKind::Draw(low, high) => {
+                low.each(visit);
+                high.iter().for_each(|one| one.each(visit));
+            }
+            ExprKind::Call(call) => call.args.iter().flatten().for_each(|one| one.each(visit)),
+        }
+    }
+}
+
 /// Functions of a whole array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whole {

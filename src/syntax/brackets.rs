@@ -45,7 +45,7 @@ pub(super) fn scan(text: &str, tokens: &[Token], file: FileId) -> Brackets {
             return scan.out;
         }
     }
-    scan.unwind(0);
+    scan.unwind(0, tokens.len());
     scan.out
 }
 
@@ -85,7 +85,9 @@ impl Scan<'_> {
                 self.out.bad[at] = true;
                 let character = self.text(at).chars().next();
                 if let (false, Some(character)) = (follows, character) {
-                    self.spoil(at, errors::unknown_character(self.span(at), character));
+                    let span = self.span(at);
+                    let all = span.to(self.same_sign(at));
+                    self.spoil(at, errors::unknown_character(span, all, character));
                 }
             }
             Kind::Word => self.word(at),
@@ -102,7 +104,7 @@ impl Scan<'_> {
         let word = self.text(at);
         if token.first && ITEMS.contains(&word) && !self.names_value(at) {
             // No definition stands inside another, so whatever is open was forgotten.
-            self.unwind(0);
+            self.unwind(0, at);
             self.depth.restart();
         } else if STATEMENTS.contains(&word) || self.starts_line(at) {
             self.depth.restart();
@@ -129,7 +131,7 @@ impl Scan<'_> {
         let fits = |open: &usize| errors::closer(self.text(*open)) == bracket;
         match self.open.iter().rposition(fits) {
             Some(place) => {
-                self.unwind(place + 1);
+                self.unwind(place + 1, at);
                 if let Some(open) = self.open.pop() {
                     self.out.partner[open] = Some(at);
                     self.out.partner[at] = Some(open);
@@ -140,8 +142,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Gives up on the brackets above `keep`. Of those on one line only the innermost is reported.
-    fn unwind(&mut self, keep: usize) {
+    /// Gives up on the brackets above `keep`, at token `until`. Of those on one line only the innermost is reported.
+    fn unwind(&mut self, keep: usize, until: usize) {
         let mut reported: Option<usize> = None;
         while self.open.len() > keep {
             let Some(open) = self.open.pop() else { return };
@@ -149,10 +151,48 @@ impl Scan<'_> {
             self.out.bad[open] = true;
             let here = self.tokens[open].start;
             if reported.is_none_or(|other| self.text[here..other].contains('\n')) {
-                self.spoil(open, errors::unclosed(self.span(open), self.text(open)));
+                let end = self.closing_place(open, until);
+                self.spoil(open, errors::unclosed(self.span(open), self.text(open), end));
                 reported = Some(here);
             }
         }
+    }
+
+    /// The last of the equal characters that follow one another from `at` on.
+    fn same_sign(&self, at: usize) -> Span {
+        let mut last = at;
+        while let Some(next) = self.tokens.get(last + 1)
+            && next.start == self.tokens[last].end
+            && self.text(last + 1) == self.text(at)
+        {
+            last += 1;
+        }
+        self.span(last)
+    }
+
+    /// Where a bracket that nothing closes before token `until` should have ended: a block before the
+    /// next item, anything else before the next statement.
+    fn closing_place(&self, open: usize, until: usize) -> Span {
+        let block = self.text(open) == "{";
+        let mut end = until;
+        if block {
+            while end > open + 1 && self.tokens[end - 1].kind == Kind::Doc {
+                end -= 1;
+            }
+        } else {
+            let starts = |at: &usize| {
+                let token = self.tokens[*at];
+                let word = self.text(*at);
+                token.kind == Kind::Doc
+                    || STATEMENTS.contains(&word)
+                    || word == "}"
+                    || token.first
+                        && token.kind == Kind::Word
+                        && ends_value(self.text, self.tokens[*at - 1])
+            };
+            end = (open + 1..until).find(starts).unwrap_or(until);
+        }
+        self.span(end - 1).after()
     }
 
     fn spoil(&mut self, at: usize, diagnostic: Diagnostic) {

@@ -8,6 +8,7 @@
 pub mod ast;
 mod brackets;
 mod build;
+mod colons;
 mod errors;
 mod grammar;
 mod lex;
@@ -16,7 +17,7 @@ mod print;
 mod recover;
 mod slips;
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Edit};
 use crate::source::{FileId, Sources, Span};
 
 pub use outline::outline;
@@ -112,16 +113,25 @@ fn open(text: &str, file: FileId, sink: &mut Diagnostics) -> Option<lex::Lexed> 
     Some(lex::lex(text, file))
 }
 
-/// Moves diagnostics to the sink. A reserved word is reported where it first stands.
+/// Moves diagnostics to the sink. A word that can name nothing is reported where it first stands,
+/// and renamed wherever it stands.
 fn report(found: Vec<Diagnostic>, sink: &mut Diagnostics) {
-    let mut seen: Vec<String> = Vec::new();
+    let mut kept: Vec<Diagnostic> = Vec::new();
     for one in found {
-        if one.code.0 == "E0008" {
-            if seen.contains(&one.message) {
-                continue;
+        let name = matches!(one.code.0, "E0005" | "E0008");
+        let first = kept.iter_mut().find(|first| name && first.message == one.message);
+        match first {
+            Some(first) => {
+                let edit = first.edits.first().or(one.edits.first()).cloned();
+                if let Some(edit) = edit {
+                    if first.edits.is_empty() {
+                        first.edits.push(Edit { span: first.primary.span, ..edit.clone() });
+                    }
+                    first.edits.push(Edit { span: one.primary.span, ..edit });
+                }
             }
-            seen.push(one.message.clone());
+            None => kept.push(one),
         }
-        sink.push(one);
     }
+    kept.into_iter().for_each(|one| sink.push(one));
 }

@@ -100,6 +100,11 @@ impl Recovery {
         self.tokens.get(at).map_or("", |token| &self.text[token.start..token.end])
     }
 
+    /// The text of the tokens `lo..hi`; nothing for none.
+    pub(super) fn between(&self, lo: usize, hi: usize) -> &str {
+        if lo < hi { &self.text[self.tokens[lo].start..self.tokens[hi - 1].end] } else { "" }
+    }
+
     /// The place of a token; of the end of the text if there is no such token.
     pub(super) fn span(&self, at: usize) -> Span {
         match self.tokens.get(at) {

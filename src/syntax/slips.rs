@@ -7,6 +7,7 @@
 use crate::diag::Diagnostic;
 use crate::source::Span;
 use crate::syntax::brackets::{ITEMS, STATEMENTS, ends_value};
+use crate::syntax::colons;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Rule, Stop};
 use crate::syntax::lex::{KEYWORDS, Kind};
@@ -158,21 +159,44 @@ impl Look<'_> {
             Some(Kind::Op) => match word {
                 ";" => Some(errors::semicolon(here)),
                 ":=" => Some(errors::assignment(here)),
-                ":" if self.bracket_word() == "[" => Some(errors::colon_index(here)),
+                ":" if self.bracket_word() == "[" => {
+                    Some(errors::colon_index(here).edits(colons::edits(self.text, self.at)))
+                }
                 _ => None,
             },
             Some(Kind::Word) if KEYWORDS.contains(&word) && self.wants_name() => {
-                Some(errors::keyword(here, word))
+                let left = self.token(0) == Some(self.first()) && self.place != Place::Value;
+                let declared = left || STATEMENTS.contains(&self.word(-1));
+                Some(errors::keyword(here, word, declared))
             }
             Some(_) if self.after_value() && self.starts_value() && self.in_value() => {
-                if let Some(word) = self.missing_word() {
-                    return Some(errors::unexpected(here, word, &self.found()));
-                }
                 let before = self.token(-1).map_or(here, |at| self.text.span(at));
-                Some(errors::side_by_side(before, self.word(-1), here))
+                if let Some(word) = self.missing_word() {
+                    let one = errors::unexpected(here, &format!("`{word}`"), &self.found());
+                    let (at, text) = match word {
+                        ":" => (before.after(), ":"),
+                        _ => (before.after(), " then"),
+                    };
+                    return Some(errors::missing(one, at, text));
+                }
+                Some(self.side_by_side(before, here))
             }
             Some(_) | None => None,
         }
+    }
+
+    /// Two values without an operator.
+    fn side_by_side(&self, before: Span, here: Span) -> Diagnostic {
+        let one = errors::side_by_side(before, here);
+        if self.kind(0) == Some(Kind::Text) {
+            return errors::message_after(one, before);
+        }
+        if ["sum", "prod", "max", "min", "mean"].contains(&self.word(-1)) {
+            let plain = self.kind(0) == Some(Kind::Word) && self.kind(1) != Some(Kind::Open);
+            let plain = plain && !KEYWORDS.contains(&self.word(0)) && self.word(1) != ".";
+            return errors::reduction(one, before, plain.then_some(here));
+        }
+        errors::product(one, before)
     }
 
     /// The `then` of an `if` or the `:` of a `for` that is missing before the bad token.
@@ -181,10 +205,10 @@ impl Look<'_> {
             range.clone().any(|at| self.text.word(at) == word)
         };
         if self.stop.wanted.contains(&Rule::THEN) && !has("then", self.at..self.piece.hi) {
-            return Some("`then`");
+            return Some("then");
         }
         let opened = (self.piece.lo..self.at).rev().find(|at| self.text.word(*at) == "for")?;
-        (!has(":", opened..self.at)).then_some("`:`")
+        (!has(":", opened..self.at)).then_some(":")
     }
 
     /// Whether the bad token begins a statement or item, perhaps a misspelt or misplaced one.
@@ -225,12 +249,78 @@ impl Look<'_> {
     /// "expected X, found Y".
     fn general(&self) -> Diagnostic {
         let expected = self.expected();
-        let Some(_) = self.token(0) else {
-            return errors::unfinished(self.here(), &expected);
-        };
-        let diagnostic = errors::unexpected(self.here(), &expected, &self.found());
-        let diagnostic = errors::meant(diagnostic, self.text.word(self.first()));
-        errors::other_language(diagnostic, self.word(-1), self.word(0), self.word(1))
+        let here = self.here();
+        if self.token(0).is_none() {
+            let one = errors::unfinished(here, &expected);
+            let no_else = expected.starts_with("`else`");
+            return if no_else { errors::missing(one, here.after(), " else 0") } else { one };
+        }
+        let one = errors::unexpected(here, &expected, &self.found());
+        let before = self.token(-1).map_or(here.before(), |at| self.text.span(at).after());
+        let first = self.first();
+        let misspelt = errors::meant(one.clone(), self.text.span(first), self.text.word(first));
+        if misspelt != one {
+            return misspelt;
+        }
+        if let Some(one) = self.other_language(&one) {
+            return one;
+        }
+        match expected.as_str() {
+            "`=`" if self.starts_value() => errors::missing(one, before, " ="),
+            "`->` and the result" => match self.likely_result() {
+                Some(result) => errors::missing(one, before, &format!(" -> {result}")),
+                None => one,
+            },
+            "`,`, `=` or the next statement" if self.kind(0) == Some(Kind::Word) => {
+                errors::missing(one, before, ",")
+            }
+            _ => one,
+        }
+    }
+
+    /// Help for signs of other languages, and for signs that stand twice.
+    fn other_language(&self, one: &Diagnostic) -> Option<Diagnostic> {
+        let (last, at) = (self.token(-1)?, self.token(0)?);
+        let (before, word, after) = (self.word(-1), self.word(0), self.word(1));
+        let both = self.text.span(last).to(self.text.span(at));
+        let compares = ["<", "<=", ">", ">=", "==", "!="];
+        if (before, word) == ("*", "*") {
+            return Some(errors::power(one.clone(), both));
+        }
+        if ["+", "-", "*", "/"].contains(&word) && after == "=" {
+            let first = self.first();
+            let left = self.text.between(first, at);
+            let state = (0..first).rev().any(|at| {
+                ["state", "memory"].contains(&self.text.word(at))
+                    && self.text.word(at + 1) == self.text.word(first)
+            });
+            let signs = self.text.span(at).to(self.text.span(at + 1));
+            let end = self.text.span(self.piece.hi - 1).after();
+            return Some(errors::updates(one.clone(), left, word, state.then_some((signs, end))));
+        }
+        if before == word && [",", "->", ".", "=", "+", "/"].contains(&word) {
+            return Some(errors::doubled(one.clone(), self.text.span(at)));
+        }
+        let ends = |at: &usize| compares.contains(&self.text.word(*at));
+        let start = (self.piece.lo..at).rev().find(ends)?;
+        let plain = (start + 1..at).all(|at| {
+            let word = self.text.word(at);
+            !KEYWORDS.contains(&word) && !["=", "(", ")"].contains(&word)
+        });
+        (compares.contains(&word) && plain && start + 1 < at)
+            .then(|| errors::chained(one.clone(), self.here(), self.text.between(start + 1, at)))
+    }
+
+    /// A result of the shape of the first parameter, for a definition that names none.
+    fn likely_result(&self) -> Option<String> {
+        let open = (self.piece.lo..self.at).find(|at| self.text.word(*at) == "(")?;
+        let close = self.text.brackets.partner[open]?;
+        let taken = |word: &str| (open..close).any(|at| self.text.word(at) == word);
+        let name = ["y", "out", "result"].into_iter().find(|name| !taken(name))?;
+        let shape = self.text.brackets.partner.get(open + 2).copied().flatten();
+        let shape = shape.filter(|end| *end < close && self.text.word(open + 2) == "[");
+        let shape = shape.map_or("", |end| self.text.between(open + 2, end + 1));
+        Some(format!("{name}{shape}"))
     }
 
     /// The bad token in words.

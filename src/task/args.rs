@@ -61,23 +61,43 @@ pub struct Error {
     pub message: String,
     /// One action.
     pub help: Option<String>,
+    /// Whether the name alone is meant, of the argument or the task.
+    pub at_name: bool,
+    /// What should stand there instead.
+    pub instead: Option<String>,
 }
 
 impl Error {
     fn wrong(argument: Option<usize>, message: String, help: Option<String>) -> Error {
-        Error { kind: ErrorKind::Wrong, argument, message, help }
+        Error { kind: ErrorKind::Wrong, argument, message, help, at_name: false, instead: None }
+    }
+
+    /// A name that is not known.
+    fn unknown(
+        argument: Option<usize>,
+        message: String,
+        near: Option<&str>,
+        otherwise: String,
+    ) -> Error {
+        let help = near.map_or(otherwise, |near| format!("did you mean `{near}`?"));
+        let instead = near.map(str::to_owned);
+        Error { at_name: true, instead, ..Error::wrong(argument, message, Some(help)) }
+    }
+
+    /// With what should stand in place of the argument.
+    fn instead(self, text: String) -> Error {
+        Error { help: Some(format!("write `{text}`")), instead: Some(text), ..self }
     }
 
     pub(super) fn limit(message: String) -> Error {
-        Error { kind: ErrorKind::Limit, argument: None, message, help: None }
+        Error { kind: ErrorKind::Limit, ..Error::wrong(None, message, None) }
     }
 
     pub(super) fn unknown_task(name: &str) -> Error {
         let names = TASKS.iter().map(|task| task.name);
-        let help = nearest(name, names.clone())
-            .map(|near| format!("did you mean `{near}`?"))
-            .unwrap_or_else(|| format!("the tasks are {}", list(names)));
-        Error::wrong(None, format!("no task `{name}`"), Some(help))
+        let near = nearest(name, names.clone());
+        let all = format!("the tasks are {}", list(names));
+        Error::unknown(None, format!("no task `{name}`"), near, all)
     }
 }
 
@@ -104,20 +124,16 @@ pub(super) fn check(task: &Task, args: &[TaskArg]) -> Result<Vec<Value>, Error> 
 
 fn unknown_argument(task: &Task, at: usize, name: &str) -> Error {
     let names = task.params.iter().map(|param| param.name);
-    let help = nearest(name, names.clone())
-        .map(|near| format!("did you mean `{near}`?"))
-        .unwrap_or_else(|| format!("`{}` takes {}", task.name, list(names)));
-    Error::wrong(Some(at), format!("`{}` has no argument `{name}`", task.name), Some(help))
+    let near = nearest(name, names.clone());
+    let all = format!("`{}` takes {}", task.name, list(names));
+    let message = format!("`{}` has no argument `{name}`", task.name);
+    Error::unknown(Some(at), message, near, all)
 }
 
 fn value(param: &Param, at: usize, written: &ArgValue) -> Result<Value, Error> {
     let mismatch = |takes: &str| {
         let message = format!("`{}` takes {takes}, this is {}", param.name, written.describe());
-        Error::wrong(
-            Some(at),
-            message,
-            Some(format!("for example `{} = {}`", param.name, param.default)),
-        )
+        Error::wrong(Some(at), message, None).instead(format!("{} = {}", param.name, param.default))
     };
     match param.kind {
         Kind::Whole { least, most } => match written {
@@ -138,7 +154,8 @@ fn value(param: &Param, at: usize, written: &ArgValue) -> Result<Value, Error> {
             let high = whole(param, at, high, least, most)?;
             if low > high {
                 let message = format!("the range `{low}..{high}` of `{}` is empty", param.name);
-                return Err(Error::wrong(Some(at), message, Some(format!("`{high}..{low}`"))));
+                let wrong = Error::wrong(Some(at), message, None);
+                return Err(wrong.instead(format!("{} = {high}..{low}", param.name)));
             }
             Ok(Value::Range(low, high))
         }
@@ -151,14 +168,22 @@ fn whole(param: &Param, at: usize, number: f64, least: u32, most: u32) -> Result
         return wrong(format!("`{}` is a whole number, {number} is not", param.name));
     }
     if number < f64::from(least) {
-        return wrong(format!("`{}` is at least {least}, this is {number}", param.name));
+        let message = format!("`{}` is at least {least}, this is {number}", param.name);
+        let one = Error::wrong(Some(at), message, None);
+        // Both ends of a range are checked here: only a single number has an obvious neighbour.
+        return Err(match param.kind {
+            Kind::Whole { .. } => one.instead(format!("{} = {least}", param.name)),
+            Kind::Range { .. } => one,
+        });
     }
     if number > f64::from(most) {
         return Err(Error {
             kind: ErrorKind::Limit,
-            argument: Some(at),
-            message: format!("`{}` is at most {most} here, this is {number}", param.name),
-            help: None,
+            ..Error::wrong(
+                Some(at),
+                format!("`{}` is at most {most} here, this is {number}", param.name),
+                None,
+            )
         });
     }
     Ok(number as u32)

@@ -57,6 +57,35 @@ fn a_replacement_makes_its_mistake_vanish() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// How many codes, and how many files of `tests/err`, have a replacement for the code they show.
+#[test]
+#[expect(clippy::print_stdout, reason = "the counts are read with --nocapture")]
+fn most_mistakes_come_with_a_replacement() {
+    let (mut files, mut codes) = (Vec::new(), std::collections::BTreeMap::<String, bool>::new());
+    let mut without = String::new();
+    for path in specs_below("tests/err") {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let code = name.split('-').next().unwrap().to_owned();
+        let (_, sink) = diagnose(&path);
+        let replaced =
+            sink.sorted().into_iter().any(|one| one.code.0 == code && !one.edits.is_empty());
+        *codes.entry(code).or_default() |= replaced;
+        files.push(replaced);
+        if !replaced {
+            without += &format!("{name}\n");
+        }
+    }
+    let (n_files, n_codes) =
+        (files.iter().filter(|one| **one).count(), codes.values().filter(|one| **one).count());
+    let report = format!(
+        "{n_files} of {} files and {n_codes} of {} codes have a replacement; without:\n{without}",
+        files.len(),
+        codes.len()
+    );
+    println!("{report}");
+    assert!(n_files * 10 >= files.len() * 6 && n_codes * 10 >= codes.len() * 6, "{report}");
+}
+
 #[test]
 fn good_files_are_not_blamed() {
     for path in specs_below("tests/ok") {

@@ -55,15 +55,19 @@ impl Cx<'_, '_> {
         let mut all: Vec<Expr> = piped.iter().cloned().collect();
         for arg in args {
             if let Some(word) = &arg.name {
-                let one = errors::unknown_argument(word.span, name, &word.text, None);
-                self.sink().push(one);
+                let one = errors::unknown_argument(word.span, name, &word.text, None, &[]);
+                let position = Span { end: arg.value.span.start, ..arg.span };
+                self.sink().push(one.edit(position, ""));
                 return None;
             }
             all.push(self.expr(&arg.value, None)?);
         }
         if all.len() > count {
             let span = args.last().map_or(span, |arg| arg.span);
-            self.sink().push(errors::too_many_arguments(span, name, count));
+            let one = errors::too_many_arguments(span, name, count);
+            let last = args.len().checked_sub(1).filter(|_| all.len() == count + 1);
+            let edits = last.map_or(Vec::new(), |last| self.without(args, last));
+            self.sink().push(one.edits(edits));
             return None;
         }
         if all.len() < count {
@@ -96,7 +100,11 @@ impl Cx<'_, '_> {
         let name = segment.name.text.as_str();
         let arg = self.arguments(name, args, piped, 1, span)?.remove(0);
         if arg.shape.is_empty() {
-            self.sink().push(errors::needs_array(arg.span, name));
+            let one = errors::needs_array(arg.span, name);
+            let plain = args.first().filter(|_| piped.is_none()).map(|arg| arg.span);
+            let edits =
+                plain.map_or(Vec::new(), |plain| self.whole_axis(span, plain, name != "norm"));
+            self.sink().push(one.edits(edits));
             return None;
         }
         let one_axis = !matches!(name, "softmax" | "norm");
@@ -129,8 +137,9 @@ impl Cx<'_, '_> {
                         &show::extent(&self.def, &axis),
                         "",
                     );
-                    let help = format!("add `require {text} <= {}`", self.def.show(&axis.size));
-                    self.sink().push(one.help(help));
+                    let require = format!("require {text} <= {}", self.def.show(&axis.size));
+                    let edits = self.statement_before(&require);
+                    self.sink().push(one.help(format!("add `{require}`")).edits(edits));
                     return None;
                 }
                 let sort = Sort::Index { below: axis.size, permutation: false };
@@ -165,6 +174,30 @@ impl Cx<'_, '_> {
         let zero = Box::new(super::declare::number(0.0, span));
         Some(Expr { kind: ExprKind::Fill(zero, shape.clone()), span, shape, sort: Sort::Real })
     }
+}
+
+/// Everything that can be called without a definition.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let scalars = crate::op::scalar::rows().iter().filter(|row| row.public).map(|row| row.name);
+    let domains = ["real", "unit", "signed", "positive", "simplex", "sphere"];
+    let others = ["softmax", "norm", "argsort", "rank", "top", "cat", "zeros"];
+    scalars.chain(domains).chain(others)
+}
+
+/// What a function of other languages is called here.
+pub(super) fn elsewhere_called(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "sigmoid" | "logistic" | "sigm" => "unit",
+        "softplus" => "positive",
+        "normalize" | "normalise" | "l2_normalize" => "sphere",
+        "concat" | "concatenate" | "hstack" => "cat",
+        "topk" => "top",
+        "sort" | "argsort_ascending" => "argsort",
+        "stop_gradient" | "detach" => "stop",
+        "ln" => "log",
+        "clamp" => "clip",
+        _ => return None,
+    })
 }
 
 /// The number of entries; members that differ in shape are counted one by one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diag::nearest;
+use crate::diag::{Edit, nearest};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -13,6 +13,7 @@ use super::super::typed::{
     Call, Def, DefId, DimKind, Domain, Expr, ExprKind, Extent, ParamKind, Sort, ValueId, ValueKind,
 };
 use super::declare::Cx;
+use super::repairs::{nearest_inside, one_too_many, owned};
 use super::sizes::CallSizes;
 use super::slots::{constant_of, holds};
 
@@ -39,7 +40,8 @@ impl Cx<'_, '_> {
         if indices.len() > result.shape.len() {
             let what = format!("the result of `{}`", segment.name.text);
             let one = errors::too_many_indices(span, &what, result.shape.len(), indices.len());
-            self.sink().push(one);
+            let edits = self.shortened(indices, result.shape.len());
+            self.sink().push(one.edits(edits));
             return None;
         }
         let told = format!("the axis of `{}(...)`", segment.name.text);
@@ -78,8 +80,8 @@ impl Cx<'_, '_> {
         self.bind_brackets(&mut binding, segment)?;
         let starts = self.bind_args(&mut binding, segment, piped)?;
         self.unify(&mut binding, want);
-        self.defaults(&mut binding, span)?;
-        let (call, sizes) = self.finish_call(id, binding, starts, span, instance)?;
+        self.defaults(&mut binding, segment, span)?;
+        let (call, sizes) = self.finish_call(id, binding, starts, (segment, span), instance)?;
         let def = Arc::clone(&self.global.checked.defs[id.0 as usize]);
         let result = def.value(def.result);
         let (shape, sort) = (sizes.shape(&result.shape), sizes.sort(&result.sort));
@@ -128,7 +130,8 @@ impl Cx<'_, '_> {
         if brackets.len() > explicit.len() {
             let (name, takes) = (&segment.name, explicit.len());
             let one = errors::too_many_dims(name.span, &name.text, takes, brackets.len());
-            self.sink().push(one);
+            let edits = self.shortened(brackets, takes);
+            self.sink().push(one.edits(edits));
             return None;
         }
         for (place, arg) in brackets.iter().enumerate() {
@@ -138,8 +141,13 @@ impl Cx<'_, '_> {
                     let found = binding.def.dims.iter().position(|dim| dim.name == name.text);
                     let Some(at) = found else {
                         let def = &segment.name.text;
-                        self.sink()
-                            .push(errors::unknown_argument(name.span, def, &name.text, None));
+                        let known: Vec<&str> =
+                            explicit.iter().map(|at| binding.def.dims[*at].name.as_str()).collect();
+                        let near = nearest(&name.text, known.iter().copied());
+                        let near = near.map(|near| (near, false));
+                        let one =
+                            errors::unknown_argument(name.span, def, &name.text, near, &known);
+                        self.sink().push(one);
                         return None;
                     };
                     at
@@ -193,27 +201,39 @@ impl Cx<'_, '_> {
         let mut given = vec![false; def.params.len()];
         if let Some(value) = piped {
             let Some(at) = plain.next() else {
-                self.sink().push(one_too_many(&def, segment.name.span));
+                self.sink().push(one_too_many(&def, segment.name.span, None));
                 return None;
             };
             given[at] = true;
             binding.args[at] = Some(value);
         }
         let mut starts = Vec::new();
-        for arg in segment.args.as_deref().unwrap_or_default() {
+        let all = segment.args.as_deref().unwrap_or_default();
+        for (place, arg) in all.iter().enumerate() {
             let at = match &arg.name {
                 Some(name) => self.named_argument(&def, name)?,
                 None => match plain.next() {
                     Some(at) => at,
                     None => {
-                        self.sink().push(one_too_many(&def, arg.span));
+                        let free = def.params.iter().enumerate().find(|(at, param)| {
+                            let by_name = |arg: &ast::Arg| {
+                                arg.name.as_ref().is_some_and(|name| name.text == param.name)
+                            };
+                            !given[*at] && owned(&param.kind) && !all.iter().any(by_name)
+                        });
+                        let likely = free.map(|(_, param)| param.name.as_str());
+                        let one = one_too_many(&def, arg.span, likely);
+                        let plain = !def.params.iter().any(|param| owned(&param.kind));
+                        let edits = if plain { self.without(all, place) } else { Vec::new() };
+                        self.sink().push(one.edits(edits));
                         return None;
                     }
                 },
             };
             if std::mem::replace(&mut given[at], true) {
                 let one = errors::argument_twice(arg.span, &def.name, &def.params[at].name);
-                self.sink().push(one);
+                let edits = self.without(all, place);
+                self.sink().push(one.edits(edits));
                 return None;
             }
             match def.params[at].kind {
@@ -231,7 +251,9 @@ impl Cx<'_, '_> {
                     let value = self.expr(&arg.value, None)?;
                     if !self.is_param(&value) {
                         let name = &def.params[at].name;
-                        self.sink().push(errors::param_argument(arg.span, name));
+                        let one = errors::param_argument(arg.span, name);
+                        let edits = self.without(all, place);
+                        self.sink().push(one.edits(edits));
                         return None;
                     }
                     binding.args[at] = Some(value);
@@ -256,7 +278,8 @@ impl Cx<'_, '_> {
             def.params.iter().find(is).is_some_and(|p| matches!(p.kind, ParamKind::Emit(_)))
         };
         let near = near.map(|near| (near, emitted(near)));
-        let one = errors::unknown_argument(name.span, &def.name, &name.text, near);
+        let known: Vec<&str> = def.params.iter().map(|param| param.name.as_str()).collect();
+        let one = errors::unknown_argument(name.span, &def.name, &name.text, near, &known);
         self.sink().push(one);
         None
     }
@@ -275,7 +298,12 @@ impl Cx<'_, '_> {
     }
 
     /// Defaults of whole numbers and truth values; every dim must be known then.
-    fn defaults(&mut self, binding: &mut Binding, span: Span) -> Option<()> {
+    fn defaults(
+        &mut self,
+        binding: &mut Binding,
+        segment: &ast::Segment,
+        span: Span,
+    ) -> Option<()> {
         let def = Arc::clone(&binding.def);
         for (at, dim) in def.dims.iter().enumerate() {
             if binding.dims[at].is_some() {
@@ -292,8 +320,11 @@ impl Cx<'_, '_> {
                         arg.is_none() && matches!(param.kind, ParamKind::Plain(_, None))
                     });
                     let one = match missing {
-                        Some((param, _)) => self.missing(&def, param, span),
-                        None => errors::size_not_inferred(span, &def.name, &dim.name),
+                        Some((param, _)) => self.missing(&def, param, segment, span),
+                        None => {
+                            let edits = self.likely_size(binding, segment);
+                            errors::size_not_inferred(span, &def.name, &dim.name).edits(edits)
+                        }
                     };
                     self.sink().push(one);
                     return None;
@@ -319,22 +350,31 @@ impl Cx<'_, '_> {
         &self,
         def: &Def,
         param: &super::super::typed::Param,
+        segment: &ast::Segment,
         span: Span,
     ) -> crate::diag::Diagnostic {
-        let slot = match array_of(&param.kind) {
-            Some(value) => {
-                let shape = &def.value(value).shape;
-                let axes = if shape.is_empty() { String::new() } else { show::shape(def, shape) };
-                format!("{}{axes}", param.name)
+        let shape = array_of(&param.kind).map(|value| &def.value(value).shape);
+        let slot = match shape {
+            Some(shape) if !shape.is_empty() => {
+                format!("{}{}", param.name, show::shape(def, shape))
             }
-            None => param.name.clone(),
+            Some(_) | None => param.name.clone(),
         };
-        // `interpolate(w, last)`: in a head with a state the usual argument is its last value.
-        let usual = match array_of(&param.kind) {
-            Some(value) if def.value(value).shape.len() == 1 => Some("prev w"),
-            Some(_) | None => None,
-        };
-        errors::missing_argument(span, &def.name, &slot, usual)
+        let usual = shape.and_then(|shape| self.usual_argument(&param.name, shape));
+        let edits = usual.as_ref().map_or(Vec::new(), |usual| self.with_argument(segment, usual));
+        errors::missing_argument(span, &def.name, &slot, usual.as_deref()).edits(edits)
+    }
+
+    /// A size for a call that tells none: that of its first vector.
+    fn likely_size(&self, binding: &Binding, segment: &ast::Segment) -> Vec<Edit> {
+        let vector = binding.args.iter().flatten().find(|arg| arg.shape.len() == 1);
+        let Some(axis) = vector.and_then(|arg| arg.shape.first()) else { return Vec::new() };
+        let size = show::extent(&self.def, axis);
+        match segment.brackets.as_deref() {
+            None => vec![Edit::new(segment.name.span.after(), format!("[{size}]"))],
+            Some([.., last]) => vec![Edit::new(last.span.after(), format!(", {size}"))],
+            Some([]) => Vec::new(),
+        }
     }
 
     /// Checks shapes, sorts and domains of all arguments and names the instance.
@@ -343,7 +383,7 @@ impl Cx<'_, '_> {
         id: DefId,
         binding: Binding,
         starts: Vec<(usize, &ast::Arg)>,
-        span: Span,
+        (segment, span): (&ast::Segment, Span),
         instance: bool,
     ) -> Option<(Call, CallSizes)> {
         let def = Arc::clone(&binding.def);
@@ -364,7 +404,7 @@ impl Cx<'_, '_> {
             let value = def.value(value);
             match (arg, &param.kind) {
                 (None, ParamKind::Plain(_, None)) => {
-                    let one = self.missing(&def, param, span);
+                    let one = self.missing(&def, param, segment, span);
                     self.sink().push(one);
                     return None;
                 }
@@ -398,9 +438,11 @@ impl Cx<'_, '_> {
         param: &super::super::typed::Param,
     ) -> Option<()> {
         if arg.shape != wanted {
+            let edits = self.reordered(arg, wanted);
             let (wanted, found) = (self.shown(wanted), self.shown(&arg.shape));
-            let one = errors::argument_shape(arg.span, &param.name, &wanted, &found);
-            self.sink().push(one);
+            let place = param.span;
+            let one = errors::argument_shape(arg.span, &param.name, &wanted, &found, place);
+            self.sink().push(one.edits(edits));
             return None;
         }
         let right = match (sort, &arg.sort) {
@@ -424,7 +466,9 @@ impl Cx<'_, '_> {
             && !holds(domain, value)
         {
             let told = show::domain(domain);
-            let one = errors::outside_domain(arg.span, &param.name, &told, value, param.span);
+            let inside = nearest_inside(domain, value, false);
+            let place = param.span;
+            let one = errors::outside_domain(arg.span, &param.name, &told, value, place, inside);
             self.sink().push(one);
             return None;
         }
@@ -445,11 +489,15 @@ impl Cx<'_, '_> {
         if let Some((index, var)) = index.cloned() {
             let dim = show::extent(&self.def, &self.def.var(var).extent);
             if owns.state {
-                self.sink().push(errors::state_under_index(span, &def.name, &index, &dim));
+                let edits = self.family_of(span, &index, &dim);
+                let one = errors::state_under_index(span, &def.name, &index, &dim);
+                self.sink().push(one.edits(edits));
                 return None;
             }
             if owns.emits {
-                self.sink().push(errors::shared_emission(span, &def.name, &index, &dim));
+                let edits = self.family_of(span, &index, &dim);
+                let one = errors::shared_emission(span, &def.name, &index, &dim);
+                self.sink().push(one.edits(edits));
                 return None;
             }
         }
@@ -464,7 +512,8 @@ impl Cx<'_, '_> {
                 passed.emits = false;
                 passed.params = true;
             } else if self.is_model {
-                self.sink().push(errors::no_controller(span, &def.name));
+                let edits = self.plain_controller();
+                self.sink().push(errors::no_controller(span, &def.name).edits(edits));
                 return None;
             }
         }
@@ -474,11 +523,19 @@ impl Cx<'_, '_> {
             mine.emits |= passed.emits;
         });
         let key = (self.part, self.equation.clone(), def.name.clone());
-        let count = self.called.entry(key).or_default();
+        let count = self.called.entry(key.clone()).or_default();
         *count += 1;
         let count = *count;
+        if count == 1 {
+            self.firsts.insert(key.clone(), span);
+        }
         if count > 1 && own {
-            self.sink().push(errors::two_owning_calls(span, &def.name));
+            let name = self.fresh_name(&def.name);
+            let mut edits = self.statement_before(&format!("part {name} = {}", self.text(span)));
+            edits.push(Edit::new(span, name));
+            let first = self.firsts.get(&key).copied().unwrap_or(span);
+            let one = errors::two_owning_calls(span, &def.name, first);
+            self.sink().push(one.edits(edits));
             return None;
         }
         let often = self.calls.get(&(self.part, def.name.clone())).copied().unwrap_or(0) > 1;
@@ -526,17 +583,5 @@ fn match_shape(binding: &mut Binding, declared: &[Extent], given: &[Extent]) {
                 *slot = Some(vec![given.size.clone()]);
             }
         }
-    }
-}
-
-/// More arguments by position than there are plain ones.
-fn one_too_many(def: &Def, span: Span) -> crate::diag::Diagnostic {
-    let owned = |kind: &ParamKind| {
-        matches!(kind, ParamKind::Emit(_) | ParamKind::Param(_) | ParamKind::State(_))
-    };
-    if def.params.iter().any(|param| owned(&param.kind)) {
-        errors::by_name_only(span, &def.name)
-    } else {
-        errors::too_many_arguments(span, &def.name, def.params.len())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, nearest};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -13,6 +13,7 @@ use super::super::typed::{
     Value, ValueId, ValueKind, VarInfo,
 };
 use super::Global;
+use super::repairs::usual_start;
 
 /// What a name of a block stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) later: Vec<(ValueId, ast::Slot)>,
     pub(super) emits: Vec<(Vec<ValueId>, ast::Emit, PartId)>,
     pub(super) throughs: Vec<(PartId, ast::Ref)>,
+    /// Where the statement that declares each state stands.
+    pub(super) statements: BTreeMap<ValueId, Span>,
     equations: Vec<(ast::Equation, PartId)>,
     requires: Vec<(ast::Require, PartId)>,
     /// Index variables in scope, innermost last.
@@ -77,6 +80,8 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) equation: String,
     /// How often each block calls each definition.
     pub(super) calls: BTreeMap<(PartId, String), usize>,
+    /// The first call of each definition in each equation, for messages.
+    pub(super) firsts: BTreeMap<(PartId, String, String), Span>,
     /// Calls made by each equation.
     pub(super) called: BTreeMap<(PartId, String, String), usize>,
     /// Whether an argument of `cat` is checked: members that differ in shape may be joined.
@@ -109,6 +114,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             later: Vec::new(),
             emits: Vec::new(),
             throughs: Vec::new(),
+            statements: BTreeMap::new(),
             equations: Vec::new(),
             requires: Vec::new(),
             scope: Vec::new(),
@@ -118,6 +124,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             start: None,
             equation: String::new(),
             calls: BTreeMap::new(),
+            firsts: BTreeMap::new(),
             called: BTreeMap::new(),
             joining: false,
             instance: false,
@@ -185,8 +192,7 @@ impl<'g, 'a> Cx<'g, 'a> {
     fn bind_result(&mut self, tree: &ast::Def) {
         let result = &tree.result;
         let Some(Named::Value(id)) = self.names[0].get(&result.name.text).copied() else {
-            let one = errors::result_missing(result.name.span, &result.name.text);
-            return self.sink().push(one);
+            return self.result_missing(&result.name);
         };
         self.def.result = id;
         let defined = match self.def.value(id).kind {
@@ -197,8 +203,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             | ValueKind::Emission(_) => true,
         };
         if !defined && matches!(tree.body, ast::Body::Block(_)) && !self.broken.contains(&id) {
-            let one = errors::result_missing(result.name.span, &result.name.text);
-            self.sink().push(one);
+            self.result_missing(&result.name);
             self.broken.push(id);
         }
         if let Some((sort, domain)) = self.sort_and_domain(result.of.as_ref()) {
@@ -216,7 +221,8 @@ impl<'g, 'a> Cx<'g, 'a> {
             let found = self.shown(&self.def.value(id).shape.clone());
             let wanted = self.shown(&wanted);
             let what = format!("the result `{}`", result.name.text);
-            let one = errors::wrong_shape(self.def.value(id).span, &what, &wanted, &found);
+            let (here, place) = (self.def.value(id).span, Some(result.span));
+            let one = errors::wrong_shape(here, &what, &wanted, &found, place);
             self.sink().push(one);
         } else if !known {
             self.def.values[id.0 as usize].shape = wanted;
@@ -224,11 +230,23 @@ impl<'g, 'a> Cx<'g, 'a> {
         }
     }
 
+    /// Nothing defines the result; perhaps under a name much like it.
+    fn result_missing(&mut self, name: &ast::Name) {
+        let known: Vec<&str> = self.names[0]
+            .iter()
+            .filter(|(own, named)| matches!(named, Named::Value(_)) && **own != name.text)
+            .map(|(own, _)| own.as_str())
+            .collect();
+        let near = nearest(&name.text, known).filter(|near| near.len() > 1);
+        let one = errors::result_missing(name.span, &name.text, near);
+        self.sink().push(one);
+    }
+
     /// Enters every name of a block, parts inside included.
     fn block(&mut self, block: &[ast::Stmt], part: PartId) {
         for stmt in block {
             match stmt {
-                ast::Stmt::State(_, kind, slots, _) => self.states(*kind, slots, part),
+                ast::Stmt::State(_, kind, slots, span) => self.states(*kind, slots, part, *span),
                 ast::Stmt::Emit(emit) => self.emit(emit, part),
                 ast::Stmt::Controller(one) => self.controller(one, part),
                 ast::Stmt::Part(one) => self.part(one, part),
@@ -238,7 +256,7 @@ impl<'g, 'a> Cx<'g, 'a> {
         }
     }
 
-    fn states(&mut self, kind: ast::StateKind, slots: &[ast::Slot], part: PartId) {
+    fn states(&mut self, kind: ast::StateKind, slots: &[ast::Slot], part: PartId, span: Span) {
         for slot in slots {
             let what = match kind {
                 ast::StateKind::Param => {
@@ -248,13 +266,18 @@ impl<'g, 'a> Cx<'g, 'a> {
                 ast::StateKind::State | ast::StateKind::Memory => {
                     self.own(|owns| owns.state = true);
                     if slot.value.is_none() {
-                        let one = errors::no_start(slot.span, &slot.name.text);
+                        let kept = self.sink().clone();
+                        let of = self.sort_and_domain(slot.of.as_ref());
+                        *self.sink() = kept;
+                        let start = of.map_or("0".to_owned(), |(_, domain)| usual_start(&domain));
+                        let one = errors::no_start(slot.span, &slot.name.text, &start);
                         self.sink().push(one);
                     }
                     ValueKind::State(Start::Default, None)
                 }
             };
             if let Some(id) = self.declare(slot, part, what) {
+                self.statements.insert(id, span);
                 self.later.push((id, slot.clone()));
             }
         }
@@ -295,7 +318,8 @@ impl<'g, 'a> Cx<'g, 'a> {
                 .as_ref()
                 .map_or(0, |c| c.value.0 as usize)]
             .span;
-            self.sink().push(errors::two_controllers(one.name.span, first));
+            let word = Span { end: one.name.span.start, ..one.span };
+            self.sink().push(errors::two_controllers(one.name.span, first, word));
             return;
         }
         *here = Some(super::super::typed::Controller { value: id, through: None });
@@ -430,7 +454,9 @@ impl<'g, 'a> Cx<'g, 'a> {
             }
             Some(first) => {
                 let first = self.place(first);
-                self.sink().push(errors::defined_twice(name.span, &name.text, first));
+                let free = self.fresh_name(&name.text);
+                let again = (name.span, free.as_str());
+                self.sink().push(errors::defined_twice(name.span, &name.text, first, again));
             }
         }
     }

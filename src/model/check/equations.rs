@@ -21,8 +21,10 @@ impl Cx<'_, '_> {
         let target = match (own, outer) {
             (Some(Named::Value(id)), _) => id,
             (Some(other), _) => {
-                let first = self.place(other);
-                return self.sink().push(errors::defined_twice(name.span, &name.text, first));
+                let (first, free) = (self.place(other), self.fresh_name(&name.text));
+                let again = (name.span, free.as_str());
+                let one = errors::defined_twice(name.span, &name.text, first, again);
+                return self.sink().push(one);
             }
             (None, Some(Named::Value(id)))
                 if matches!(self.def.value(id).kind, ValueKind::State(..)) =>
@@ -66,7 +68,9 @@ impl Cx<'_, '_> {
             ValueKind::Argument | ValueKind::Param(_) | ValueKind::Emission(_) => Some(first),
         };
         if let Some(first) = taken.or(fixed) {
-            return self.sink().push(errors::defined_twice(tree.left.span, &name, first));
+            let free = self.fresh_name(&name);
+            let again = (tree.left.segments[0].name.span, free.as_str());
+            return self.sink().push(errors::defined_twice(tree.left.span, &name, first, again));
         }
         self.pending.insert(id, Pending::Equation(tree, part));
     }
@@ -99,7 +103,8 @@ impl Cx<'_, '_> {
             let lone = matches!(value.kind, ValueKind::State(_, None));
             if lone && !self.broken.contains(&id) {
                 let one = errors::never_updated(value.span, &value.name.clone());
-                self.sink().push(one);
+                let edits = self.keep_state(id);
+                self.sink().push(one.edits(edits));
             }
         }
     }
@@ -276,8 +281,11 @@ impl Cx<'_, '_> {
             let rest = self.def.value(id).shape[leading.len()..].to_vec();
             if right.shape != rest {
                 let what = format!("`{}`", self.def.value(id).name);
+                let edits = self.reordered(&right, &rest);
                 let (wanted, found) = (self.shown(&rest), self.shown(&right.shape));
-                self.sink().push(errors::wrong_shape(right.span, &what, &wanted, &found));
+                let place = self.def.value(id).span;
+                let one = errors::wrong_shape(right.span, &what, &wanted, &found, Some(place));
+                self.sink().push(one.edits(edits));
                 return None;
             }
         } else {
@@ -289,7 +297,8 @@ impl Cx<'_, '_> {
         }
         if matches!(right.sort, Sort::Bool) && self.def.value(id).sort == Sort::Real {
             let one = errors::wrong_sort(right.span, "a number", "a condition");
-            self.sink().push(one);
+            let edits = self.as_number(right.span);
+            self.sink().push(one.edits(edits));
             return None;
         }
         self.claim(id, &right);
@@ -315,6 +324,7 @@ impl Cx<'_, '_> {
                 &domain,
                 number,
                 value.span,
+                super::repairs::nearest_inside(&value.domain, number, false),
             );
             self.sink().push(one);
         }
@@ -323,9 +333,8 @@ impl Cx<'_, '_> {
     /// The indices on the left: distinct names, or a permutation applied to one.
     fn left(&mut self, id: ValueId, tree: &ast::Equation) -> Option<Left> {
         let [segment] = &tree.left.segments[..] else {
-            let name = &tree.left.segments[1].name;
-            let one = errors::unknown_value(tree.left.span, &name.text, None);
-            self.sink().push(one);
+            let part = &tree.left.segments[0].name;
+            self.sink().push(errors::defines_inside(tree.left.span, &part.text));
             return None;
         };
         if segment.args.is_some() {
@@ -339,7 +348,13 @@ impl Cx<'_, '_> {
         {
             let what = format!("`{}`", segment.name.text);
             let one = errors::too_many_indices(tree.left.span, &what, shape.len(), indices.len());
-            self.sink().push(one);
+            let edits = self.shortened(indices, shape.len());
+            let used = indices[shape.len()..].iter().any(|index| {
+                let mut places = Vec::new();
+                super::trees::indices_of(&tree.right, self.text(index.span), &mut places);
+                !places.is_empty()
+            });
+            self.sink().push(if used { one } else { one.edits(edits) });
             return None;
         }
         let mut vars = Vec::new();
@@ -368,8 +383,10 @@ impl Cx<'_, '_> {
         tree: &ast::Equation,
     ) -> Option<super::super::int::VarId> {
         self.refuse_value(name)?;
-        if self.scope.iter().any(|(known, _)| *known == name.text) {
-            self.sink().push(errors::not_one_to_one(name.span));
+        if let Some((_, var)) = self.scope.iter().find(|(known, _)| *known == name.text) {
+            let families = self.def.families(self.part);
+            let edits = if families.contains(var) { Vec::new() } else { self.diagonal(name, tree) };
+            self.sink().push(errors::not_one_to_one(name.span).edits(edits));
             return None;
         }
         let (extent, seen) = match axis {
@@ -404,7 +421,8 @@ impl Cx<'_, '_> {
         let found = self.infer(&name.text, &[&index.value, &tree.right]);
         let Some((extent, seen)) = found else { return self.unseen(name.span, &name.text) };
         if axis.is_some_and(|axis| axis != extent) {
-            self.sink().push(errors::not_one_to_one(index.span));
+            let edits = self.summed(index, &name.text, tree);
+            self.sink().push(errors::not_one_to_one(index.span).edits(edits));
             return None;
         }
         let var = self.add_var(name.text.clone(), name.span, extent.clone());
@@ -413,7 +431,12 @@ impl Cx<'_, '_> {
         let order = self.expr(&index.value, None)?;
         match &order.sort {
             Sort::Index { below, permutation: true } if *below == extent.size => Some((order, var)),
-            Sort::Index { .. } | Sort::Real | Sort::Int | Sort::Bool => {
+            Sort::Index { .. } => {
+                let edits = self.summed(index, &name.text, tree);
+                self.sink().push(errors::not_one_to_one(index.span).edits(edits));
+                None
+            }
+            Sort::Real | Sort::Int | Sort::Bool => {
                 self.sink().push(errors::not_one_to_one(index.span));
                 None
             }
@@ -424,7 +447,8 @@ impl Cx<'_, '_> {
     /// mistake of its own tells no range.
     pub(super) fn unseen<T>(&mut self, span: Span, name: &str) -> Option<T> {
         if !self.sink().has_errors() {
-            self.sink().push(errors::unseen_range(span, name));
+            let edits = self.give_range(span, name);
+            self.sink().push(errors::unseen_range(span, name).edits(edits));
         }
         None
     }
@@ -434,7 +458,8 @@ impl Cx<'_, '_> {
         if let Some(named) = self.named(&name.text) {
             let place = Some(self.place(named));
             let one = errors::value_as_index(name.span, &name.text, place);
-            self.sink().push(one);
+            let edits = self.rename_index(&name.text);
+            self.sink().push(one.edits(edits));
             return None;
         }
         Some(())
@@ -452,7 +477,8 @@ impl Cx<'_, '_> {
                     if cx.is_model {
                         let slot = &tree.slots[0];
                         let one = errors::no_controller(slot.span, &slot.name.text);
-                        cx.sink().push(one);
+                        let edits = cx.input_as_source(&tree);
+                        cx.sink().push(one.edits(edits));
                     }
                     cx.own(|owns| owns.emits = true);
                 } else {
@@ -486,12 +512,16 @@ impl Cx<'_, '_> {
     /// The stage between an affine map and its squash: a function of each number.
     pub(super) fn stage(&mut self, tree: &ast::Ref) -> Option<Stage> {
         let [segment] = &tree.segments[..] else {
-            self.sink().push(errors::not_a_stage(tree.span, &tree.segments[0].name.text));
+            self.sink().push(errors::not_a_stage(tree.span, &tree.segments[0].name.text, None));
             return None;
         };
         let scalar = crate::op::Scalar::named(&segment.name.text).filter(|one| one.row().public);
         let Some(scalar) = scalar else {
-            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text));
+            let known = crate::op::scalar::rows().iter().filter(|row| row.public);
+            let known = known.filter(|row| row.takes.len() == 1).map(|row| row.name);
+            let near = crate::diag::nearest(&segment.name.text, known);
+            let near = near.filter(|_| segment.args.is_none());
+            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text, near));
             return None;
         };
         let mut args = Vec::new();
@@ -499,7 +529,7 @@ impl Cx<'_, '_> {
             args.push(self.expr(&arg.value, None)?);
         }
         if args.len() + 1 != scalar.row().takes.len() {
-            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text));
+            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text, None));
             return None;
         }
         Some(Stage { function: scalar, args })

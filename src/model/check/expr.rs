@@ -79,7 +79,10 @@ impl Cx<'_, '_> {
                 (_, true) => "a number",
                 (_, false) => "an array of numbers",
             };
-            self.sink().push(errors::wrong_sort(test.span, "one condition", found));
+            let one = errors::wrong_sort(test.span, "one condition", found);
+            let number = condition.sort != Sort::Bool && condition.shape.is_empty();
+            let edits = if number { self.as_condition(test.span) } else { Vec::new() };
+            self.sink().push(one.edits(edits));
             return None;
         }
         let fixed =
@@ -215,7 +218,8 @@ impl Cx<'_, '_> {
     pub(super) fn mismatch(&mut self, span: Span, left: &Expr, right: &Expr) {
         let (a, b) = (self.shown(&left.shape), self.shown(&right.shape));
         let one = errors::shapes_differ(span, (left.span, &a), (right.span, &b));
-        self.sink().push(one);
+        let edits = self.name_axes();
+        self.sink().push(one.edits(edits));
     }
 
     // ---- operators ----------------------------------------------------------------------------
@@ -302,7 +306,11 @@ impl Cx<'_, '_> {
                     scalar::Sort::Bool => ("a condition", "a number"),
                     scalar::Sort::Real => ("a number", "a condition"),
                 };
-                self.sink().push(errors::wrong_sort(arg.span, wanted, found));
+                let edits = match takes {
+                    scalar::Sort::Bool => self.as_condition(arg.span),
+                    scalar::Sort::Real => self.as_number(arg.span),
+                };
+                self.sink().push(errors::wrong_sort(arg.span, wanted, found).edits(edits));
                 return None;
             }
         }
@@ -400,7 +408,9 @@ impl Cx<'_, '_> {
         self.facts = facts;
         let (over, body) = (bound?, inner?);
         if body.sort == Sort::Bool {
-            self.sink().push(errors::wrong_sort(body.span, "a number", "a condition"));
+            let edits = self.as_number(body.span);
+            let one = errors::wrong_sort(body.span, "a number", "a condition");
+            self.sink().push(one.edits(edits));
             return None;
         }
         if let Some(poly) = self.static_sum(fold, &over, &body) {

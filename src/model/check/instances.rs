@@ -106,7 +106,7 @@ impl Cx<'_, '_> {
             .filter(|value| value.part == part)
             .map(|value| value.name.as_str())
             .collect();
-        let near = nearest(&segment.name.text, names);
+        let near = nearest(&segment.name.text, names).map(|near| (near, None));
         let one = errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
         self.sink().push(one);
         None

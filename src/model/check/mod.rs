@@ -13,15 +13,17 @@ mod expr;
 mod instances;
 mod range;
 mod refs;
+mod repairs;
 mod signature;
 mod sizes;
 mod slots;
 mod start;
+mod trees;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diag::{Diagnostics, nearest};
+use crate::diag::{Diagnostics, Edit, nearest};
 use crate::source::{FileId, Source, Sources, Span};
 use crate::syntax::{self, ast};
 
@@ -137,7 +139,13 @@ impl Global<'_> {
         for (item, name) in file.items.iter().enumerate().filter_map(named) {
             match own.get(&name.text) {
                 Some(first) => {
-                    self.sink.push(errors::duplicate_definition(name.span, &name.text, *first));
+                    let taken = |free: &str| {
+                        file.items.iter().enumerate().filter_map(named).any(|(_, n)| n.text == free)
+                    };
+                    let free = (2..).map(|n| format!("{}_{n}", name.text)).find(|f| !taken(f));
+                    let (free, first) = (free.unwrap_or_default(), *first);
+                    let one = errors::duplicate_definition(name.span, &name.text, first, &free);
+                    self.sink.push(one);
                 }
                 None => {
                     own.insert(name.text.clone(), name.span);
@@ -224,21 +232,7 @@ impl Global<'_> {
         let found = self.modules[module].scope.get(&name.text).cloned().unwrap_or_default();
         match found[..] {
             [] => {
-                let scope = &self.modules[module].scope;
-                let near = nearest(&name.text, scope.keys().map(String::as_str));
-                let home = self.modules.iter().find(|other| {
-                    other.name.starts_with("std.")
-                        && other
-                            .file
-                            .items
-                            .iter()
-                            .enumerate()
-                            .filter_map(named)
-                            .any(|(_, n)| n.text == name.text)
-                });
-                let home = home.map(|module| module.name.as_str());
-                let one = errors::unknown_definition(name.span, &name.text, home, near);
-                self.sink.push(one);
+                self.unknown_definition(module, name);
                 None
             }
             [(key, _)] => {
@@ -252,10 +246,82 @@ impl Global<'_> {
                 let (a, b) = (&self.modules[first.0].name, &self.modules[second.0].name);
                 let one =
                     errors::ambiguous_definition(name.span, &name.text, (a, here), (b, there));
-                self.sink.push(one);
+                let edits = self.import_without(module, second.0, there, &name.text);
+                self.sink.push(one.edits(edits));
                 None
             }
         }
+    }
+}
+
+/// How names that nothing brings into scope are looked for.
+impl Global<'_> {
+    /// A name that a module does not see as a definition.
+    fn unknown_definition(&mut self, module: usize, name: &ast::Name) {
+        let homes = self.modules.iter().filter(|other| other.name.starts_with("std."));
+        let all: Vec<(&str, &str)> = homes
+            .flat_map(|home| {
+                let names = home.file.items.iter().enumerate().filter_map(named);
+                names.map(|(_, n)| (n.text.as_str(), home.name.as_str()))
+            })
+            .collect();
+        let home = all.iter().find(|(known, _)| *known == name.text).map(|(_, home)| *home);
+        let scope = &self.modules[module].scope;
+        let mut seen: Vec<&str> = scope.keys().map(String::as_str).collect();
+        for known in builtins::names() {
+            seen.push(known);
+        }
+        seen.extend(all.iter().map(|(known, _)| *known));
+        let near = builtins::elsewhere_called(&name.text).or_else(|| nearest(&name.text, seen));
+        let of = |near: &str| {
+            let here = scope.contains_key(near) || builtins::names().any(|known| known == near);
+            all.iter().find(|(known, _)| *known == near && !here).map(|(_, home)| *home)
+        };
+        let near = near.map(|near| (near, of(near)));
+        let one = errors::unknown_definition(name.span, &name.text, home, near);
+        let import = match (home, near) {
+            (Some(home), _) => Some((home.to_owned(), name.text.clone())),
+            (None, Some((near, Some(home)))) => Some((home.to_owned(), near.to_owned())),
+            (None, _) => None,
+        };
+        let edit = import.map(|(home, name)| self.import_of(module, &home, &name));
+        self.sink.push(one.edits(edit));
+    }
+
+    /// The change that brings a name of another module into a module.
+    fn import_of(&self, module: usize, home: &str, name: &str) -> Edit {
+        let file = &self.modules[module].file;
+        let known = file.imports.iter().find(|import| import.module.text == home);
+        if let Some(last) = known.and_then(|import| import.names.as_ref()?.last()) {
+            return Edit::new(last.span.after(), format!(", {name}"));
+        }
+        let after = file.imports.last().map_or(file.version_span, |import| import.span);
+        repairs::line_after(self.sources, after, &format!("use {home}"))
+    }
+
+    /// The change that keeps one name of another module out of a module: its import then lists what
+    /// else is used of it.
+    fn import_without(&self, module: usize, other: usize, place: Span, name: &str) -> Vec<Edit> {
+        let file = &self.modules[module].file;
+        let at = |import: &&ast::Import| {
+            import.span.start <= place.start && place.end <= import.span.end
+        };
+        let Some(import) = file.imports.iter().find(at) else { return Vec::new() };
+        let text = &self.sources.get(place.file).text;
+        let names: Vec<&str> = match &import.names {
+            Some(names) => names.iter().map(|one| one.text.as_str()).collect(),
+            None => {
+                let all = self.modules[other].file.items.iter().enumerate().filter_map(named);
+                all.map(|(_, one)| one.text.as_str())
+                    .filter(|known| repairs::words(text).any(|word| word == *known))
+                    .collect()
+            }
+        };
+        let kept: Vec<&str> = names.into_iter().filter(|one| *one != name).collect();
+        if kept.is_empty() {
+            return vec![Edit::new(import.span, "")];
+        }
+        vec![Edit::new(import.span, format!("use {} ({})", import.module.text, kept.join(", ")))]
     }
 }
 

@@ -1,6 +1,6 @@
 //! References: a path of names with indices becomes a read of one value.
 
-use crate::diag::nearest;
+use crate::diag::{Edit, nearest};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -111,11 +111,8 @@ impl Cx<'_, '_> {
         };
         let part = names.iter().find(has).map(String::as_str);
         let near = nearest(&name.text, names.iter().map(String::as_str)).or(part);
-        let one = if name.text == "sigmoid" {
-            errors::unknown_value(name.span, &name.text, Some("unit"))
-        } else {
-            errors::unknown_value(name.span, &name.text, near)
-        };
+        let near = near.map(|near| (near, self.named(near).map(|named| self.place(named))));
+        let one = errors::unknown_value(name.span, &name.text, near);
         self.sink().push(one);
         None
     }
@@ -136,8 +133,8 @@ impl Cx<'_, '_> {
                     }
                     if !last {
                         let next = &tree.segments[depth + 1].name;
-                        let one =
-                            errors::unknown_member(next.span, &segment.name.text, &next.text, None);
+                        let place = self.def.value(id).span;
+                        let one = errors::no_members(next.span, &segment.name.text, place);
                         self.sink().push(one);
                         return None;
                     }
@@ -175,6 +172,7 @@ impl Cx<'_, '_> {
                     let names = &self.names[part.0 as usize];
                     let Some(found) = names.get(&next.text) else {
                         let near = nearest(&next.text, names.keys().map(String::as_str));
+                        let near = near.map(|near| (near, names.get(near).map(|n| self.place(*n))));
                         let one =
                             errors::unknown_member(next.span, &segment.name.text, &next.text, near);
                         self.sink().push(one);
@@ -183,7 +181,8 @@ impl Cx<'_, '_> {
                     named = *found;
                 }
                 Named::Dim(_) | Named::Flag(_) => {
-                    let one = errors::not_callable(segment.name.span, &segment.name.text);
+                    let rest = Span { start: segment.name.span.end, ..tree.span };
+                    let one = errors::no_parts(segment.name.span, &segment.name.text, rest);
                     self.sink().push(one);
                     return None;
                 }
@@ -249,7 +248,9 @@ impl Cx<'_, '_> {
     fn time(&mut self, found: &Found, prev: bool, span: Span) -> Option<()> {
         if prev && !found.is_state {
             let one = errors::prev_of_value(span, &found.name, found.place);
-            self.sink().push(one);
+            let plain = found.inner.is_empty();
+            let edits = if plain { self.carried(found.value, span) } else { Vec::new() };
+            self.sink().push(one.edits(edits));
             return None;
         }
         if self.start.is_some() && !found.is_param {
@@ -264,7 +265,8 @@ impl Cx<'_, '_> {
         if indices.len() > found.shape.len() {
             let what = format!("`{}{}`", found.name, self.bracketed(&found.shape));
             let one = errors::too_many_indices(span, &what, found.shape.len(), indices.len());
-            self.sink().push(one);
+            let edits = self.shortened(indices, found.shape.len());
+            self.sink().push(one.edits(edits));
             return None;
         }
         if !prev {
@@ -309,7 +311,7 @@ impl Cx<'_, '_> {
             let told = axis_of(axis, found.shape.len(), &what);
             let extent = &found.shape[axis];
             let checked = match &index.default {
-                None => self.index(index, extent, &told)?,
+                None => self.index_or_default(index, extent, &told)?,
                 Some(tree) => {
                     let (checked, test) = self.guarded_index(index, extent)?;
                     default = Some((test, tree));
@@ -368,7 +370,9 @@ impl Cx<'_, '_> {
             };
             if !earlier {
                 let name = self.def.part(owner).name.clone();
-                self.sink().push(errors::later_member(span, &name));
+                let one = errors::later_member(span, &name);
+                let back = found.is_state.then(|| Edit::new(span.before(), "prev "));
+                self.sink().push(one.edits(back));
                 return None;
             }
             self.def.parts[owner.0 as usize].in_order = true;
@@ -376,8 +380,23 @@ impl Cx<'_, '_> {
         Some(())
     }
 
+    /// An index that provably stays inside its axis; where it may not, a default can be given.
+    fn index_or_default(&mut self, arg: &ast::Arg, extent: &Extent, told: &str) -> Option<Expr> {
+        self.index_within(arg, extent, told, true)
+    }
+
     /// An index that provably stays inside its axis.
     pub(super) fn index(&mut self, arg: &ast::Arg, extent: &Extent, told: &str) -> Option<Expr> {
+        self.index_within(arg, extent, told, false)
+    }
+
+    fn index_within(
+        &mut self,
+        arg: &ast::Arg,
+        extent: &Extent,
+        told: &str,
+        default: bool,
+    ) -> Option<Expr> {
         if let Some(to) = &arg.to {
             self.sink().push(errors::not_an_index(arg.value.span.to(to.span)));
             return None;
@@ -386,9 +405,7 @@ impl Cx<'_, '_> {
             && self.scope.iter().all(|(known, _)| *known != name.text)
             && self.named(&name.text).is_none()
         {
-            let names: Vec<&str> = self.scope.iter().map(|(name, _)| name.as_str()).collect();
-            let near = nearest(&name.text, names.iter().copied()).or(names.last().copied());
-            let near = near.map(str::to_owned);
+            let near = self.index_over(extent, &name.text);
             self.sink().push(errors::unbound_index(name.span, &name.text, near.as_deref()));
             return None;
         }
@@ -404,7 +421,7 @@ impl Cx<'_, '_> {
                 let (low, high) =
                     (self.facts.at_least_zero(&below), self.facts.at_least_zero(&above));
                 if !(low && high) {
-                    self.outside(arg, poly, extent, told, !low);
+                    self.outside(arg, poly, extent, (told, !low, default));
                     return None;
                 }
             }
@@ -418,6 +435,7 @@ impl Cx<'_, '_> {
                         told,
                         &show::extent(&self.def, extent),
                         &format!("an index below {text}"),
+                        None,
                     );
                     self.sink().push(one);
                     return None;
@@ -447,7 +465,13 @@ impl Cx<'_, '_> {
         Some((expr.clone(), low.and(high)))
     }
 
-    fn outside(&mut self, arg: &ast::Arg, poly: &Poly, extent: &Extent, told: &str, below: bool) {
+    fn outside(
+        &mut self,
+        arg: &ast::Arg,
+        poly: &Poly,
+        extent: &Extent,
+        (told, below, default): (&str, bool, bool),
+    ) {
         let one = match poly.as_var().and_then(|var| self.seen.get(&var).map(|seen| (var, seen))) {
             Some((var, (span, first))) => {
                 let name = &self.def.var(var).name;
@@ -456,13 +480,24 @@ impl Cx<'_, '_> {
                     .scope
                     .iter()
                     .find(|(_, other)| self.def.var(*other).extent == *extent)
-                    .map(|(other, _)| format!("did you mean `{other}`?"));
-                errors::two_dims(arg.span, name, (&axis, told), (*span, first), other)
+                    .map(|(other, _)| other.as_str());
+                let one = errors::two_dims(arg.span, name, (&axis, told), (*span, first), other);
+                let bound = self.def.var(var).span;
+                let second =
+                    if other.is_none() { self.second_index(bound, arg.span) } else { Vec::new() };
+                one.edits(second)
             }
             None => {
-                let text = self.global.sources.text(arg.value.span).to_owned();
+                let text = self.text(arg.value.span).to_owned();
                 let size = show::poly(&self.def, &extent.size);
-                errors::outside(arg.span, &text, below, told, &size)
+                let one = errors::outside(arg.span, &text, below, told, &size);
+                if default {
+                    one.edit(arg.value.span.after(), " else 0")
+                } else if told.contains("member") {
+                    one
+                } else {
+                    errors::outside_wrapped(one, arg.value.span, &text, &size)
+                }
             }
         };
         self.sink().push(one);

@@ -69,7 +69,8 @@ impl Cx<'_, '_> {
 
     fn index_sort(&mut self, of: &ast::Of) -> Option<Sort> {
         let Some(ast::Bounds::One(below)) = &of.bounds else {
-            self.sink().push(errors::bad_bounds(of.span));
+            let right = self.right_bounds(of);
+            self.sink().push(errors::bad_bounds(of.span, right));
             return None;
         };
         let below = self.poly(below)?;
@@ -94,13 +95,15 @@ impl Cx<'_, '_> {
                         Some(Domain::Real(low, high))
                     }
                     _ => {
-                        self.sink().push(errors::bad_bounds(of.span));
+                        let right = self.right_bounds(of);
+                        self.sink().push(errors::bad_bounds(of.span, right));
                         None
                     }
                 }
             }
             (name, _) if DOMAINS.contains(&name) => {
-                self.sink().push(errors::bad_bounds(of.span));
+                let right = self.right_bounds(of);
+                self.sink().push(errors::bad_bounds(of.span, right));
                 None
             }
             (name, _) => {

@@ -1,5 +1,6 @@
 //! Starts: initial values of states and params, natural starts of emissions, defaults of arguments.
 
+use crate::diag::Edit;
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -10,6 +11,7 @@ use super::super::typed::{
     Domain, Expr, ExprKind, Extent, ParamKind, Sort, Start, ValueId, ValueKind,
 };
 use super::declare::Cx;
+use super::repairs::{nearest_inside, usual_start};
 use super::slots::{constant_of, holds};
 
 impl Cx<'_, '_> {
@@ -79,7 +81,9 @@ impl Cx<'_, '_> {
         }
         let (wanted, found) = (self.shown(shape), self.shown(&start.shape));
         let what = format!("`{name}`");
-        self.sink().push(errors::wrong_shape(start.span, &what, &wanted, &found));
+        let one = errors::wrong_shape(start.span, &what, &wanted, &found, None);
+        let zero = self.text(start.span).starts_with("zeros").then(|| Edit::new(start.span, "0"));
+        self.sink().push(one.edits(zero));
         None
     }
 
@@ -95,7 +99,13 @@ impl Cx<'_, '_> {
         let emitted = matches!(kind, ValueKind::Emission(_));
         let told = show::domain(domain);
         if matches!(domain, Domain::Simplex) && !emitted {
-            let one = errors::bad_start(start.span, name, &told, "does not sum to 1");
+            let one = errors::bad_start(
+                start.span,
+                name,
+                &told,
+                "does not sum to 1",
+                Some(usual_start(domain)),
+            );
             self.sink().push(one);
             return None;
         }
@@ -106,10 +116,12 @@ impl Cx<'_, '_> {
         if !holds(domain, value) || (emitted && !strict) {
             let one = match kind {
                 ValueKind::State(..) | ValueKind::Param(_) => {
-                    errors::bad_start(start.span, name, &told, &format!("is {value}"))
+                    let inside = nearest_inside(domain, value, false);
+                    errors::bad_start(start.span, name, &told, &format!("is {value}"), inside)
                 }
                 ValueKind::Argument | ValueKind::Emission(_) | ValueKind::Computed(_) => {
-                    errors::outside_domain(start.span, name, &told, value, declared)
+                    let inside = nearest_inside(domain, value, emitted);
+                    errors::outside_domain(start.span, name, &told, value, declared, inside)
                 }
             };
             self.sink().push(one);
@@ -121,7 +133,8 @@ impl Cx<'_, '_> {
     /// `learned`, `uniform` without arguments.
     pub(super) fn start_word(&mut self, name: &str, span: Span) -> Option<Expr> {
         let Some((domain, shape)) = self.start.clone() else {
-            self.sink().push(errors::start_word(span, name));
+            let edits = self.start_as_value(name, None, span);
+            self.sink().push(errors::start_word(span, name).edits(edits));
             return None;
         };
         let sort = Sort::Real;
@@ -148,7 +161,9 @@ impl Cx<'_, '_> {
     /// `one_hot(k)`, `normal(s)`, `uniform(a..b)`.
     pub(super) fn start_call(&mut self, name: &str, args: &[ast::Arg], span: Span) -> Option<Expr> {
         let Some((_, shape)) = self.start.clone() else {
-            self.sink().push(errors::start_word(span, name));
+            let argument = args.first().map(|arg| arg.span);
+            let edits = self.start_as_value(name, argument, span);
+            self.sink().push(errors::start_word(span, name).edits(edits));
             return None;
         };
         let [arg] = args else {

@@ -103,7 +103,9 @@ pub fn elaborate_optimiser(
         checked.library.keys().filter(module).map(|(_, name)| name.as_str()).collect();
     let Some(def) = checked.library.get(&("std.optim".to_owned(), name.0.to_owned())) else {
         let near = nearest(name.0, known.iter().copied());
-        sink.push(errors::unknown_optimiser(name.1, name.0, &known.join(", "), near));
+        // The span is that of the call, which begins with its name.
+        let span = Span { end: name.1.start + name.0.len() as u32, ..name.1 };
+        sink.push(errors::unknown_optimiser(span, name.0, &known.join(", "), near));
         return None;
     };
     let setting = Setting::default();

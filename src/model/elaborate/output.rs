@@ -207,7 +207,7 @@ impl Engine<'_> {
                 let names: Vec<&str> =
                     self.model.values.iter().map(|value| value.path.as_str()).collect();
                 let near = crate::diag::nearest(path, names);
-                let one = errors::unknown_value(span, path, near);
+                let one = errors::unknown_path(span, path, near);
                 self.sink.push(one);
                 continue;
             };
@@ -251,9 +251,13 @@ impl Engine<'_> {
             } else {
                 let set = |kind: &ParamKind| matches!(kind, ParamKind::Plain(_, Some(_)));
                 let names = def.params.iter().filter(|param| set(&param.kind));
-                let names = names.map(|param| param.name.as_str());
-                let near = crate::diag::nearest(name, names).map(|near| (near, false));
-                self.sink.push(errors::unknown_argument(*span, &def.name, name, near));
+                let names: Vec<&str> = names.map(|param| param.name.as_str()).collect();
+                let near = crate::diag::nearest(name, names.iter().copied());
+                let near = near.map(|near| (near, false));
+                // The span is that of the argument, which begins with its name.
+                let span = Span { end: span.start + name.len() as u32, ..*span };
+                let one = errors::unknown_argument(span, &def.name, name, near, &names);
+                self.sink.push(one);
             }
         }
         let outer = vec![Outer { axis, tied: false }];

@@ -7,7 +7,7 @@ use crate::source::Span;
 use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Cond, Fold, Linear, Rel, Term};
 use super::super::int::VarId;
-use super::super::typed::{Equation, Left, ParamKind, PartId, Start, ValueId, ValueKind};
+use super::super::typed::{Equation, ExprKind, Left, ParamKind, PartId, Start, ValueId, ValueKind};
 use super::frames::{Arg, bare, join};
 use super::term::is_read;
 use super::{Cx, Engine, FrameId, Key, Members, Starting, shifted};
@@ -277,13 +277,45 @@ impl Engine<'_> {
         (all.into_iter().map(|(_, path, span)| (path.clone(), *span)).collect(), first.is_some())
     }
 
+    /// Where the first state of a circle is read by the model's own equations on the way round it, at
+    /// this step rather than one step ago.
+    fn reads_in_circle(&self, at: usize) -> Vec<Span> {
+        let running = &self.running[at..];
+        let file = self.frames[0].def.span.file;
+        let value_of = |key: &Key| self.frames[key.frame.0].def.value(key.value).clone();
+        let is_state = |key: &&Key| {
+            matches!(value_of(key).kind, ValueKind::State(..)) && value_of(key).span.file == file
+        };
+        let Some(state) = running.iter().map(|(key, ..)| key).find(is_state) else {
+            return Vec::new();
+        };
+        let mut reads = Vec::new();
+        for (key, ..) in running.iter().filter(|(key, ..)| key.frame == state.frame) {
+            if let ValueKind::Computed(equation) | ValueKind::State(_, Some(equation)) =
+                value_of(key).kind
+            {
+                equation.right.each(&mut |expr| {
+                    if matches!(&expr.kind, ExprKind::Read { value, prev: false, inner, .. }
+                        if *value == state.value && inner.is_empty())
+                    {
+                        reads.push(expr.span);
+                    }
+                });
+            }
+        }
+        reads.sort();
+        reads.dedup();
+        reads
+    }
+
     /// Marks a value as being built; `None` with a message when it needs itself.
     pub(super) fn begin(&mut self, key: &Key, path: &str, span: Span) -> Option<()> {
         if let Some(at) = self.running.iter().position(|(running, ..)| running == key) {
             // One circle has many ways round it; the first tells enough.
             if !std::mem::replace(&mut self.cyclic, true) {
                 let (places, state) = self.circle(at);
-                self.sink.push(errors::cycle(&places, state));
+                let reads = if state { self.reads_in_circle(at) } else { Vec::new() };
+                self.sink.push(errors::cycle(&places, state, &reads));
             }
             return None;
         }

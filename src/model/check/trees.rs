@@ -1,0 +1,148 @@
+//! Looking for places in a tree: indices, binders, divisors, whole arrays.
+
+use crate::source::Span;
+use crate::syntax::ast::{self, BinaryOp, ExprKind};
+
+/// Every expression directly inside another one; binders and their limits are not.
+fn inner(tree: &ast::Expr) -> Vec<&ast::Expr> {
+    match &tree.kind {
+        ExprKind::Number(..) | ExprKind::Text(_) => Vec::new(),
+        ExprKind::Pipe(left, stage) => {
+            let mut all = vec![&**left];
+            all.extend(in_ref(stage));
+            all
+        }
+        ExprKind::If(a, b, c) => vec![a, b, c],
+        ExprKind::For(_, body) | ExprKind::Reduce(_, _, body) => vec![body],
+        ExprKind::Binary(_, left, right) => vec![left, right],
+        ExprKind::Unary(_, inner) | ExprKind::Paren(inner) => vec![inner],
+        ExprKind::Prev(one) | ExprKind::Ref(one) => in_ref(one),
+        ExprKind::List(items) => items.iter().map(|item| &item.value).collect(),
+    }
+}
+
+fn in_ref(one: &ast::Ref) -> Vec<&ast::Expr> {
+    one.segments
+        .iter()
+        .flat_map(|segment| {
+            segment.brackets.iter().chain(&segment.args).chain(&segment.after).flatten()
+        })
+        .flat_map(|arg| std::iter::once(&arg.value).chain(&arg.to).chain(&arg.default))
+        .collect()
+}
+
+/// The places where `name` is an index: in a binder, or somewhere in brackets of indices.
+pub(super) fn indices_of(tree: &ast::Expr, name: &str, places: &mut Vec<Span>) {
+    if let ExprKind::For(binders, _) | ExprKind::Reduce(_, binders, _) = &tree.kind {
+        for binder in binders {
+            if binder.name.text == name {
+                places.push(binder.name.span);
+            }
+            match &binder.range {
+                Some(ast::BinderRange::Compare(_, limit)) => words_of(limit, name, places),
+                Some(ast::BinderRange::In(_)) | None => {}
+            }
+        }
+    }
+    match &tree.kind {
+        ExprKind::Prev(one) | ExprKind::Ref(one) => indices_of_ref(one, name, places),
+        ExprKind::Pipe(left, stage) => {
+            indices_of(left, name, places);
+            indices_of_ref(stage, name, places);
+        }
+        ExprKind::Number(..)
+        | ExprKind::Text(_)
+        | ExprKind::If(..)
+        | ExprKind::For(..)
+        | ExprKind::Reduce(..)
+        | ExprKind::Binary(..)
+        | ExprKind::Unary(..)
+        | ExprKind::Paren(_)
+        | ExprKind::List(_) => {
+            inner(tree).into_iter().for_each(|one| indices_of(one, name, places));
+        }
+    }
+}
+
+/// The same in a reference: brackets before arguments hold dims, all others indices.
+pub(super) fn indices_of_ref(one: &ast::Ref, name: &str, places: &mut Vec<Span>) {
+    for segment in &one.segments {
+        let dims = segment.args.is_some();
+        let before = segment.brackets.iter().flatten().filter(|_| !dims);
+        for index in before.chain(segment.after.iter().flatten()) {
+            words_of(&index.value, name, places);
+        }
+        for arg in segment.args.iter().flatten() {
+            indices_of(&arg.value, name, places);
+        }
+    }
+}
+
+/// The places where a bare `name` stands.
+fn words_of(tree: &ast::Expr, name: &str, places: &mut Vec<Span>) {
+    if let ExprKind::Ref(one) = &tree.kind
+        && let [segment] = &one.segments[..]
+        && segment.name.text == name
+        && segment.brackets.is_none()
+        && segment.args.is_none()
+    {
+        places.push(segment.name.span);
+    }
+    inner(tree).into_iter().for_each(|one| words_of(one, name, places));
+}
+
+/// Whether a `for` or reduction without an explicit range binds an index at a place.
+pub(super) fn binds(tree: &ast::Expr, place: Span) -> bool {
+    let here = match &tree.kind {
+        ExprKind::For(binders, _) | ExprKind::Reduce(_, binders, _) => {
+            binders.iter().any(|one| one.name.span == place && one.range.is_none())
+        }
+        ExprKind::Number(..)
+        | ExprKind::Text(_)
+        | ExprKind::Pipe(..)
+        | ExprKind::If(..)
+        | ExprKind::Binary(..)
+        | ExprKind::Unary(..)
+        | ExprKind::Prev(_)
+        | ExprKind::Ref(_)
+        | ExprKind::Paren(_)
+        | ExprKind::List(_) => false,
+    };
+    here || inner(tree).into_iter().any(|one| binds(one, place))
+}
+
+/// What an expression that holds `name` is divided by in a `mod`.
+pub(super) fn divisor(tree: &ast::Expr, name: &str) -> Option<Span> {
+    if let ExprKind::Binary(BinaryOp::Mod, left, right) = &tree.kind {
+        let mut places = Vec::new();
+        words_of(left, name, &mut places);
+        if !places.is_empty() {
+            return Some(right.span);
+        }
+    }
+    inner(tree).into_iter().find_map(|one| divisor(one, name))
+}
+
+/// Whether a tree is arithmetic on whole values alone; gathers those that are named.
+pub(super) fn pointwise(tree: &ast::Expr, arrays: &mut Vec<ast::Expr>) -> bool {
+    let whole = |one: &ast::Ref| {
+        one.segments.iter().all(|segment| segment.brackets.is_none() && segment.args.is_none())
+    };
+    match &tree.kind {
+        ExprKind::Number(..) => true,
+        ExprKind::Binary(_, left, right) => pointwise(left, arrays) && pointwise(right, arrays),
+        ExprKind::Unary(_, inner) | ExprKind::Paren(inner) => pointwise(inner, arrays),
+        ExprKind::Prev(one) | ExprKind::Ref(one) if whole(one) => {
+            arrays.push(tree.clone());
+            true
+        }
+        ExprKind::Text(_)
+        | ExprKind::Pipe(..)
+        | ExprKind::If(..)
+        | ExprKind::For(..)
+        | ExprKind::Reduce(..)
+        | ExprKind::Prev(_)
+        | ExprKind::Ref(_)
+        | ExprKind::List(_) => false,
+    }
+}
