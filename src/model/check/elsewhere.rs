@@ -58,7 +58,7 @@ impl Cx<'_, '_> {
         if right.shape != rest {
             let (wanted, found) = (self.shown(rest), self.shown(&right.shape));
             let what = format!("`{name}`");
-            self.sink().push(errors::wrong_shape(right.span, &what, &wanted, &found));
+            self.sink().push(errors::wrong_shape(right.span, &what, &wanted, &found, None));
             return None;
         }
         let truths = [&right, &other].map(|one| one.sort == Sort::Bool);

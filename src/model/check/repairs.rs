@@ -24,7 +24,7 @@ impl Cx<'_, '_> {
     }
 
     /// The equation being checked.
-    pub(super) fn written(&self) -> Option<&ast::Equation> {
+    pub(super) fn equation_here(&self) -> Option<&ast::Equation> {
         match self.pending.get(self.stack.last()?)? {
             Pending::Equation(tree, _) => Some(tree),
             Pending::Call(..) => None,
@@ -70,7 +70,7 @@ impl Cx<'_, '_> {
 
     /// The index `name` of the equation being checked under another name.
     pub(super) fn rename_index(&self, name: &str) -> Vec<Edit> {
-        let Some(tree) = self.written() else { return Vec::new() };
+        let Some(tree) = self.equation_here() else { return Vec::new() };
         let Some(fresh) = self.fresh_indices(1) else { return Vec::new() };
         let mut places = Vec::new();
         trees::indices_of_ref(&tree.left, name, &mut places);
@@ -80,7 +80,7 @@ impl Cx<'_, '_> {
 
     /// Instead of an index that stands for two dims: a second one, bound where the first is.
     pub(super) fn second_index(&self, bound: Span, here: Span) -> Vec<Edit> {
-        let Some(tree) = self.written() else { return Vec::new() };
+        let Some(tree) = self.equation_here() else { return Vec::new() };
         if !trees::binds(&tree.right, bound) {
             return Vec::new();
         }
@@ -90,7 +90,7 @@ impl Cx<'_, '_> {
 
     /// The range of an index that never stands alone: the divisor of a `mod` around it.
     pub(super) fn give_range(&self, span: Span, name: &str) -> Vec<Edit> {
-        let Some(tree) = self.written() else { return Vec::new() };
+        let Some(tree) = self.equation_here() else { return Vec::new() };
         let Some(range) = trees::divisor(&tree.right, name).map(|span| self.text(span)) else {
             return Vec::new();
         };
@@ -129,7 +129,7 @@ impl Cx<'_, '_> {
 
     /// Indices for every array of an equation `name = e`, where every dim tells them apart.
     pub(super) fn name_axes(&mut self) -> Vec<Edit> {
-        let Some(tree) = self.written().cloned() else { return Vec::new() };
+        let Some(tree) = self.equation_here().cloned() else { return Vec::new() };
         let [segment] = &tree.left.segments[..] else { return Vec::new() };
         let mut arrays = Vec::new();
         if segment.brackets.is_some() || !trees::pointwise(&tree.right, &mut arrays) {
@@ -259,7 +259,7 @@ impl Cx<'_, '_> {
     /// Instead of an equation `c[n] = call` a family of calls: `part c[n: R] = call`. The result of a
     /// definition is no part, so it is read from one.
     pub(super) fn family_of(&self, call: Span, index: &str, dim: &str) -> Vec<Edit> {
-        let Some(tree) = self.written().filter(|tree| tree.right.span == call) else {
+        let Some(tree) = self.equation_here().filter(|tree| tree.right.span == call) else {
             return Vec::new();
         };
         let ([segment], Some(id)) = (&tree.left.segments[..], self.stack.last()) else {
@@ -341,7 +341,7 @@ impl Cx<'_, '_> {
         argument: Option<Span>,
         span: Span,
     ) -> Vec<Edit> {
-        let Some(tree) = self.written().filter(|tree| tree.right.span == span) else {
+        let Some(tree) = self.equation_here().filter(|tree| tree.right.span == span) else {
             return Vec::new();
         };
         let Some(id) = self.stack.last().copied().filter(|id| self.shape_known(*id)) else {
