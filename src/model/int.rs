@@ -106,6 +106,29 @@ impl Poly {
         self.0.keys().flatten().map(depth).max().unwrap_or(0)
     }
 
+    /// The first `if` inside it, with the polynomial under either outcome.
+    #[must_use]
+    pub fn first_choice(&self) -> Option<(Test, Poly, Poly)> {
+        let choice = self.0.keys().flatten().find(|atom| matches!(atom, Atom::If(..)))?.clone();
+        let Atom::If(test, yes, no) = &choice else { return None };
+        let with = |branch: &Poly| {
+            let mut by = |atom: &Atom| {
+                Some(if *atom == choice { branch.clone() } else { Poly::atom(atom.clone()) })
+            };
+            self.replace(&mut by)
+        };
+        Some(((**test).clone(), with(yes)?, with(no)?))
+    }
+
+    /// The entry of a list at a place that is not known yet.
+    #[must_use]
+    pub fn entry(list: &[Poly], at: &Poly) -> Poly {
+        let last = list.last().cloned().unwrap_or_default();
+        list.iter().enumerate().rev().skip(1).fold(last, |rest, (place, item)| {
+            Poly::choose(Test::equal(at.clone(), Poly::number(place as i64)), item.clone(), rest)
+        })
+    }
+
     /// `if test then yes else no`, simplified where both agree or the test is known.
     #[must_use]
     pub fn choose(test: Test, yes: Poly, no: Poly) -> Poly {
@@ -444,7 +467,7 @@ impl Facts {
         if let Some(known) = number.as_number() {
             return known >= 0;
         }
-        if let Some((test, yes, no)) = first_choice(number) {
+        if let Some((test, yes, no)) = number.first_choice() {
             return depth > 0
                 && [(true, yes), (false, no)].into_iter().all(|(holds, number)| {
                     let mut facts = self.clone();
@@ -504,19 +527,6 @@ impl Facts {
         let mut shift = one_more;
         number.replace(&mut shift).is_some_and(|shifted| shifted.0.values().all(|by| *by >= 0))
     }
-}
-
-/// The first `if` inside a polynomial, with the polynomial under either outcome.
-fn first_choice(number: &Poly) -> Option<(Test, Poly, Poly)> {
-    let choice = number.0.keys().flatten().find(|atom| matches!(atom, Atom::If(..)))?.clone();
-    let Atom::If(test, yes, no) = &choice else { return None };
-    let with = |branch: &Poly| {
-        let mut by = |atom: &Atom| {
-            Some(if *atom == choice { branch.clone() } else { Poly::atom(atom.clone()) })
-        };
-        number.replace(&mut by)
-    };
-    Some(((**test).clone(), with(yes)?, with(no)?))
 }
 
 #[cfg(test)]

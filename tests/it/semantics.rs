@@ -186,6 +186,38 @@ fn a_member_sees_earlier_members() {
     assert!(distance(family.input_gradient("g"), hand.input_gradient("g")) < 1e-13);
 }
 
+/// A member is made for its own entry of a list of dims, whatever the family looks like otherwise,
+/// and a list read at an index that runs has the entry of that place.
+#[test]
+fn an_entry_of_a_list_decides_per_member() {
+    let listed = |turns: &str| {
+        plain(&format!(
+            "ntm 1\nmodel m[K = 2, turn[R] = {turns}](x) -> y[R] {{
+               part put[m: K] {{
+                 seen = if m == 0 then x else put[m - 1].left
+                 left = 10 * seen
+               }}
+               last = put[K - 1].left
+               part get[n: R] {{
+                 got = if turn[n] <= K then put[turn[n] - 1].seen else last
+               }}
+               y[n] = turn[n] * get[n].got + (if turn[n] < turn[R - 1] then 0 else 7)
+             }}"
+        ))
+    };
+    for turns in [vec![1], vec![2, 1], vec![3, 1, 2], vec![1, 2, 2, 3]] {
+        let run = listed(&format!("{turns:?}"));
+        let x = drawn("x", &[STEPS, BATCH]);
+        for ((at, ours), turn) in run.output().indexed_iter().zip(turns.iter().cycle()) {
+            let turn = f64::from(*turn);
+            let last = f64::from(turns[turns.len() - 1]);
+            let more = if turn < last { 0.0 } else { 7.0 };
+            let theirs = turn * 10f64.powf(turn - 1.0) * x[[at[0], at[1]]] + more;
+            assert!((ours - theirs).abs() < 1e-12, "{turns:?} at {at:?}: {ours}, not {theirs}");
+        }
+    }
+}
+
 fn dnc(file: &str) -> Model {
     let text = std::fs::read_to_string(root().join("specs").join(file)).unwrap();
     let text = &text[..text.find("\n}\n").unwrap() + 3];

@@ -84,6 +84,7 @@ impl Cx<'_, '_> {
                 None => whole(Poly::dim(dim)),
                 Some(indices) => {
                     let at = indices.first().and_then(|index| self.poly(&index.value));
+                    self.members_differ(at.as_ref());
                     at.and_then(|at| whole(Poly::atom(Atom::Item(dim, Box::new(at)))))
                 }
             }),
@@ -341,6 +342,17 @@ impl Cx<'_, '_> {
         shape.extend(expr.shape.clone());
         let sort = expr.sort.clone();
         Some(Expr { kind: ExprKind::For(vars, Box::new(expr)), span, shape, sort })
+    }
+
+    /// A family with an entry of a list for each member: the members are built in order, so that
+    /// each is made for its own entry.
+    fn members_differ(&mut self, at: Option<&Poly>) {
+        let Some(at) = at else { return };
+        let around: Vec<PartId> = self.def.around(self.part).collect();
+        for part in around {
+            let own = self.def.part(part).family.is_some_and(|var| at.mentions(var));
+            self.def.parts[part.0 as usize].in_order |= own;
+        }
     }
 
     /// A member that looks at another of its family makes the family one built in order.

@@ -30,13 +30,7 @@ impl Substitution for CallSizes {
                 Poly::atom(Atom::Item(one.as_dim().unwrap_or(DimId(0)), Box::new(at)))
             }
             (all, Some(at)) => all.get(at as usize).cloned().unwrap_or_default(),
-            (all, None) => {
-                let last = all.last().cloned().unwrap_or_default();
-                all.iter().enumerate().rev().skip(1).fold(last, |rest, (place, item)| {
-                    let test = Test::equal(at.clone(), Poly::number(place as i64));
-                    Poly::choose(test, item.clone(), rest)
-                })
-            }
+            (all, None) => Poly::entry(all, &at),
         }
     }
 

@@ -71,6 +71,16 @@ impl Engine<'_> {
     }
 
     fn compare(&mut self, cx: &Cx, left: &Poly, right: &Poly, rel: Rel) -> Arms {
+        let gap = self.frames[cx.frame.0].reduced(&left.minus(right), &Self::fixed(cx));
+        if let Some((test, yes, no)) = gap.first_choice() {
+            let test = self.arms(cx, &test);
+            let zero = Poly::default();
+            let (yes, no) = (self.compare(cx, &yes, &zero, rel), self.compare(cx, &no, &zero, rel));
+            return Arms {
+                yes: [product(&test.yes, &yes.yes), product(&test.no, &no.yes)].concat(),
+                no: [product(&test.yes, &yes.no), product(&test.no, &no.no)].concat(),
+            };
+        }
         let (left, right) = (self.at(cx, left), self.at(cx, right));
         let (left, right, rel) = match (left, right) {
             (left, At::Linear(right)) => (left, right, rel),

@@ -67,7 +67,11 @@ impl Substitution for Numbers<'_> {
         let list = &self.0.dims[list.0 as usize];
         match at.as_number().and_then(|at| list.get(usize::try_from(at).ok()?)) {
             Some(value) => Poly::number(*value),
-            None => Poly::atom(Atom::Item(DimId(0), Box::new(at))),
+            // At an index that runs: one entry or another, by its place.
+            None => {
+                let list: Vec<Poly> = list.iter().copied().map(Poly::number).collect();
+                Poly::entry(&list, &at)
+            }
         }
     }
 
