@@ -29,7 +29,7 @@ impl Scope<'_> {
     /// Computes a text.
     pub(super) fn eval(&self, text: &str) -> Result<Value, String> {
         let tokens = tokens(text)?;
-        let mut parser = Parser { tokens, at: 0, depth: 0 };
+        let mut parser = Parser { tokens, at: 0, depth: 0, looping: false };
         let tree = parser.expr().map_err(|why| format!("{why} in `{text}`"))?;
         match parser.peek() {
             None => self.value(&tree).map_err(|why| format!("{why} in `{text}`")),
@@ -66,6 +66,11 @@ impl Scope<'_> {
             )),
             Tree::If(when, yes, no) => {
                 self.value(if self.value(when)?.truth()? { yes } else { no })
+            }
+            Tree::For(name, list, body) => {
+                let items = self.value(list)?.items()?;
+                let each = items.into_iter().map(|item| self.with(name, item).value(body));
+                Ok(Value::List(each.collect::<Result<_, _>>()?))
             }
             Tree::Not(of) => Ok(Value::Truth(!self.value(of)?.truth()?)),
             Tree::Binary(op, left, right) => self.binary(op, left, right),
@@ -195,6 +200,7 @@ enum Tree {
     Index(Box<Tree>, Box<Tree>),
     List(Vec<Tree>),
     If(Box<Tree>, Box<Tree>, Box<Tree>),
+    For(String, Box<Tree>, Box<Tree>),
     Not(Box<Tree>),
     Binary(String, Box<Tree>, Box<Tree>),
     Call(String, Vec<Tree>),
@@ -273,6 +279,8 @@ struct Parser {
     tokens: Vec<String>,
     at: usize,
     depth: usize,
+    /// Whether this is inside a `for`: one in another could take for ever.
+    looping: bool,
 }
 
 impl Parser {
@@ -301,11 +309,28 @@ impl Parser {
             let yes = self.expr()?;
             self.expect("else")?;
             Tree::If(Box::new(when), Box::new(yes), Box::new(self.expr()?))
+        } else if self.take("for") {
+            self.each()?
         } else {
             self.level(0)?
         };
         self.depth -= 1;
         Ok(tree)
+    }
+
+    /// The rest of `for name in list: body`.
+    fn each(&mut self) -> Result<Tree, String> {
+        if std::mem::replace(&mut self.looping, true) {
+            return Err("a `for` inside a `for`".to_owned());
+        }
+        let name = self.peek().ok_or("a name expected after `for`")?.to_owned();
+        self.at += 1;
+        self.expect("in")?;
+        let list = self.expr()?;
+        self.expect(":")?;
+        let body = self.expr()?;
+        self.looping = false;
+        Ok(Tree::For(name, Box::new(list), Box::new(body)))
     }
 
     fn level(&mut self, level: usize) -> Result<Tree, String> {
@@ -425,6 +450,8 @@ mod tests {
             ("config['clip']", "0.8"),
             ("7 / 2 + 7 % 4", "6"),
             ("2 == 2.0 or nonsense", "true"),
+            ("for p in positions(config.heads, 'w'): p - j", "[0, 2]"),
+            ("sum((for j in 0..3: j * j)) + j", "6"),
         ] {
             assert_eq!(eval(text).as_deref(), Ok(value), "{text}");
         }
@@ -445,6 +472,10 @@ mod tests {
             ("0..99999999999", "no list"),
             (deep.as_str(), "too deeply"),
             ("[1][2]", "no item 2"),
+            ("for p 0..3: p", "`in` expected"),
+            ("for p in 0..3", "`:` expected"),
+            ("for p in 0..3: (for q in 0..3: p)", "inside a `for`"),
+            ("for p in 3: p", ""),
         ] {
             let why = eval(text).unwrap_err();
             assert!(why.contains(part), "{text}: {why}");
