@@ -2,7 +2,8 @@
 //!
 //! Origin: the files under `tests/golden` were made in f64 by running public implementations (their
 //! name, commit and licence stand in each file's metadata) and, in `pieces`, by evaluating single
-//! equations of the papers in numpy. Gradients are part of every file.
+//! equations of the papers in numpy; those in `reimplemented` by programs that follow the descriptions
+//! of the same implementations step by step, for sizes and switches that the others lack. Gradients are part of every file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,16 +63,28 @@ fn published(file: &Path) -> PathBuf {
         .unwrap_or_else(|| panic!("no spec for {stem}"))
 }
 
-#[test]
-fn published_models_agree() {
+/// Verifies all files of a folder and returns their specs.
+fn agreeing(folder: &str) -> BTreeSet<PathBuf> {
     let mut specs = BTreeSet::new();
-    for file in files("tests/golden") {
+    for file in files(folder) {
         let spec = published(&file);
         let (agrees, said) = verify(&spec, &file);
         assert!(agrees, "{}: {said}", file.display());
         specs.insert(spec);
     }
+    specs
+}
+
+#[test]
+fn published_models_agree() {
+    let specs = agreeing("tests/golden");
     assert!(specs.len() >= 6, "{specs:?}");
+}
+
+#[test]
+fn published_models_agree_in_other_sizes_and_switches() {
+    let specs = agreeing("tests/golden/reimplemented");
+    assert!(specs.len() >= 4, "{specs:?}");
 }
 
 #[test]
