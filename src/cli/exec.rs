@@ -16,13 +16,15 @@ use crate::vectors::{self, Compile, Error, File, Map};
 /// `cotangent/<result>`; a map gives them to files that use other names.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    ntmc exec specs/ntm.ntm --in weights.safetensors --out numbers.safetensors --trace read.w,M --grad")]
+    ntmc exec specs/ntm.ntm --in weights.safetensors --out numbers.safetensors --trace read.w,M --grad\n  \
+    ntmc exec SPEC --map MAP.ron --in theirs.safetensors --in inputs.safetensors --out y.safetensors")]
 pub struct Args {
     /// The spec.
     pub spec: PathBuf,
-    /// The file with parameters, first states and inputs (`-`: standard input).
-    #[arg(long = "in", value_name = "FILE")]
-    pub input: PathBuf,
+    /// The file with parameters, first states and inputs (`-`: standard input); given several times,
+    /// all their tensors together.
+    #[arg(long = "in", value_name = "FILE", required = true)]
+    pub inputs: Vec<PathBuf>,
     /// The file to write.
     #[arg(long = "out", value_name = "FILE")]
     pub output: PathBuf,
@@ -80,7 +82,8 @@ pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
 
 /// Runs the verb; the answer is the exit code.
 pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::Error> {
-    let file = tensors(&args.input)?;
+    let files: Result<_, Error> = args.inputs.iter().map(|path| tensors(path)).collect();
+    let file = File::join(files?)?;
     let map = match &args.map {
         Some(path) => Map::parse(&path.display().to_string(), &text(path)?)?,
         None => Map::plain(&file),

@@ -71,6 +71,28 @@ impl File {
         file
     }
 
+    /// The tensors of several files together, for example weights and inputs. A tensor that two of
+    /// them hold is an error; of metadata the first counts.
+    pub fn join(files: Vec<File>) -> Result<File, Error> {
+        let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+        let mut joined = File { name: names.join(", "), ..File::default() };
+        for file in files {
+            let base = joined.numbers.len();
+            joined.numbers.extend(file.numbers);
+            for (tensor, slot) in file.slots {
+                if joined.slots.contains_key(&tensor) {
+                    let why = "another file given has a tensor of this name";
+                    return Err(Error::data(tensor, why).of_file(&file.name));
+                }
+                joined.slots.insert(tensor, Slot { base: base + slot.base, ..slot });
+            }
+            for (key, text) in file.metadata {
+                joined.metadata.entry(key).or_insert(text);
+            }
+        }
+        Ok(joined)
+    }
+
     /// One tensor.
     pub fn tensor(&self, name: &str) -> Result<Tensor, Error> {
         let slot = self.slot(name)?;
@@ -188,6 +210,22 @@ mod tests {
         assert_eq!(back.numbers, file.numbers);
         assert_eq!(back.metadata, file.metadata);
         assert_eq!(back.bytes(), file.bytes());
+    }
+
+    #[test]
+    fn files_join_unless_they_share_a_name() {
+        let c = ArrayD::from_elem(IxDyn(&[2]), 7.0);
+        let mut more = File::of("more", &BTreeMap::from([("c".to_owned(), c)]));
+        more.metadata.insert("config".to_owned(), "other".to_owned());
+        more.metadata.insert("note".to_owned(), "kept".to_owned());
+        let joined = File::join(vec![sample(), more.clone()]).unwrap();
+        assert_eq!(joined.name, "sample, more");
+        assert_eq!(joined.tensor("a").unwrap(), sample().tensor("a").unwrap());
+        assert_eq!(joined.tensor("c").unwrap(), more.tensor("c").unwrap());
+        assert_eq!(joined.metadata["config"], sample().metadata["config"]);
+        assert_eq!(joined.metadata["note"], "kept");
+        let error = File::join(vec![more.clone(), sample(), more]).unwrap_err();
+        assert!(error.to_string().starts_with("more: `c`: another file"), "{error}");
     }
 
     #[test]
