@@ -18,4 +18,5 @@ mod semantics;
 mod stages;
 mod support;
 mod tidy;
+mod trained;
 mod trees;

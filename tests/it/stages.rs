@@ -19,6 +19,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("mann-snowkylin", &["X=6", "N=9", "W=4", "H=7", "R=2"]),
     ("ntm-collier", &["X=6", "Y=5", "N=9", "W=4", "K=2", "H=7", "R=2"]),
     ("ntm-loudinthecloud", &["X=6", "Y=5", "N=9", "W=4", "H=7", "K=2", "turn=[1, 2]"]),
+    ("ntm-loudinthecloud-2017", &["X=6", "Y=5", "N=9", "W=4", "H=7"]),
     ("ntm-rs9000", &["X=6", "Y=5", "N=9", "W=4", "H=8", "O=7"]),
     ("ntm-vlgiitr", &["X=6", "Y=5", "N=9", "W=4", "H=7", "K=2", "turn=[1, 2]"]),
 ];

@@ -1,6 +1,7 @@
 //! The check functions: the only place that calls our API directly.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ntmc::compile::{self, Choice, Choices, Purpose, Spec};
@@ -17,6 +18,20 @@ use serde_json::Value;
 /// The root of the package.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder of the data that is not part of the package, below the folder named by `NTMC_DATA`.
+/// Where it is absent the test counts as skipped, and says so even though it passes.
+pub(crate) fn data(test: &str, folder: &str) -> Option<PathBuf> {
+    let why = match std::env::var_os("NTMC_DATA").map(|data| Path::new(&data).join(folder)) {
+        Some(found) if found.is_dir() => return Some(found),
+        Some(absent) => format!("there is no {}", absent.display()),
+        None => format!("set NTMC_DATA to the folder that holds {folder}"),
+    };
+    // Not `eprintln`: the test harness keeps what passing tests print.
+    let said = format!("skipped: {test}: {why}\n");
+    std::io::stderr().write_all(said.as_bytes()).unwrap();
+    None
 }
 
 /// A file of the package, shown under its path within the package.
