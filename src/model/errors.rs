@@ -405,6 +405,22 @@ pub(super) fn ragged(span: Span, part: &str) -> Diagnostic {
     .edit(span.after(), ")")
 }
 
+pub(super) fn tied_differ(
+    span: Span,
+    part: &str,
+    weight: &str,
+    one: &[u32],
+    other: &[u32],
+) -> Diagnostic {
+    new(
+        "E0211",
+        format!("the members of `{part}` cannot share `{weight}`: {one:?} and {other:?}"),
+        span,
+        "weights of different shapes are tied here".to_owned(),
+    )
+    .help("give every member inputs of one size, or tie only those that have it")
+}
+
 pub(super) fn not_a_whole_number(span: Span, what: &str) -> Diagnostic {
     new(
         "E0212",

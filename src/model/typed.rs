@@ -220,8 +220,8 @@ pub struct Part {
     pub parent: Option<PartId>,
     /// The index of its members and their range.
     pub family: Option<VarId>,
-    /// Whether its members share their parameters.
-    pub tied: bool,
+    /// When its members share their parameters: a condition on dims and flags.
+    pub tied: Test,
     /// Whether its members are built one by one: they look at siblings, pass a state along, or differ
     /// in shape. Otherwise the family is an axis.
     pub in_order: bool,

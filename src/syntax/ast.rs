@@ -252,6 +252,15 @@ pub struct Controller {
     pub span: Span,
 }
 
+/// Members that share their parameters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tied {
+    /// The condition after `if`; none means always.
+    pub when: Option<Expr>,
+    /// The whole clause.
+    pub span: Span,
+}
+
 /// `head` or `part`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
@@ -263,8 +272,8 @@ pub struct Part {
     pub name: Name,
     /// `[R]`, `[l: L]`, `[a..b]`.
     pub family: Option<Family>,
-    /// Whether all members share their parameters.
-    pub tied: bool,
+    /// `tied`, `tied if shared`: whether all members share their parameters.
+    pub tied: Option<Tied>,
     /// A block, or a named instance `= call`.
     pub body: Body,
     /// The whole statement.

@@ -341,6 +341,12 @@ impl Builder<'_> {
         self.reference(last)
     }
 
+    fn tied(&mut self, pair: Node<'_>) -> Tied {
+        let span = self.span(&pair);
+        let when = pair.into_inner().find(|pair| pair.as_rule() == Rule::expr);
+        Tied { when: when.map(|when| self.expr(when)), span }
+    }
+
     fn part(&mut self, docs: Docs, inner: &mut Inner<'_>, span: Span) -> Part {
         let head = inner.any().as_rule() == Rule::HEAD;
         let name = self.name(&inner.the(Rule::name));
@@ -349,7 +355,7 @@ impl Builder<'_> {
             let index = inner.maybe(Rule::label).map(|pair| self.name(&inside(pair).any()));
             Family { index, range: self.range(inner.the(Rule::range)) }
         });
-        let tied = inner.maybe(Rule::TIED).is_some();
+        let tied = inner.maybe(Rule::tied).map(|pair| self.tied(pair));
         Part { docs, head, name, family, tied, body: self.body(inner), span }
     }
 }

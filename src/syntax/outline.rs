@@ -137,7 +137,10 @@ impl Outline {
                     let mark = if family.index.is_some() { ": " } else { "" };
                     format!("[{index}{mark}{}]", range(&family.range))
                 });
-                let tied = if one.tied { " tied" } else { "" };
+                let tied = one.tied.as_ref().map_or(String::new(), |tied| match &tied.when {
+                    Some(when) => format!(" tied if {}", expr(when)),
+                    None => " tied".to_owned(),
+                });
                 self.line(&format!("{word} {}{family}{tied}", one.name.text));
                 self.nested(|out| out.body(&one.body));
             }

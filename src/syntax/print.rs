@@ -258,7 +258,10 @@ impl Printer<'_> {
                 family.index.as_ref().map_or(String::new(), |one| format!("{}: ", one.text));
             format!("[{index}{}]", flat_range(&family.range))
         });
-        let tied = if part.tied { " tied" } else { "" };
+        let tied = part.tied.as_ref().map_or(String::new(), |tied| match &tied.when {
+            Some(when) => format!(" tied if {}", flat(when)),
+            None => " tied".to_owned(),
+        });
         let head = format!("{word} {}{family}{tied}", part.name.text);
         match &part.body {
             Body::Block(stmts) => {
@@ -286,7 +289,8 @@ fn train_head_end(train: &Train) -> u32 {
 
 /// Where the head of a part ends, as far as the tree knows.
 fn part_head_end(part: &Part) -> u32 {
-    part.family.as_ref().map_or(part.name.span.end, |family| family.range.span.end)
+    let family = part.family.as_ref().map(|family| family.range.span.end);
+    part.tied.as_ref().map(|tied| tied.span.end).or(family).unwrap_or(part.name.span.end)
 }
 
 /// Documentation lines, the indentation after each so that the statement can follow.

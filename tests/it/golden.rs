@@ -3,7 +3,8 @@
 //! Origin: the files under `tests/golden` were made in f64 by running public implementations (their
 //! name, commit and licence stand in each file's metadata) and, in `pieces`, by evaluating single
 //! equations of the papers in numpy; those in `reimplemented` by programs that follow the descriptions
-//! of the same implementations step by step, for sizes and switches that the others lack. Gradients are part of every file.
+//! of the same implementations step by step, for sizes and switches that the others lack. Gradients are
+//! part of every file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

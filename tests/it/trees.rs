@@ -180,7 +180,8 @@ fn stmt() -> BoxedStrategy<Stmt> {
                 3 => vec(inner, 0..4).prop_map(Body::Block),
                 1 => expr().prop_map(Body::Expr),
             ];
-            let head = (docs(), any::<bool>(), name(), option::of(family), any::<bool>());
+            let tied = option::of(option::of(expr()).prop_map(|when| Tied { when, span: span() }));
+            let head = (docs(), any::<bool>(), name(), option::of(family), tied);
             (head, body).prop_map(|((docs, head, name, family, tied), body)| {
                 Stmt::Part(Part { docs, head, name, family, tied, body, span: span() })
             })

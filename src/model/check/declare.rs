@@ -7,7 +7,7 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::int::{DimId, Facts, FlagId, Test, VarId};
+use super::super::int::{Atom, DimId, Facts, FlagId, Test, VarId};
 use super::super::typed::{
     Def, Domain, Emission, Equation, Expr, ExprKind, Extent, Left, Owns, Part, PartId, Sort, Start,
     Value, ValueId, ValueKind, VarInfo,
@@ -67,6 +67,7 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) statements: BTreeMap<ValueId, Span>,
     equations: Vec<(ast::Equation, PartId)>,
     requires: Vec<(ast::Require, PartId)>,
+    ties: Vec<(ast::Expr, PartId)>,
     /// Index variables in scope, innermost last.
     pub(super) scope: Vec<(String, VarId)>,
     pub(super) facts: Facts,
@@ -117,6 +118,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             statements: BTreeMap::new(),
             equations: Vec::new(),
             requires: Vec::new(),
+            ties: Vec::new(),
             scope: Vec::new(),
             facts: Facts::default(),
             seen: BTreeMap::new(),
@@ -160,6 +162,9 @@ impl<'g, 'a> Cx<'g, 'a> {
                 self.bind_result(tree);
                 for (require, part) in std::mem::take(&mut self.requires) {
                     self.require(&require, part);
+                }
+                for (when, part) in std::mem::take(&mut self.ties) {
+                    self.tie(&when, part);
                 }
             }
             ast::Body::Expr(right) => {
@@ -339,12 +344,14 @@ impl<'g, 'a> Cx<'g, 'a> {
             span: tree.name.span,
             parent: Some(parent),
             family,
-            tied: tree.tied,
+            tied: Test::Known(tree.tied.as_ref().is_some_and(|tied| tied.when.is_none())),
             in_order: false,
             instance: None,
             controller: None,
         });
         self.names.push(BTreeMap::new());
+        let when = tree.tied.as_ref().and_then(|tied| tied.when.clone());
+        self.ties.extend(when.map(|when| (when, id)));
         match &tree.body {
             ast::Body::Block(block) => self.block(block, id),
             ast::Body::Expr(call) => {
@@ -393,6 +400,18 @@ impl<'g, 'a> Cx<'g, 'a> {
                 });
             }
         });
+    }
+
+    /// When the members of a part share their parameters: the same for all members.
+    fn tie(&mut self, when: &ast::Expr, part: PartId) {
+        let test = self.within(part, |cx| cx.test(when));
+        let Some(test) = test else { return };
+        if test.any(&|atom| matches!(atom, Atom::Var(_))) {
+            let wanted = "a condition on dims and parameters alone";
+            self.sink().push(errors::wrong_sort(when.span, wanted, "one on an index"));
+            return;
+        }
+        self.def.parts[part.0 as usize].tied = test;
     }
 
     // ---- names ----------------------------------------------------------------------------
@@ -513,7 +532,7 @@ fn empty(tree: &ast::Def) -> Def {
         span: tree.name.span,
         parent: None,
         family: None,
-        tied: false,
+        tied: Test::Known(false),
         in_order: false,
         instance: None,
         controller: None,

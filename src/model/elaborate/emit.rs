@@ -208,8 +208,10 @@ impl Engine<'_> {
             Some(expr) => Draw::Fixed(self.inverse(cx, &info.domain, expr, own)),
         };
         let draw = Draw::Uniform(-bound, bound);
-        let weight = self.declare_param(format!("{path}.weight"), weight_axes, draw, info.span);
-        let bias = self.declare_param(format!("{path}.bias"), block.clone(), bias_start, info.span);
+        let at = (cx.frame, info.part);
+        let weight = self.declare_param(format!("{path}.weight"), weight_axes, draw, info.span, at);
+        let bias =
+            self.declare_param(format!("{path}.bias"), block.clone(), bias_start, info.span, at);
         let mut place = Linear::default();
         let mut step = i64::from(inputs);
         for axis in &vector.axes {
@@ -268,9 +270,16 @@ impl Engine<'_> {
         axes: Vec<Axis>,
         start: Draw,
         span: crate::source::Span,
+        at: (FrameId, PartId),
     ) -> u32 {
-        if let Some(param) = self.params.get(&path) {
-            return *param;
+        if let Some(param) = self.params.get(&path).copied() {
+            let sizes = |axes: &[Axis]| axes.iter().map(|axis| axis.size).collect::<Vec<_>>();
+            let known = sizes(&self.model.params[param as usize].axes);
+            if known != sizes(&axes) {
+                let (span, part) = self.tie(at).unwrap_or_else(|| (span, path.clone()));
+                self.sink.push(errors::tied_differ(span, &part, &path, &known, &sizes(&axes)));
+            }
+            return param;
         }
         let param = self.model.params.len() as u32;
         self.params.insert(path.clone(), param);
@@ -359,7 +368,8 @@ impl Engine<'_> {
         let mut axes = self.learned_axes(frame, info.part, &leading);
         axes.extend(own.clone());
         let draw = self.draw(&cx, start, &info.domain, &own);
-        let param = self.declare_param(path.clone(), axes.clone(), draw, info.span);
+        let param =
+            self.declare_param(path.clone(), axes.clone(), draw, info.span, (frame, info.part));
         if info.domain == Domain::REAL {
             return Array::Param(param);
         }
@@ -450,8 +460,8 @@ impl Engine<'_> {
         let Some(starting) = self.starting.clone() else { return Term::Real(0.0) };
         let path = format!("{}.start", starting.path);
         // Not 0, so that rows that are treated alike do not stay alike.
-        let param =
-            self.declare_param(path, starting.axes.clone(), Draw::Normal(0.1), starting.span);
+        let (axes, at) = (starting.axes.clone(), (cx.frame, PartId(0)));
+        let param = self.declare_param(path, axes, Draw::Normal(0.1), starting.span, at);
         let leading: Vec<At> =
             starting.axes[..starting.axes.len() - starting.own].iter().map(bare).collect();
         let fixed = Self::fixed(cx);

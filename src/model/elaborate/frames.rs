@@ -296,7 +296,7 @@ impl Engine<'_> {
         let def = &self.frames[frame.0].def;
         let mut parts: Vec<PartId> = def.around(part).filter(|p| *p != PartId(0)).collect();
         parts.reverse();
-        let tied = parts.iter().rposition(|part| def.part(*part).tied);
+        let tied = parts.iter().rposition(|part| self.is_tied(frame, *part));
         let start = &self.frames[frame.0];
         let mut path =
             if tied.is_some() { plain(&start.param_path) } else { start.param_path.clone() };
@@ -314,7 +314,22 @@ impl Engine<'_> {
     /// Whether a part or one around it shares its parameters among members, from which depth on.
     pub(super) fn tied_depth(&self, frame: FrameId, part: PartId) -> Option<PartId> {
         let def = &self.frames[frame.0].def;
-        def.around(part).find(|part| def.part(*part).tied)
+        def.around(part).find(|part| self.is_tied(frame, *part))
+    }
+
+    /// The tied part at or around a place, in whatever body it is written.
+    pub(super) fn tie(&self, (frame, part): (FrameId, PartId)) -> Option<(Span, String)> {
+        if let Some(tied) = self.tied_depth(frame, part) {
+            let tied = self.frames[frame.0].def.part(tied);
+            return Some((tied.span, tied.name.clone()));
+        }
+        let (cx, part) = self.frames[frame.0].caller.as_ref()?;
+        self.tie((cx.frame, *part))
+    }
+
+    fn is_tied(&self, frame: FrameId, part: PartId) -> bool {
+        let frame = &self.frames[frame.0];
+        frame.known(&frame.def.part(part).tied) == Some(true)
     }
 
     /// The frame of a call, and the indices at which a reader in `cx` reads its values.
