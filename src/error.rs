@@ -31,6 +31,8 @@ pub enum Error {
     },
     /// Ended from outside, after saving.
     Interrupted(Stop),
+    /// Told already, in a form of its own; the exit code is left.
+    Told(u8),
     /// Whoever read our output has gone: not a failure.
     Closed,
 }
@@ -46,6 +48,7 @@ impl Error {
             Error::Usage(_) => 2,
             Error::Limit(_) => 3,
             Error::File { .. } => 4,
+            Error::Told(code) => *code,
             Error::Interrupted(Stop::Interrupt) => 130,
             Error::Interrupted(Stop::Terminate) => 143,
         }
@@ -61,11 +64,12 @@ impl Error {
             | Error::Limit(_)
             | Error::File { .. }
             | Error::Interrupted(_)
+            | Error::Told(_)
             | Error::Closed => Vec::new(),
         };
         let message = match self {
             Error::Interrupted(stop) => format!("{stop:?}").to_lowercase(),
-            Error::Closed => String::new(),
+            Error::Closed | Error::Told(_) => String::new(),
             Error::Spec { .. }
             | Error::Check(_)
             | Error::Usage(_)
@@ -96,6 +100,7 @@ impl Error {
                     | Error::Usage(_)
                     | Error::Limit(_)
                     | Error::Interrupted(_)
+                    | Error::Told(_)
                     | Error::Closed => String::new(),
                 };
                 let word = match style {
@@ -104,7 +109,7 @@ impl Error {
                 };
                 format!("{word} {place}{message}\n")
             }
-            Error::Interrupted(_) | Error::Closed => String::new(),
+            Error::Interrupted(_) | Error::Told(_) | Error::Closed => String::new(),
         }
     }
 }

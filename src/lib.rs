@@ -19,7 +19,7 @@
 //!
 //! Beside it: [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
 //! petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and checkpoints,
-//! [`task`] makes episodes, [`train`] is the loop and its pictures, [`vectors`] compares with numbers of
+//! [`explain`] has a page for every code of a message, [`task`] makes episodes, [`train`] is the loop and its pictures, [`vectors`] compares with numbers of
 //! other programs, [`cli`] is the command line. `src/std` is the standard library, in the language
 //! itself: addressing, controllers, memories, losses and optimisers are written there.
 //!
@@ -53,6 +53,7 @@ pub mod cli;
 pub mod compile;
 pub mod diag;
 pub mod error;
+pub mod explain;
 pub mod grad;
 pub mod graph;
 pub mod lower;

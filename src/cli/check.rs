@@ -1,41 +1,146 @@
 //! `ntmc check`: what is wrong with a spec; if nothing is, what it amounts to.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::choose::Pick;
 use super::input::{chosen, size};
 use super::print;
-use crate::compile::{self, Stage};
+use crate::compile::{self, Spec, Stage};
+use crate::diag::{self, Style};
 use crate::error::Error;
 use crate::graph::{Graph, Op};
 use crate::model::Model;
 use crate::op::scalar;
 
-/// Check a spec and say what it amounts to
+/// Check specs and say what they amount to
 ///
 /// Prints everything that is wrong, or a summary: parameters, state, interface, work a step.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  ntmc check specs/ntm.ntm\n  \
+    ntmc check specs/*.ntm --pedantic\n  \
     ntmc check specs/ntm.ntm --train paper --json\n  \
-    ntmc check specs/ntm.ntm --set N=64")]
+    ntmc check specs/ntm.ntm --set N=64\n  \
+    ntmc check model.ntm --format github   # annotations in a GitHub workflow\n\n\
+    JSON: one object with `schema` on one line. A spec that is right has `model`, `sizes`,\n\
+    `parameters`, `state`, `interface`, `multiply_adds`, `bytes` and `notes`. One that is wrong has\n\
+    `error` with `exit`, `message` and `diagnostics`: each with `code`, `severity`, `message`,\n\
+    `help`, `labels` and `edits`. A place has `file`, `line`, `column`, `end_line`, `end_column`\n\
+    (from 1, in characters) and `start`, `end` (bytes from 0). Edits together are the help: put\n\
+    `text` in place of what stands there. Several specs stand in `specs`, each with its `spec`.")]
 pub(super) struct Args {
-    /// The spec; `-` is standard input
-    spec: String,
+    /// The specs; `-` is standard input
+    #[arg(required = true)]
+    specs: Vec<String>,
     #[command(flatten)]
     pick: Pick,
     /// Also print notes on what is allowed but perhaps not meant
     #[arg(long)]
     pedantic: bool,
-    /// Print one JSON object on standard output and nothing else there
-    #[arg(long)]
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The same as `--format json`: one object on standard output and nothing else there
+    #[arg(long, conflicts_with = "format")]
     json: bool,
 }
 
-pub(super) fn run(args: &Args, style: crate::diag::Style) -> Result<(), Error> {
-    let (spec, choice, purpose) = chosen(&args.spec, &args.pick.choices())?;
-    if args.pedantic && !spec.notes.is_empty() {
-        super::note(&spec.render(&spec.notes, style));
+/// How what was found is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One object for programs
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+/// A spec that is right.
+struct Right {
+    spec: Spec,
+    text: String,
+    json: Value,
+}
+
+pub(super) fn run(args: &Args, style: Style) -> Result<(), Error> {
+    let format = if args.json { Format::Json } else { args.format };
+    let mut objects = Vec::new();
+    let mut wrong = Vec::new();
+    for path in &args.specs {
+        let found = one(path, args);
+        let notes = match &found {
+            Ok(right) if args.pedantic => Some((&right.spec.notes, &right.spec.sources)),
+            Ok(_) | Err(_) => None,
+        };
+        match format {
+            Format::Text => {
+                if let Some((notes, sources)) = notes {
+                    super::note(&diag::render(notes, sources, style));
+                }
+                match &found {
+                    Ok(right) => print(&right.text)?,
+                    Err(error) => super::note(&error.render(style)),
+                }
+            }
+            Format::Json => {
+                objects.push(object(path, &found));
+                if let Err(error) = &found {
+                    super::note(&error.render(style));
+                }
+            }
+            Format::Github => {
+                if let Some((notes, sources)) = notes {
+                    print(&diag::github(notes, sources))?;
+                }
+                if let Err(error) = &found {
+                    print(&annotations(error))?;
+                }
+            }
+        }
+        wrong.extend(found.err().map(|error| error.exit_code()));
     }
+    if format == Format::Json {
+        let object = match &mut objects[..] {
+            [one] => one.take(),
+            all => json!({ "schema": 1, "specs": all }),
+        };
+        print(&format!("{object}\n"))?;
+    }
+    let Some(exit) = wrong.iter().max() else { return Ok(()) };
+    if args.specs.len() > 1 && format == Format::Text {
+        super::note(&format!("{} of {} specs are wrong\n", wrong.len(), args.specs.len()));
+    }
+    Err(Error::Told(*exit))
+}
+
+/// What was found as an object.
+fn object(path: &str, found: &Result<Right, Error>) -> Value {
+    let mut object = match found {
+        Ok(right) => right.json.clone(),
+        Err(error) => error.json(),
+    };
+    object["spec"] = json!(path);
+    object
+}
+
+/// An error as annotations.
+fn annotations(error: &Error) -> String {
+    match error {
+        Error::Spec { diagnostics, sources } => diag::github(diagnostics, sources),
+        Error::Check(_)
+        | Error::Usage(_)
+        | Error::Limit(_)
+        | Error::File { .. }
+        | Error::Interrupted(_)
+        | Error::Told(_)
+        | Error::Closed => diag::github_plain(&error.render(Style::Plain)),
+    }
+}
+
+/// Checks one spec.
+fn one(path: &str, args: &Args) -> Result<Right, Error> {
+    let (spec, choice, purpose) = chosen(path, &args.pick.choices())?;
+    let notes = if args.pedantic { diag::json(&spec.notes, &spec.sources) } else { Vec::new() };
     let def = spec.checked.def(choice.model);
     let unbound: Vec<&str> = def
         .dims
@@ -46,20 +151,19 @@ pub(super) fn run(args: &Args, style: crate::diag::Style) -> Result<(), Error> {
     if purpose.ports.is_none() && !unbound.is_empty() {
         // Nothing says how wide the input is: the definitions are right, sizes are open.
         let list = unbound.join(", ");
-        if args.json {
-            let object = json!({ "schema": 1, "model": def.name, "open": unbound });
-            return print(&format!("{object}\n"));
-        }
-        let message = format!(
+        let text = format!(
             "{}: right; {list} are open: a `train` block or `--set {}=8` binds them\n",
             def.name, unbound[0]
         );
-        return print(&message);
+        let json = json!({ "schema": 1, "model": def.name, "open": unbound, "notes": notes });
+        return Ok(Right { text, json, spec });
     }
     let model = spec.elaborate(&choice, &purpose)?;
     let program = compile::program(&model, Stage::Step);
     let summary = Summary::of(&model, &program.step);
-    if args.json { print(&format!("{}\n", summary.json())) } else { print(&summary.text()) }
+    let (text, mut json) = (summary.text(), summary.json());
+    json["notes"] = json!(notes);
+    Ok(Right { text, json, spec })
 }
 
 /// What a model amounts to.
@@ -113,7 +217,7 @@ impl Summary<'_> {
         text
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
         let sizes: serde_json::Map<_, _> =
             self.model.sizes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         let parts: Vec<_> = self
@@ -131,7 +235,6 @@ impl Summary<'_> {
             "multiply_adds": self.multiply_adds,
             "bytes": self.bytes,
         })
-        .to_string()
     }
 }
 

@@ -12,6 +12,7 @@ mod directory;
 mod engine;
 pub mod exec;
 mod expand;
+mod explain;
 mod fmt;
 mod input;
 mod ir;
@@ -60,6 +61,7 @@ enum Verb {
     Check(check::Args),
     Ir(ir::Args),
     Expand(expand::Args),
+    Explain(explain::Args),
     Fmt(fmt::Args),
     Exec(exec::Args),
     Verify(verify::Args),
@@ -74,6 +76,7 @@ impl Verb {
             Verb::Check(args) => check::run(&args, terminal.style),
             Verb::Ir(args) => ir::run(&args),
             Verb::Expand(args) => expand::run(&args),
+            Verb::Explain(args) => explain::run(&args),
             Verb::Fmt(args) => fmt::run(&args),
             Verb::Exec(args) => exec::command(&args),
             Verb::Verify(args) => verify::command(&args),
@@ -112,7 +115,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = error.exit_code();
-            if asked_for_json() && !matches!(error, Error::Closed) {
+            if asked_for_json() && !matches!(error, Error::Closed | Error::Told(_)) {
                 let _ = print(&format!("{}\n", error.json()));
             }
             note(&error.render(terminal.style));

@@ -8,11 +8,13 @@
 
 mod draw;
 mod edit;
+mod github;
 mod json;
 mod names;
 
 pub use draw::{Style, render};
 pub use edit::{Edit, apply};
+pub use github::{github, github_plain};
 pub use json::json;
 pub use names::nearest;
 

@@ -233,7 +233,8 @@ impl Look<'_> {
         let goes_on = ["then", "else", "elsewhere", "on", "from"].contains(&word)
             && self.kind(-1) == Some(Kind::Op)
             && before != "."
-            && before != "->";
+            && before != "->"
+            && !["+", "*", "/", "^", ",", ")", "]"].contains(&next);
         operand && !goes_on && (before, word) != ("train", "on")
     }
 

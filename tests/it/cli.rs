@@ -109,7 +109,9 @@ fn the_same_seed_gives_the_same_bytes_also_when_resumed() {
 
 #[test]
 fn every_verb_explains_itself() {
-    for verb in ["run", "check", "ir", "expand", "fmt", "exec", "verify", "tasks", "completions"] {
+    for verb in
+        ["run", "check", "ir", "expand", "explain", "fmt", "exec", "verify", "tasks", "completions"]
+    {
         let output = ntmc(&[verb, "--help"]);
         assert!(output.status.success());
         assert!(text(&output.stdout).contains("Examples:"), "{verb}");
@@ -233,4 +235,53 @@ fn a_checkpoint_can_be_executed_on_the_sizes_of_its_train_block() {
         .map(|one| f64::from_le_bytes(one.try_into().unwrap()));
     assert!(y.into_iter().all(|bit| (0.0..=1.0).contains(&bit)));
     assert_eq!(numbers.tensor("trace/read.w").unwrap().shape(), [3, 1, 16]);
+}
+
+#[test]
+fn check_prints_annotations_and_objects() {
+    let bad = "tests/err/E0202-index-two-dims.ntm";
+    let output = ntmc(&["check", bad, "specs/ntm.ntm", "--format", "github"]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!("check_github", text(&output.stdout));
+    assert_eq!(text(&output.stderr), "");
+    let output = ntmc(&["check", bad, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let one: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    insta::assert_snapshot!("check_json", serde_json::to_string_pretty(&one).unwrap());
+    let edit = &one["error"]["diagnostics"][0]["edits"][0];
+    let spec = std::fs::read_to_string(bad).unwrap();
+    let at = |key: &str| usize::try_from(edit[key].as_u64().unwrap()).unwrap();
+    assert_eq!(&spec[at("start")..at("end")], "i");
+    assert_eq!(edit["text"], "c");
+}
+
+#[test]
+fn several_specs_are_checked_in_one_call() {
+    let bad = "tests/err/E0202-index-two-dims.ntm";
+    let output = ntmc(&["check", "specs/ntm.ntm", bad, "missing.ntm"]);
+    assert_eq!(output.status.code(), Some(4), "the worst of them");
+    assert!(text(&output.stdout).starts_with("ntm: right"));
+    let said = text(&output.stderr);
+    assert!(said.contains("E0202") && said.contains("no such file"), "{said}");
+    assert!(said.ends_with("2 of 3 specs are wrong\n"), "{said}");
+    let output = ntmc(&["check", "specs/ntm.ntm", bad, "--format", "json"]);
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(all["schema"], 1);
+    assert_eq!(all["specs"][0]["model"], "ntm");
+    assert_eq!(all["specs"][1]["spec"], bad);
+    assert_eq!(all["specs"][1]["error"]["diagnostics"][0]["code"], "E0202");
+}
+
+#[test]
+fn explain_lists_codes_and_shows_pages() {
+    let list = text(&ntmc(&["explain"]).stdout);
+    assert!(list.lines().any(|line| line == "E0202  one index for two dims"), "{list}");
+    let page = ntmc(&["explain", "e0202"]);
+    insta::assert_snapshot!("explain_page", text(&page.stdout));
+    let page: serde_json::Value =
+        serde_json::from_slice(&ntmc(&["explain", "E0202", "--json"]).stdout).unwrap();
+    assert!(page["wrong"].as_str().unwrap().starts_with("ntm 1\n"));
+    let output = ntmc(&["explain", "E022"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `E02"), "{}", text(&output.stderr));
 }

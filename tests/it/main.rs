@@ -7,6 +7,7 @@ mod cli;
 mod corpus;
 mod errors;
 mod expand;
+mod explain;
 mod format;
 mod golden;
 mod gradients;

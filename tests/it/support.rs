@@ -1,5 +1,6 @@
 //! The check functions: the only place that calls our API directly.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ntmc::compile::{self, Choice, Choices, Purpose, Spec};
 use ntmc::diag::{Diagnostic, Diagnostics, Style, apply, render};
 use ntmc::error::Error;
+use ntmc::explain::Example;
 use ntmc::graph::Program;
 use ntmc::model::library::Library;
 use ntmc::model::typed::DimKind;
@@ -72,11 +74,15 @@ pub(crate) fn with_edits(path: &Path, one: &Diagnostic) -> String {
 
 /// The same for another text in place of a file.
 pub(crate) fn diagnose_beside(path: &Path, text: &str) -> (Sources, Diagnostics) {
+    diagnose_source(Source { text: text.to_owned(), ..source(path) }, &beside(path))
+}
+
+fn diagnose_source(source: Source, library: &dyn Library) -> (Sources, Diagnostics) {
     let (mut sources, mut sink) = (Sources::default(), Diagnostics::default());
-    let file = sources.add(Source { text: text.to_owned(), ..source(path) });
+    let file = sources.add(source);
     let tree = syntax::parse(&sources, file, &mut sink);
     let Some(tree) = tree.filter(|_| !sink.has_errors()) else { return (sources, sink) };
-    let checked = model::check(&tree, &beside(path), &mut sources, &mut sink);
+    let checked = model::check(&tree, library, &mut sources, &mut sink);
     for block in &checked.trains {
         train::check(block, &mut sink);
     }
@@ -113,6 +119,7 @@ fn of_error(error: Error) -> (Sources, Diagnostics) {
         | Error::Limit(_)
         | Error::File { .. }
         | Error::Interrupted(_)
+        | Error::Told(_)
         | Error::Closed => panic!("{error:?}"),
     }
 }
@@ -399,5 +406,56 @@ pub(crate) fn codes_of_choices(text: &str, choices: &Choices) -> (Vec<&'static s
             let (_, found) = of_error(error);
             (found.sorted().into_iter().map(|one| one.code.0).collect(), shown)
         }
+    }
+}
+
+/// Every code of a message that stands in the compiler: `"E0123"`, `"W0901"`.
+pub(crate) fn codes_in_source() -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    let mut open = vec![root().join("src")];
+    while let Some(folder) = open.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                for code in text.split('"').filter(|word| is_code(word)) {
+                    codes.insert(code.to_owned());
+                }
+            }
+        }
+    }
+    codes
+}
+
+/// `E0123` or `W0901`.
+fn is_code(word: &str) -> bool {
+    let number = word.strip_prefix("E0").or(word.strip_prefix("W0"));
+    number.is_some_and(|rest| rest.len() == 3 && rest.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// What the compiler says about an example of a page, with the options that it names.
+pub(crate) fn diagnose_example(example: &Example) -> (Sources, Diagnostics) {
+    let path = root().join("tests/err/example.ntm");
+    let mut choices = Choices::default();
+    for pair in example.options.chunks(2) {
+        let [option, value] = pair else { panic!("an option without a value: {pair:?}") };
+        match *option {
+            "--set" => choices.sets.push((*value).to_owned()),
+            "--train" => choices.train = Some((*value).to_owned()),
+            "--model" => choices.model = Some((*value).to_owned()),
+            other => panic!("unknown option {other}"),
+        }
+    }
+    if example.options.is_empty() {
+        let source = Source::new("example.ntm", example.spec);
+        return diagnose_source(source, &beside(&path));
+    }
+    let mut spec = spec(Source::new("example.ntm", example.spec), &beside(&path));
+    let result = spec.choose(&choices).and_then(|choice| elaborate_chosen(&spec, &choice, &[]));
+    match result {
+        Ok(_) => (Sources::default(), Diagnostics::default()),
+        Err(error) => of_error(error),
     }
 }

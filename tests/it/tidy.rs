@@ -12,6 +12,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tensor", &[]),
     ("random", &[]),
     ("diag", &["source"]),
+    ("explain", &[]),
     ("syntax", &["source", "diag"]),
     ("op", &["tensor"]),
     ("model", &["source", "diag", "syntax", "op", "graph"]),
@@ -122,21 +123,9 @@ fn allowed_names() -> BTreeSet<&'static str> {
     IMPORTS.iter().map(|(room, _)| *room).collect()
 }
 
-/// Every `"E0123"` in the code of the front rooms.
+/// Every code of an error.
 fn codes_in_source() -> BTreeSet<String> {
-    let mut codes = BTreeSet::new();
-    for path in rust_files("src").into_iter().filter(|path| !is_test(path)) {
-        let text = code(&path);
-        for part in text.split("\"E0").skip(1) {
-            if part.len() > 3
-                && part[..3].bytes().all(|b| b.is_ascii_digit())
-                && &part[3..4] == "\""
-            {
-                codes.insert(format!("E0{}", &part[..3]));
-            }
-        }
-    }
-    codes
+    crate::support::codes_in_source().into_iter().filter(|code| code.starts_with('E')).collect()
 }
 
 #[test]
