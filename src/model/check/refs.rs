@@ -388,6 +388,8 @@ impl Cx<'_, '_> {
                 return None;
             }
             self.def.parts[owner.0 as usize].in_order = true;
+            // All of an earlier member is earlier, whichever members lie in it.
+            return Some(());
         }
         Some(())
     }
