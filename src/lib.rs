@@ -17,7 +17,7 @@
 //! | [`opt`] | graph | the same meaning, less work |
 //! | [`backend`] | program | numbers; `interp` is the definition of what a program means |
 //!
-//! Beside it: [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
+//! Beside it: [`notes`] sees what is allowed and yet seldom meant, [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
 //! petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and checkpoints,
 //! [`explain`] has a page for every code of a message, [`task`] makes episodes, [`train`] is the loop and its pictures, [`vectors`] compares with numbers of
 //! other programs, [`cli`] is the command line. `src/std` is the standard library, in the language
@@ -58,6 +58,7 @@ pub mod grad;
 pub mod graph;
 pub mod lower;
 pub mod model;
+pub mod notes;
 pub mod op;
 pub mod opt;
 pub mod random;

@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// Also print notes on what is allowed but perhaps not meant
     #[arg(long)]
     pedantic: bool,
+    /// Exit with 1 if there is a note; implies `--pedantic`
+    #[arg(long)]
+    deny_notes: bool,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -64,12 +67,11 @@ struct Right {
 
 pub(super) fn run(args: &Args, style: Style) -> Result<(), Error> {
     let format = if args.json { Format::Json } else { args.format };
-    let mut objects = Vec::new();
-    let mut wrong = Vec::new();
+    let (mut objects, mut wrong, mut noted) = (Vec::new(), Vec::new(), 0);
     for path in &args.specs {
         let found = one(path, args);
         let notes = match &found {
-            Ok(right) if args.pedantic => Some((&right.spec.notes, &right.spec.sources)),
+            Ok(right) if args.pedantic() => Some((&right.spec.notes, &right.spec.sources)),
             Ok(_) | Err(_) => None,
         };
         match format {
@@ -97,6 +99,7 @@ pub(super) fn run(args: &Args, style: Style) -> Result<(), Error> {
                 }
             }
         }
+        noted += notes.map_or(0, |(notes, _)| notes.sorted().len());
         wrong.extend(found.err().map(|error| error.exit_code()));
     }
     if format == Format::Json {
@@ -106,11 +109,22 @@ pub(super) fn run(args: &Args, style: Style) -> Result<(), Error> {
         };
         print(&format!("{object}\n"))?;
     }
+    if noted > 0 && args.deny_notes && wrong.is_empty() {
+        let notes = if noted == 1 { "1 note".to_owned() } else { format!("{noted} notes") };
+        super::note(&format!("{notes}, and notes are denied\n"));
+        return Err(Error::Told(1));
+    }
     let Some(exit) = wrong.iter().max() else { return Ok(()) };
     if args.specs.len() > 1 && format == Format::Text {
         super::note(&format!("{} of {} specs are wrong\n", wrong.len(), args.specs.len()));
     }
     Err(Error::Told(*exit))
+}
+
+impl Args {
+    fn pedantic(&self) -> bool {
+        self.pedantic || self.deny_notes
+    }
 }
 
 /// What was found as an object.
@@ -139,8 +153,7 @@ fn annotations(error: &Error) -> String {
 
 /// Checks one spec.
 fn one(path: &str, args: &Args) -> Result<Right, Error> {
-    let (spec, choice, purpose) = chosen(path, &args.pick.choices())?;
-    let notes = if args.pedantic { diag::json(&spec.notes, &spec.sources) } else { Vec::new() };
+    let (mut spec, choice, purpose) = chosen(path, &args.pick.choices())?;
     let def = spec.checked.def(choice.model);
     let unbound: Vec<&str> = def
         .dims
@@ -155,15 +168,28 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
             "{}: right; {list} are open: a `train` block or `--set {}=8` binds them\n",
             def.name, unbound[0]
         );
-        let json = json!({ "schema": 1, "model": def.name, "open": unbound, "notes": notes });
-        return Ok(Right { text, json, spec });
+        let json = json!({ "schema": 1, "model": def.name, "open": unbound });
+        if args.pedantic() {
+            spec.notes = spec.pedantic(None);
+        }
+        return Ok(Right { text, json, spec }.with_notes());
     }
     let model = spec.elaborate(&choice, &purpose)?;
     let program = compile::program(&model, Stage::Step);
     let summary = Summary::of(&model, &program.step);
-    let (text, mut json) = (summary.text(), summary.json());
-    json["notes"] = json!(notes);
-    Ok(Right { text, json, spec })
+    let (text, json) = (summary.text(), summary.json());
+    if args.pedantic() {
+        spec.notes = spec.pedantic(Some((choice.model, &model, &program)));
+    }
+    Ok(Right { text, json, spec }.with_notes())
+}
+
+impl Right {
+    /// With the notes in the object, too.
+    fn with_notes(mut self) -> Right {
+        self.json["notes"] = json!(diag::json(&self.spec.notes, &self.spec.sources));
+        self
+    }
 }
 
 /// What a model amounts to.

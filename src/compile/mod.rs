@@ -19,6 +19,7 @@ use crate::model::library::Library;
 use crate::model::train::{self, TrainBlock};
 use crate::model::typed::{Checked, DefId};
 use crate::model::{self, Loss, Model, Ports, Setting};
+use crate::notes;
 use crate::opt;
 use crate::source::{Source, Sources};
 use crate::syntax::{self, ast};
@@ -167,6 +168,19 @@ impl Spec {
             (Some(model), Some(rate)) => Ok((model, rate)),
             _ => Err(failure(sink, self.sources.clone())),
         }
+    }
+
+    /// Everything pedantic: notes on what is written, and on a built model with its forward graphs, if
+    /// there is one.
+    #[must_use]
+    pub fn pedantic(&self, built: Option<(DefId, &Model, &Program)>) -> Diagnostics {
+        let spec = notes::Spec { sources: &self.sources, file: &self.file, checked: &self.checked };
+        let mut all = self.notes.clone();
+        all.extend(match built {
+            Some((def, model, program)) => notes::built(spec, notes::Built { def, model, program }),
+            None => notes::written(spec),
+        });
+        all
     }
 
     /// The digest of the effective spec and the text of it, ready to be read again.

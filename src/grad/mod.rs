@@ -13,6 +13,8 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
+pub use rules::open_ports;
+
 use std::collections::BTreeMap;
 
 use crate::graph::{

@@ -14,7 +14,8 @@ use crate::op::scalar::{self, Formula, Sort};
 use crate::op::{Opaque, Scalar};
 
 /// The ports of a node through which gradient may pass.
-pub(super) fn open_ports(graph: &Graph, id: NodeId) -> Vec<usize> {
+#[must_use]
+pub fn open_ports(graph: &Graph, id: NodeId) -> Vec<usize> {
     let edges = graph.operands(id);
     let candidates: Vec<usize> = match &graph.node(id).op {
         Op::Leaf(_) | Op::Opaque { op: Opaque::Argsort | Opaque::TopK { .. }, .. } => Vec::new(),

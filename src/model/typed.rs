@@ -404,45 +404,6 @@ pub enum ExprKind {
 
 pub use crate::syntax::ast::Reduction;
 
-impl Expr {
-    /// Visits this expression and every one inside it.
-    pub fn each(&self, visit: &mut dyn FnMut(&Expr)) {
-        visit(self);
-        match &self.kind {
-            ExprKind::Real(_)
-            | ExprKind::Int(_)
-            | ExprKind::Test(_)
-            | ExprKind::OneHot(..)
-            | ExprKind::Learned(_) => {}
-            ExprKind::Read { at, .. } => at.iter().for_each(|one| one.each(visit)),
-            ExprKind::Index(base, at) => {
-                base.each(visit);
-                at.iter().for_each(|one| one.each(visit));
-            }
-            ExprKind::Inside(_, base, other) => {
-                base.each(visit);
-                other.each(visit);
-            }
-            ExprKind::Map(_, all) | ExprKind::List(all) | ExprKind::Cat(all) => {
-                all.iter().for_each(|one| one.each(visit));
-            }
-            ExprKind::If(test, yes, no) => {
-                [test, yes, no].into_iter().for_each(|one| one.each(visit));
-            }
-            ExprKind::Reduce { body, .. }
-            | ExprKind::For(_, body)
-            | ExprKind::Whole(_, body)
-            | ExprKind::Squash(_, body)
-            | ExprKind::Fill(body, _) => body.each(visit),
-            ExprKind::Draw(low, high) => {
-                low.each(visit);
-                high.iter().for_each(|one| one.each(visit));
-            }
-            ExprKind::Call(call) => call.args.iter().flatten().for_each(|one| one.each(visit)),
-        }
-    }
-}
-
 /// Functions of a whole array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whole {
@@ -543,5 +504,74 @@ impl Def {
     #[must_use]
     pub fn show(&self, poly: &Poly) -> String {
         super::show::poly(self, poly)
+    }
+}
+
+impl Expr {
+    /// The expressions right inside this one, in the order of the text.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Real(_)
+            | ExprKind::Int(_)
+            | ExprKind::Test(_)
+            | ExprKind::OneHot(..)
+            | ExprKind::Learned(_) => Vec::new(),
+            ExprKind::Read { at, .. } => at.iter().collect(),
+            ExprKind::Index(base, at) => std::iter::once(&**base).chain(at).collect(),
+            ExprKind::Inside(_, base, default) => vec![base, default],
+            ExprKind::Map(_, all) | ExprKind::List(all) | ExprKind::Cat(all) => {
+                all.iter().collect()
+            }
+            ExprKind::If(test, yes, no) => vec![test, yes, no],
+            ExprKind::Reduce { body, .. }
+            | ExprKind::For(_, body)
+            | ExprKind::Whole(_, body)
+            | ExprKind::Squash(_, body)
+            | ExprKind::Fill(body, _) => vec![body],
+            ExprKind::Draw(low, high) => std::iter::once(&**low).chain(high.as_deref()).collect(),
+            ExprKind::Call(call) => call.args.iter().flatten().collect(),
+        }
+    }
+
+    /// This expression and every one inside it, outer ones first.
+    pub fn each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+        visit(self);
+        self.parts().into_iter().for_each(|one| one.each(visit));
+    }
+}
+
+impl Value {
+    /// The outermost expressions that say what the value is.
+    #[must_use]
+    pub fn written(&self) -> Vec<&Expr> {
+        let mut all: Vec<&Expr> = Vec::new();
+        let (mut start, mut next) = (None, None);
+        match &self.kind {
+            ValueKind::Argument => {}
+            ValueKind::Param(one) => start = Some(one),
+            ValueKind::State(one, equation) => (start, next) = (Some(one), equation.as_ref()),
+            ValueKind::Emission(emission) => {
+                all.extend(emission.start.iter().chain(&emission.from).map(|one| &**one));
+                all.extend(emission.through.iter().flat_map(|stage| &stage.args));
+            }
+            ValueKind::Computed(equation) => next = Some(equation),
+        }
+        if let Some(Start::Value(start)) = start {
+            all.push(start);
+        }
+        if let Some(equation) = next {
+            if let Left::Permuted(_, order, _) = &equation.left {
+                all.push(order);
+            }
+            all.push(&equation.right);
+        }
+        all.extend(self.via.iter().flat_map(|stage| &stage.args));
+        all
+    }
+
+    /// Every expression that says what the value is, with those inside them, outer ones first.
+    pub fn each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+        self.written().into_iter().for_each(|one| one.each(visit));
     }
 }

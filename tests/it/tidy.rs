@@ -20,6 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("lower", &["source", "model", "op", "graph"]),
     ("grad", &["source", "op", "graph", "tensor"]),
     ("opt", &["source", "op", "graph", "tensor"]),
+    ("notes", &["source", "diag", "syntax", "op", "model", "graph", "grad"]),
     ("plan", &["op", "graph"]),
     ("backend", &["source", "tensor", "op", "graph"]),
     ("run", &["tensor", "backend", "graph", "model", "random"]),
@@ -31,7 +32,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "compile",
         &[
             "source", "diag", "syntax", "op", "model", "graph", "lower", "grad", "opt", "error",
-            "task",
+            "task", "notes",
         ],
     ),
 ];
@@ -158,7 +159,8 @@ fn no_snapshot_is_left_over() {
             continue;
         };
         let input = input.replace("__", "/");
-        let plain = ["tests/err", "tests/ok", "specs", "specs/pieces", "specs/published"];
+        let plain =
+            ["tests/err", "tests/ok", "tests/note", "specs", "specs/pieces", "specs/published"];
         if !plain.iter().any(|folder| root().join(folder).join(&input).exists()) {
             stray.push(name);
         }
