@@ -13,6 +13,7 @@ mod golden;
 mod gradients;
 mod graphs;
 mod ir;
+mod notes;
 mod random_graph;
 mod readme;
 mod semantics;

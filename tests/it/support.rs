@@ -459,3 +459,26 @@ pub(crate) fn diagnose_example(example: &Example) -> (Sources, Diagnostics) {
         Err(error) => of_error(error),
     }
 }
+
+/// The pedantic notes on a text in place of a file, at the sizes of its task or at small ones; its
+/// mistakes, if it has any.
+pub(crate) fn notes_of(path: &Path, text: Source) -> (Sources, Diagnostics) {
+    let mut spec = match Spec::read(text, &beside(path)) {
+        Ok(spec) => spec,
+        Err(error) => return of_error(error),
+    };
+    if spec.checked.models.is_empty() {
+        let notes = spec.pedantic(None);
+        return (spec.sources, notes);
+    }
+    let choice = spec.choose(&Choices::default());
+    let model = choice.and_then(|choice| Ok((elaborate_chosen(&spec, &choice, &[])?, choice)));
+    match model {
+        Ok((model, choice)) => {
+            let program = program(&model, compile::Stage::Step);
+            let notes = spec.pedantic(Some((choice.model, &model, &program)));
+            (spec.sources, notes)
+        }
+        Err(error) => of_error(error),
+    }
+}
