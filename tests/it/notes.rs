@@ -118,6 +118,7 @@ const NOTED: &[(&str, &str)] = &[
     ("pieces/lrua.ntm", "W0908"),
     ("pieces/ntm_address.ntm", "W0908"),
     ("pieces/sam_read.ntm", "W0908"),
+    ("published/ntm-rs9000.ntm", "W0909"),
 ];
 
 #[test]
