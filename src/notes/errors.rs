@@ -177,6 +177,24 @@ pub(super) fn unbroken(
     }
 }
 
+pub(super) fn writes_outward(span: Span, head: &str, name: &str, declared: Span) -> Diagnostic {
+    let message = format!("the head `{head}` writes the outer state `{name}`");
+    Diagnostic::new("W0910", message, span, "each member finds what the one before it has left")
+        .label(declared, "declared outside the head")
+        .help(format!(
+            "if all of them should find `{name}` as it was, move this equation out of the head; if the \
+             order is meant, put it into a `part` around the head",
+        ))
+}
+
+pub(super) fn places_coincide(span: Span, left: Span, name: &str) -> Diagnostic {
+    let message = format!("entries of `{name}` may be equal, and then the last one wins");
+    let one = Diagnostic::new("W0911", message, span, "two of these may name one place");
+    one.label(left, "what loses gets no gradient").help(format!(
+        "let `{name}` be an order (`argsort`, `top`), or add up instead: `sum[m] (if {name}[m] == i then .. else 0)`",
+    ))
+}
+
 /// Names for people: at most three.
 fn list(names: &[&str]) -> String {
     let mut all: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();

@@ -8,6 +8,7 @@ mod branch;
 mod cost;
 mod equal;
 mod errors;
+mod outer;
 mod place;
 mod reach;
 mod symmetry;
@@ -65,6 +66,7 @@ pub fn written(spec: Spec<'_>) -> Diagnostics {
     words::undressed(spec, &mut sink);
     branch::branches(spec, &mut sink);
     zero::divisors(spec, &mut sink);
+    outer::writes(spec, &mut sink);
     sink
 }
 

@@ -285,3 +285,26 @@ fn explain_lists_codes_and_shows_pages() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("did you mean `E02"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn notes_are_printed_on_demand_and_denied_on_demand() {
+    let noted = "tests/note/W0909-content-only-memory.ntm";
+    let sizes = ["--set", "X=3", "--set", "Y=2"];
+    let check = |options: &[&str]| ntmc(&[&["check", noted], &sizes[..], options].concat());
+    let plain = check(&[]);
+    assert!(plain.status.success() && plain.stderr.is_empty(), "{}", text(&plain.stderr));
+    let pedantic = check(&["--pedantic"]);
+    assert_eq!(pedantic.status.code(), Some(0));
+    assert!(text(&pedantic.stderr).contains("W0909"), "{}", text(&pedantic.stderr));
+    assert_eq!(pedantic.stdout, plain.stdout);
+    let json: serde_json::Value =
+        serde_json::from_slice(&check(&["--pedantic", "--json"]).stdout).unwrap();
+    let note = &json["notes"][0];
+    assert_eq!((note["code"].as_str(), note["severity"].as_str()), (Some("W0909"), Some("note")));
+    assert_eq!(note["edits"][0]["text"].as_str(), Some("learned"));
+    let denied = check(&["--deny-notes"]);
+    assert_eq!(denied.status.code(), Some(1));
+    assert!(text(&denied.stderr).contains("1 note"), "{}", text(&denied.stderr));
+    let clean = ntmc(&["check", "specs/ntm.ntm", "--deny-notes"]);
+    assert!(clean.status.success(), "{}", text(&clean.stderr));
+}

@@ -63,13 +63,17 @@ fn every_note_reads_as_it_did() {
     });
 }
 
-/// The changes that a file says remove the cause: lines `#? "old" => "new"`.
+/// The changes that a file says remove the cause: lines `#? "old" => "new"`, in which `\n` breaks a line.
 fn without_the_cause(text: &str) -> Option<String> {
     let mut changed = text.to_owned();
     for line in text.lines().filter_map(|line| line.strip_prefix("#? ")) {
         let (old, new) = line.split_once(" => ").unwrap();
         let bare = |quoted: &str| {
-            quoted.strip_prefix('"').and_then(|one| one.strip_suffix('"')).unwrap().to_owned()
+            quoted
+                .strip_prefix('"')
+                .and_then(|one| one.strip_suffix('"'))
+                .unwrap()
+                .replace("\\n", "\n")
         };
         changed = changed.replacen(&bare(old), &bare(new), 1);
     }
