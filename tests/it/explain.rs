@@ -1,10 +1,12 @@
 //! Pages of `ntmc explain`: one for each code, with examples that do what they say.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use ntmc::explain::{Example, PAGES, plain};
+use ntmc::source::Source;
 
-use crate::support::{codes_in_source, diagnose_example, rendered};
+use crate::support::{codes_in_source, diagnose_example, notes_of, rendered};
 
 /// Pages without examples, with the reason.
 const NO_EXAMPLE: &[(&str, &str)] = &[
@@ -38,7 +40,12 @@ fn every_wrong_example_has_its_code_alone_and_every_right_one_none() {
             continue;
         };
         let codes = |example: &Example| {
-            let (sources, sink) = diagnose_example(example);
+            let (sources, sink) = match page.code.starts_with('W') {
+                true => {
+                    notes_of(Path::new("example.ntm"), Source::new("example.ntm", example.spec))
+                }
+                false => diagnose_example(example),
+            };
             let codes: BTreeSet<_> = sink.sorted().into_iter().map(|one| one.code.0).collect();
             (codes, rendered(&sources, &sink))
         };
