@@ -21,6 +21,7 @@ const SIZES: &[(&str, &[&str])] = &[
     ("ntm-loudinthecloud", &["X=6", "Y=5", "N=9", "W=4", "H=7", "K=2", "turn=[1, 2]"]),
     ("ntm-loudinthecloud-2017", &["X=6", "Y=5", "N=9", "W=4", "H=7"]),
     ("ntm-rs9000", &["X=6", "Y=5", "N=9", "W=4", "H=8", "O=7"]),
+    ("sam-ixaxaar", &["X=6", "Y=6", "N=12", "W=4", "H=7", "K=3"]),
     ("ntm-vlgiitr", &["X=6", "Y=5", "N=9", "W=4", "H=7", "K=2", "turn=[1, 2]"]),
 ];
 
