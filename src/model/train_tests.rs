@@ -52,7 +52,8 @@ fn block(tasks: usize, settings: Vec<(&str, Expr)>) -> ast::Train {
         tasks: vec![copy; tasks],
         curriculum: tasks != 1,
         settings: settings.collect(),
-        span: Span::default(),
+        // A block ends with a brace.
+        span: Span { end: 1, ..Span::default() },
     }
 }
 

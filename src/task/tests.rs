@@ -73,11 +73,11 @@ fn wrong_calls_say_what_to_change() {
     );
     assert_eq!(
         error("copy", &[("bits", ArgValue::Range(1.0, 2.0))]),
-        wrong("`bits` takes a whole number, this is a range", "for example `bits = 8`")
+        wrong("`bits` takes a whole number, this is a range", "write `bits = 8`")
     );
     assert_eq!(
         error("copy", &[("length", ArgValue::Range(5.0, 2.0))]),
-        wrong("the range `5..2` of `length` is empty", "`2..5`")
+        wrong("the range `5..2` of `length` is empty", "write `length = 2..5`")
     );
     assert_eq!(
         error("copy", &[("bits", number(2.5))]),
@@ -89,7 +89,7 @@ fn wrong_calls_say_what_to_change() {
     );
     assert_eq!(
         error("copy", &[("bits", number(0.0))]),
-        wrong("`bits` is at least 1, this is 0", "")
+        wrong("`bits` is at least 1, this is 0", "write `bits = 1`")
     );
     assert_eq!(error("copy", &[("bits", number(1e12))]).0, ErrorKind::Limit);
     let both = [("bits", number(4096.0)), ("length", number(100_000.0))];
