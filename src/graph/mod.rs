@@ -169,6 +169,9 @@ pub enum Type {
     Real,
     /// Truth values.
     Bool,
+    /// Whole numbers without a limit, in inputs and states; what is computed from them is held as
+    /// reals, through which no gradient finds a way back.
+    Int,
     /// Whole numbers `0..below`.
     Index {
         /// One more than the largest.

@@ -19,6 +19,7 @@ pub(super) fn name(ty: Type) -> String {
     match ty {
         Type::Real => "real".to_owned(),
         Type::Bool => "bool".to_owned(),
+        Type::Int => "int".to_owned(),
         Type::Index { below, permutation: false } => format!("index({below})"),
         Type::Index { below, permutation: true } => format!("permutation({below})"),
     }
@@ -34,7 +35,7 @@ pub(super) fn given(sort: Sort) -> Type {
 
 fn is_number(ty: Type) -> bool {
     match ty {
-        Type::Real | Type::Index { .. } => true,
+        Type::Real | Type::Int | Type::Index { .. } => true,
         Type::Bool => false,
     }
 }
@@ -85,7 +86,7 @@ pub(super) fn check(graph: &Graph, id: NodeId) -> Checked {
             let size = graph.node(operands[0].0).space.sizes.get(usize::from(along.0));
             let below = match node.ty {
                 Type::Index { below, .. } => Some(below),
-                Type::Real | Type::Bool => None,
+                Type::Real | Type::Bool | Type::Int => None,
             };
             require(below.is_some() && below == size.copied(), || {
                 "the positions are not below the size of the axis".to_owned()
@@ -112,7 +113,7 @@ fn check_leaf(graph: &Graph, id: NodeId, leaf: &Leaf) -> Checked {
             let Some(size) = size else { return Err("it has no such axis".to_owned()) };
             let fits = match node.ty {
                 Type::Index { below, .. } => *size <= below,
-                Type::Real | Type::Bool => false,
+                Type::Real | Type::Bool | Type::Int => false,
             };
             require(fits, || format!("positions below {size} are not {}", name(node.ty)))
         }
@@ -128,6 +129,7 @@ fn check_fold(fold: Fold, takes: Type, gives: Type, always: bool) -> Checked {
     let fits = match gives {
         Type::Real => is_number(takes),
         Type::Bool => takes == Type::Bool && extreme,
+        Type::Int => false,
         // A fold of nothing is infinite, which is no position.
         Type::Index { .. } => extreme && always && joins(takes, gives),
     };
@@ -138,9 +140,11 @@ fn check_fold(fold: Fold, takes: Type, gives: Type, always: bool) -> Checked {
 fn joins(ty: Type, into: Type) -> bool {
     match (ty, into) {
         (Type::Index { below: low, .. }, Type::Index { below: high, .. }) => low <= high,
-        (Type::Index { .. }, Type::Real) => true,
+        (Type::Index { .. } | Type::Int, Type::Real) => true,
         (Type::Real | Type::Bool, Type::Real | Type::Bool) => ty == into,
-        (Type::Index { .. }, Type::Bool) | (Type::Real | Type::Bool, Type::Index { .. }) => false,
+        (Type::Index { .. } | Type::Int, Type::Bool | Type::Int)
+        | (Type::Real | Type::Bool, Type::Int)
+        | (Type::Real | Type::Bool | Type::Int, Type::Index { .. }) => false,
     }
 }
 

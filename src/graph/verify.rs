@@ -218,7 +218,7 @@ fn check_values(graph: &Graph, id: NodeId) -> Checked {
 fn below(graph: &Graph, node: NodeId) -> Option<u32> {
     match graph.node(node).ty {
         Type::Index { below, .. } => Some(below),
-        Type::Real | Type::Bool => None,
+        Type::Real | Type::Bool | Type::Int => None,
     }
 }
 

@@ -103,6 +103,7 @@ fn type_of(sort: Sort) -> Type {
     match sort {
         Sort::Real => Type::Real,
         Sort::Bool => Type::Bool,
+        Sort::Int => Type::Int,
         // Only an order and a bare axis show that they are permutations.
         Sort::Index { below, .. } => Type::Index { below, permutation: false },
     }
@@ -155,7 +156,7 @@ impl<'m> Lowering<'m> {
         let seen = self.term(right, &scope, sort);
         let seen = match sort {
             Sort::Index { below, .. } => self.positional(seen, &scope, below),
-            Sort::Real | Sort::Bool => seen,
+            Sort::Real | Sort::Bool | Sort::Int => seen,
         };
         if seen.is_gathered() { self.materialise(seen, &scope) } else { seen }
     }

@@ -49,7 +49,7 @@ impl Lowering<'_> {
             Sort::Index { .. } if value >= 0.0 && value < f64::from(u32::MAX) => {
                 self.held(&Linear::constant(value as i64), value as u32 + 1)
             }
-            Sort::Real | Sort::Bool | Sort::Index { .. } => {
+            Sort::Real | Sort::Bool | Sort::Int | Sort::Index { .. } => {
                 self.constant(Bits::of(value), Type::Real)
             }
         }
@@ -73,7 +73,7 @@ impl Lowering<'_> {
     pub(super) fn positional(&mut self, seen: Seen, scope: &Scope, below: u32) -> Seen {
         match self.type_of(&seen) {
             Type::Index { .. } => seen,
-            Type::Real | Type::Bool => self.cast(seen, scope, below),
+            Type::Real | Type::Bool | Type::Int => self.cast(seen, scope, below),
         }
     }
 
@@ -116,7 +116,7 @@ impl Lowering<'_> {
         let (low, high) = scope.range(of);
         match (want, u32::try_from(high)) {
             (Sort::Index { .. }, Ok(high)) if low >= 0 => return self.held(of, high + 1),
-            (Sort::Index { .. } | Sort::Real | Sort::Bool, _) => {}
+            (Sort::Index { .. } | Sort::Real | Sort::Bool | Sort::Int, _) => {}
         }
         let mut sum: Option<Seen> = None;
         for (var, by) in &of.terms {
@@ -256,7 +256,9 @@ impl Lowering<'_> {
             (Some(Type::Index { below, .. }), Type::Index { below: other, .. }) => {
                 Some(Type::Index { below: below.max(other), permutation: false })
             }
-            (None | Some(Type::Real | Type::Bool | Type::Index { .. }), _) => Some(Type::Real),
+            (None | Some(Type::Real | Type::Bool | Type::Int | Type::Index { .. }), _) => {
+                Some(Type::Real)
+            }
         };
         let types = arms.iter().map(|arm| self.type_of(arm));
         types.fold(None, joins).unwrap_or(Type::Real)
@@ -335,7 +337,7 @@ impl Lowering<'_> {
         let below = size.unwrap_or(u32::MAX);
         let seen = self.term(term, scope, Sort::Index { below, permutation: false });
         let seen = match (self.type_of(&seen), size) {
-            (Type::Real | Type::Bool, None) => {
+            (Type::Real | Type::Bool | Type::Int, None) => {
                 panic!("internal error in lower: a condition compares {term:?}, which is no index")
             }
             _ => self.positional(seen, scope, below),

@@ -271,6 +271,16 @@ pub(super) fn outside_wrapped(one: Diagnostic, span: Span, index: &str, size: &s
     one.help(format!("wrap it `{wrapped}`, or guard it with `if`")).edit(span, wrapped)
 }
 
+/// A whole number computed at run time where an index is wanted.
+pub(super) fn whole_outside(span: Span, text: &str, below: bool, size: &str) -> Diagnostic {
+    let end = if below { "be negative".to_owned() } else { format!("reach {size}") };
+    let message = format!("`{text}` may {end}, so it is no index below {size}");
+    let inside = format!("clip({text}, 0, {size} - 1)");
+    new("E0204", message, span, "cannot be proved to stay inside".to_owned())
+        .help(format!("keep it inside: `{inside}`"))
+        .edit(span, inside)
+}
+
 pub(super) fn shapes_differ(span: Span, left: (Span, &str), right: (Span, &str)) -> Diagnostic {
     let message =
         format!("shapes {} and {} do not match, and nothing is broadcast", left.1, right.1);

@@ -6,6 +6,7 @@
 
 mod cat;
 mod dot;
+mod fold;
 mod infer;
 mod limit;
 mod names;
@@ -104,7 +105,7 @@ impl<'m> Writer<'m> {
             body.push(ast::Stmt::State(Vec::new(), ast::StateKind::Param, vec![slot], span()));
         }
         for (state, name) in model.states.iter().zip(&self.states) {
-            let start = self.start(&state.axes, &state.start);
+            let start = self.start(&state.axes, &state.start, state.sort);
             let slot = slot(name, &state.axes, state.sort, Some(start));
             body.push(ast::Stmt::State(Vec::new(), ast::StateKind::State, vec![slot], span()));
         }
@@ -158,13 +159,14 @@ impl<'m> Writer<'m> {
                 found.segments[0].args = Some(vec![ends]);
                 expr(ast::ExprKind::Ref(found))
             }
-            Draw::Fixed(term) => self.start(axes, term),
+            Draw::Fixed(term) => self.start(axes, term, Sort::Real),
         }
     }
 
     /// A start: one number for all entries, or an array.
-    fn start(&self, axes: &[Axis], term: &Term) -> ast::Expr {
+    fn start(&self, axes: &[Axis], term: &Term, sort: Sort) -> ast::Expr {
         let mut scope = Scope::new(self, true);
+        scope.whole = is_whole(sort);
         if axes.iter().any(|axis| mentions(term, axis.var)) {
             return scope.array(axes, term);
         }
@@ -180,6 +182,7 @@ impl<'m> Writer<'m> {
         }
         let name = &self.values[at];
         let mut scope = Scope::new(self, false);
+        scope.whole = is_whole(value.sort);
         let (rows, right) = scope.rows(&value.axes, &value.right);
         let lead = &value.axes[..value.axes.len() - rows];
         let declared = *name == self.result || self.states.contains(name);
@@ -216,6 +219,7 @@ impl<'m> Writer<'m> {
             return None;
         }
         let mut scope = Scope::new(self, false);
+        scope.whole = is_whole(value.sort);
         let names: Vec<String> = lead.iter().map(|axis| scope.enter(axis)).collect();
         let index = scope.enter(axis);
         let order = scope.term(place);
@@ -243,6 +247,13 @@ impl<'m> Writer<'m> {
     }
 }
 
+fn is_whole(sort: Sort) -> bool {
+    match sort {
+        Sort::Int | Sort::Index { .. } => true,
+        Sort::Real | Sort::Bool => false,
+    }
+}
+
 fn last_index(place: &Term) -> Option<&At> {
     let (Term::Read(_, at) | Term::Whole { at, .. }) = place else { return None };
     at.last()
@@ -262,6 +273,7 @@ fn slot(text: &str, axes: &[Axis], sort: Sort, value: Option<ast::Expr>) -> ast:
     let of = match sort {
         Sort::Real => None,
         Sort::Bool => Some(of("bool", None)),
+        Sort::Int => Some(of("int", None)),
         Sort::Index { below, .. } => {
             Some(of("index", Some(ast::Bounds::One(whole(i64::from(below))))))
         }

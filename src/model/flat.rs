@@ -86,6 +86,8 @@ pub enum Sort {
     Real,
     /// Truth values.
     Bool,
+    /// Whole numbers; they carry no gradient.
+    Int,
     /// Whole numbers `0..below`.
     Index {
         /// One more than the largest.

@@ -8,6 +8,7 @@
 pub mod flat;
 pub mod int;
 pub mod library;
+pub mod point;
 pub mod train;
 pub mod train_errors;
 pub mod typed;

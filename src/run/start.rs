@@ -2,16 +2,11 @@
 //!
 //! A parameter is drawn from a stream of its own, named by its path, in row-major order and in `f64`.
 
-use std::collections::BTreeMap;
-
 use super::Error;
-use crate::graph::Rel;
-use crate::model::flat::{At, Axis, Cond, Draw, Fold, Linear, Param, Term, Var};
+use crate::model::flat::{Draw, Param};
+use crate::model::point::{Point, each, value};
 use crate::random::Stream;
 use crate::tensor::Tensor;
-
-/// Values of index variables.
-type Point = BTreeMap<Var, i64>;
 
 /// The first value of a parameter.
 ///
@@ -39,101 +34,11 @@ pub fn draw(param: &Param, seed: u64) -> Result<Tensor, Error> {
     }
 }
 
-/// Visits every point of the axes, the last fastest.
-fn each(
-    axes: &[Axis],
-    point: &mut Point,
-    visit: &mut dyn FnMut(&mut Point) -> Result<(), &'static str>,
-) -> Result<(), &'static str> {
-    let Some((first, rest)) = axes.split_first() else { return visit(point) };
-    for at in 0..first.size {
-        point.insert(first.var, i64::from(at));
-        each(rest, point, visit)?;
-    }
-    point.remove(&first.var);
-    Ok(())
-}
-
-fn value(term: &Term, point: &mut Point) -> Result<f64, &'static str> {
-    match term {
-        Term::Real(value) => Ok(*value),
-        Term::Truth(value) => Ok(f64::from(u8::from(*value))),
-        Term::Position(linear) => Ok(position(linear, point) as f64),
-        Term::Map(scalar, args) => {
-            let args: Result<Vec<f64>, _> = args.iter().map(|arg| value(arg, point)).collect();
-            Ok((scalar.row().eval)(&args?))
-        }
-        Term::Choose(arms) => {
-            for (when, arm) in arms {
-                if all_hold(when, point)? {
-                    return value(arm, point);
-                }
-            }
-            Err("has a choice without an arm for some entry")
-        }
-        Term::Fold { fold, over, when, body } => folded(*fold, over, when, body, point),
-        Term::Read(..) => Err("reads another value; only numbers and positions can start it"),
-        Term::Whole { .. } => Err("needs a function of a whole array, which a start cannot use"),
-    }
-}
-
-fn folded(
-    fold: Fold,
-    over: &[Axis],
-    when: &[Cond],
-    body: &Term,
-    point: &mut Point,
-) -> Result<f64, &'static str> {
-    let (mut sum, combine): (f64, fn(f64, f64) -> f64) = match fold {
-        Fold::Sum => (0.0, |left, right| left + right),
-        Fold::Prod => (1.0, |left, right| left * right),
-        Fold::Max => (f64::NEG_INFINITY, f64::max),
-        Fold::Min => (f64::INFINITY, f64::min),
-    };
-    each(over, point, &mut |point| {
-        if all_hold(when, point)? {
-            sum = combine(sum, value(body, point)?);
-        }
-        Ok(())
-    })?;
-    Ok(sum)
-}
-
-fn all_hold(when: &[Cond], point: &mut Point) -> Result<bool, &'static str> {
-    for cond in when {
-        let (left, right) = (index(&cond.left, point)?, position(&cond.right, point));
-        let holds = match cond.rel {
-            Rel::Eq => left == right,
-            Rel::Ne => left != right,
-            Rel::Lt => left < right,
-            Rel::Ge => left >= right,
-        };
-        if !holds {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn index(at: &At, point: &mut Point) -> Result<i64, &'static str> {
-    match at {
-        At::Linear(linear) => Ok(position(linear, point)),
-        At::Digit { of, step, radix } => {
-            let whole = position(of, point).div_euclid(i64::from(*step));
-            Ok(whole.rem_euclid(i64::from(*radix)))
-        }
-        At::Value(term) => Ok(value(term, point)? as i64),
-    }
-}
-
-fn position(linear: &Linear, point: &Point) -> i64 {
-    let terms = linear.terms.iter();
-    linear.offset + terms.map(|(var, by)| by * point.get(var).copied().unwrap_or(0)).sum::<i64>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Rel;
+    use crate::model::flat::{At, Axis, Cond, Linear, Term, Var};
     use crate::op::scalar;
     use crate::source::Span;
 

@@ -40,6 +40,7 @@ fn numbers(dice: &mut Dice, shape: &[usize], ty: Type) -> Tensor {
         match ty {
             Type::Real => 0.1 + 1.3 * unit,
             Type::Bool => unit.round(),
+            Type::Int => (4.0 * unit).floor(),
             Type::Index { below, .. } => (unit * f64::from(below)).floor(),
         }
     })

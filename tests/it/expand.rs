@@ -96,6 +96,7 @@ fn number(kind: u64, at: usize, point: &[u32], ty: Type) -> f64 {
     match ty {
         Type::Real => (hash >> 11) as f64 / (1_u64 << 53) as f64,
         Type::Bool => (hash >> 63) as f64,
+        Type::Int => ((hash >> 33) % 4) as f64,
         Type::Index { below, .. } => ((hash >> 33) % u64::from(below)) as f64,
     }
 }

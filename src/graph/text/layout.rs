@@ -92,6 +92,7 @@ pub(in crate::graph) fn literal(node: &Node) -> Option<String> {
     }
     match node.ty {
         Type::Real => Some(bits.to_string()),
+        Type::Int => None,
         Type::Bool => Some((bits.value() != 0.0).to_string()),
         Type::Index { .. } => None,
     }

@@ -137,6 +137,7 @@ pub(super) fn ty(cursor: &mut Cursor<'_>) -> Result<Type, Fault> {
     let permutation = match name.as_str() {
         "real" => return Ok(Type::Real),
         "bool" => return Ok(Type::Bool),
+        "int" => return Ok(Type::Int),
         "index" => false,
         "permutation" => true,
         _ => return Err((column, format!("no type `{name}`"))),

@@ -56,7 +56,7 @@ fn arrays(text: &mut String, kind: &str, arrays: &[Array]) {
         let axes = if axes.is_empty() { axes } else { format!("[{axes}]") };
         let ty = match array.ty {
             Type::Real => String::new(),
-            Type::Bool | Type::Index { .. } => format!(": {}", types::name(array.ty)),
+            Type::Bool | Type::Int | Type::Index { .. } => format!(": {}", types::name(array.ty)),
         };
         let _ = writeln!(text, "{kind} {at} {}{axes}{ty}", quoted(&array.path.0));
     }

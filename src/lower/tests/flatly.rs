@@ -22,6 +22,7 @@ pub(super) fn datum(kind: u32, number: u32, point: &[i64], sort: Sort) -> f64 {
     match sort {
         Sort::Real => unit,
         Sort::Bool => unit.round(),
+        Sort::Int => (4.0 * unit).floor(),
         Sort::Index { below, .. } => (unit * f64::from(below)).floor(),
     }
 }

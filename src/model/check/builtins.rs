@@ -163,7 +163,8 @@ impl Cx<'_, '_> {
             size = size.plus(&points(one));
         }
         let shape = vec![Extent::of(size)];
-        Some(Expr { kind: ExprKind::Cat(all), span, shape, sort: Sort::Real })
+        let sort = self.common_sort(&all)?;
+        Some(Expr { kind: ExprKind::Cat(all), span, shape, sort })
     }
 
     fn zeros(&mut self, segment: &ast::Segment, span: Span) -> Option<Expr> {

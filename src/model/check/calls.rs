@@ -445,23 +445,7 @@ impl Cx<'_, '_> {
             self.sink().push(one.edits(edits));
             return None;
         }
-        let right = match (sort, &arg.sort) {
-            (Sort::Bool, given) => *given == Sort::Bool,
-            (Sort::Index { below, .. }, Sort::Index { below: given, .. }) => {
-                self.facts.at_least_zero(&below.minus(given))
-            }
-            (Sort::Index { .. }, _) => false,
-            (Sort::Real | Sort::Int, given) => *given != Sort::Bool,
-        };
-        if !right {
-            let wanted = match sort {
-                Sort::Bool => "a condition",
-                Sort::Index { .. } => "indices below its limit",
-                Sort::Real | Sort::Int => "a number",
-            };
-            self.sink().push(errors::wrong_sort(arg.span, wanted, "something else"));
-            return None;
-        }
+        self.suits(arg, sort)?;
         if let Some(value) = constant_of(arg)
             && !holds(domain, value)
         {

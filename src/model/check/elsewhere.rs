@@ -61,21 +61,21 @@ impl Cx<'_, '_> {
             self.sink().push(errors::wrong_shape(right.span, &what, &wanted, &found, None));
             return None;
         }
-        let truths = [&right, &other].map(|one| one.sort == Sort::Bool);
-        if truths[0] != truths[1] {
-            let one = errors::wrong_sort(right.span, "two of a kind", "a number and a condition");
-            self.sink().push(one);
-            return None;
-        }
+        let sort = match declared {
+            Some(_) => self.def.value(id).sort.clone(),
+            None => right.sort.join(&other.sort).unwrap_or(Sort::Real),
+        };
+        self.suits(&right, &sort)?;
+        self.suits(&other, &sort)?;
         let at = places.own.iter().map(|var| variable(*var, other.span)).collect();
-        let sort = other.sort.clone();
         let entry = Expr {
             span: other.span,
             shape: rest.to_vec(),
-            sort,
+            sort: other.sort.clone(),
             kind: ExprKind::Index(Box::new(other), at),
         };
         let value = self.written(&name, part, &places, (right, entry), tree.span);
+        let value = Expr { sort, ..value };
         self.settle(id, part, Left::Bare(places.own), value, tree.span)
     }
 
@@ -217,9 +217,8 @@ impl Cx<'_, '_> {
             let taken = condition(scalar::AND, [condition(scalar::NOT, [none]), truth]);
             return condition(scalar::OR, [kept, taken]);
         }
-        let sort = if right.sort == other.sort { right.sort.clone() } else { Sort::Real };
         let sum = self.winner(places, wins, right);
-        Expr { sort, ..choice(none, other, sum) }
+        choice(none, other, sum)
     }
 
     /// What the one winner among those that name an entry writes there.

@@ -293,13 +293,11 @@ impl Cx<'_, '_> {
             shape.extend(right.shape.clone());
             let value = &mut self.def.values[id.0 as usize];
             value.shape = shape;
-            value.sort = if right.sort == Sort::Int { Sort::Real } else { right.sort.clone() };
+            value.sort = right.sort.clone();
         }
-        if matches!(right.sort, Sort::Bool) && self.def.value(id).sort == Sort::Real {
-            let one = errors::wrong_sort(right.span, "a number", "a condition");
-            let edits = self.as_number(right.span);
-            self.sink().push(one.edits(edits));
-            return None;
+        let wanted = self.def.value(id).sort.clone();
+        if right.sort != wanted {
+            self.suits(&right, &wanted)?;
         }
         self.claim(id, &right);
         let equation = Equation { part, left, right, span };

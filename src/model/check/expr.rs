@@ -204,15 +204,12 @@ impl Cx<'_, '_> {
     }
 
     fn joined_sort(&mut self, yes: &Expr, no: &Expr) -> Option<Sort> {
-        Some(match (&yes.sort, &no.sort) {
-            (left, right) if left == right && *left != Sort::Int => left.clone(),
-            (Sort::Bool, _) | (_, Sort::Bool) => {
-                let one = errors::wrong_sort(no.span, "two of a kind", "a number and a condition");
-                self.sink().push(one);
-                return None;
-            }
-            _ => Sort::Real,
-        })
+        let joined = yes.sort.join(&no.sort);
+        if joined.is_none() {
+            let one = errors::wrong_sort(no.span, "two of a kind", "a number and a condition");
+            self.sink().push(one);
+        }
+        joined
     }
 
     pub(super) fn mismatch(&mut self, span: Span, left: &Expr, right: &Expr) {
@@ -285,11 +282,7 @@ impl Cx<'_, '_> {
             }
             BinaryOp::And => self.map(scalar::AND, two, span),
             BinaryOp::Or => self.map(scalar::OR, two, span),
-            BinaryOp::Mod => {
-                let one = errors::not_a_whole_number(span, "both sides of `mod`");
-                self.sink().push(one);
-                None
-            }
+            BinaryOp::Mod => self.remainder(two, span),
         }
     }
 
@@ -328,7 +321,7 @@ impl Cx<'_, '_> {
         }
         let shape = shaped.map(|one| one.shape.clone()).unwrap_or_default();
         let sort = match row.gives {
-            scalar::Sort::Real => Sort::Real,
+            scalar::Sort::Real => super::whole::numeric(scalar, &args),
             scalar::Sort::Bool => Sort::Bool,
         };
         Some(Expr { kind: ExprKind::Map(scalar, args), span, shape, sort })
@@ -418,8 +411,10 @@ impl Cx<'_, '_> {
             return Some(Expr { kind, span, shape: Vec::new(), sort: Sort::Int });
         }
         let shape = body.shape.clone();
+        let whole = fold != Reduction::Mean && body.sort.is_whole();
+        let sort = if whole { Sort::Int } else { Sort::Real };
         let kind = ExprKind::Reduce { fold, over, body: Box::new(body) };
-        Some(Expr { kind, span, shape, sort: Sort::Real })
+        Some(Expr { kind, span, shape, sort })
     }
 
     /// `sum[l in L] H[l]`: a sum over a list of dims is a whole number.
@@ -448,7 +443,7 @@ impl Cx<'_, '_> {
         let mut shape: Vec<Extent> =
             vars.iter().map(|var| self.def.var(*var).extent.clone()).collect();
         shape.extend(body.shape.clone());
-        let sort = if body.sort == Sort::Int { Sort::Real } else { body.sort.clone() };
+        let sort = body.sort.clone();
         Some(Expr { kind: ExprKind::For(vars, Box::new(body)), span, shape, sort })
     }
 
@@ -471,7 +466,8 @@ impl Cx<'_, '_> {
         };
         let mut shape = vec![Extent::of(Poly::number(all.len() as i64))];
         shape.extend(first.shape.clone());
-        Some(Expr { kind: ExprKind::List(all), span, shape, sort: Sort::Real })
+        let sort = self.common_sort(&all)?;
+        Some(Expr { kind: ExprKind::List(all), span, shape, sort })
     }
 }
 

@@ -19,6 +19,7 @@ mod sizes;
 mod slots;
 mod start;
 mod trees;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -331,7 +331,7 @@ impl Cx<'_, '_> {
                 self.mismatch(span, &expr, &other);
                 return None;
             }
-            let sort = if expr.sort == other.sort { expr.sort.clone() } else { Sort::Real };
+            let sort = self.common_sort(&[expr.clone(), other.clone()])?;
             let kind = ExprKind::Inside(test, Box::new(expr), Box::new(other));
             expr = Expr { kind, span, shape: rest, sort };
         }
@@ -454,6 +454,9 @@ impl Cx<'_, '_> {
                     self.sink().push(one);
                     return None;
                 }
+            }
+            (_, Sort::Int) if expr.shape.is_empty() && extent.low == Poly::number(0) => {
+                self.inside_of(&expr, extent)?;
             }
             (_, Sort::Index { .. } | Sort::Real | Sort::Int | Sort::Bool) => {
                 self.sink().push(errors::not_an_index(arg.span));

@@ -62,6 +62,7 @@ impl Cx<'_, '_> {
         let sort = match of.name.text.as_str() {
             "index" => return self.index_sort(of).map(|sort| (sort, Domain::REAL)),
             "bool" => Sort::Bool,
+            "int" => Sort::Int,
             _ => Sort::Real,
         };
         self.domain(of).map(|domain| (sort, domain))

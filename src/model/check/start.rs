@@ -48,6 +48,7 @@ impl Cx<'_, '_> {
         let start = self.expr(tree, Some(&value.shape));
         self.start = None;
         let start = self.filled(start?, &value.shape, &value.name)?;
+        self.starts_as(&start, &value.sort)?;
         self.starts_inside(&value.name, &value.domain, &value.kind, &start, value.span)?;
         match &mut self.def.values[id.0 as usize].kind {
             ValueKind::Param(slot) | ValueKind::State(slot, _) => {
@@ -66,6 +67,16 @@ impl Cx<'_, '_> {
             ValueKind::Computed(_) => {}
         }
         Some(())
+    }
+
+    /// A start of the right sort. Where a whole number known when the model is built starts an index,
+    /// its size is looked at then.
+    fn starts_as(&mut self, start: &Expr, sort: &Sort) -> Option<()> {
+        let later = matches!(sort, Sort::Index { .. }) && start.sort == Sort::Int;
+        if start.sort == *sort || (later && is_fixed(start)) {
+            return Some(());
+        }
+        self.suits(start, sort)
     }
 
     /// A start of the right shape; a number fills it.
@@ -196,4 +207,25 @@ impl Cx<'_, '_> {
 pub(super) fn start_domain(tree: &ast::Expr, domain: &Domain) -> Domain {
     let alone = matches!(&tree.kind, ast::ExprKind::Ref(one) if one.segments.len() == 1);
     if alone { domain.clone() } else { Domain::REAL }
+}
+
+/// Whether an expression is known when the model is built.
+fn is_fixed(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Real(_) | ExprKind::Int(_) | ExprKind::Test(_) | ExprKind::OneHot(..) => true,
+        ExprKind::Map(_, all) | ExprKind::List(all) => all.iter().all(is_fixed),
+        ExprKind::If(test, yes, no) => is_fixed(test) && is_fixed(yes) && is_fixed(no),
+        ExprKind::For(_, body) | ExprKind::Fill(body, _) | ExprKind::Reduce { body, .. } => {
+            is_fixed(body)
+        }
+        ExprKind::Read { .. }
+        | ExprKind::Index(..)
+        | ExprKind::Inside(..)
+        | ExprKind::Cat(_)
+        | ExprKind::Whole(..)
+        | ExprKind::Squash(..)
+        | ExprKind::Learned(_)
+        | ExprKind::Draw(..)
+        | ExprKind::Call(_) => false,
+    }
 }

@@ -184,7 +184,8 @@ impl Engine<'_> {
     /// A sort with its limit as a number.
     pub(super) fn sort(&mut self, frame: FrameId, sort: &typed::Sort) -> Sort {
         match sort {
-            typed::Sort::Real | typed::Sort::Int => Sort::Real,
+            typed::Sort::Real => Sort::Real,
+            typed::Sort::Int => Sort::Int,
             typed::Sort::Bool => Sort::Bool,
             typed::Sort::Index { below, permutation } => {
                 let below = self.number(frame, below, &Members::new());

@@ -11,6 +11,7 @@ mod frames;
 mod output;
 mod read;
 mod scatter;
+mod start;
 mod term;
 
 use std::collections::BTreeMap;

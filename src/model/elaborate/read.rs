@@ -566,6 +566,7 @@ impl Engine<'_> {
         let outer = self.starting.replace(starting);
         let start = self.start_term(frame, id, members, &own);
         self.starting = outer;
+        self.starts_inside(state, &start);
         self.model.states[state as usize].start = start;
         state
     }

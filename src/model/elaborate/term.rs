@@ -6,7 +6,7 @@
 use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Fold, Linear, Rel, Term};
 use super::super::int::{Test, VarId};
-use super::super::typed::{Domain, Expr, ExprKind, Extent, Reduction, Sort, Whole};
+use super::super::typed::{Domain, Expr, ExprKind, Extent, Reduction, Whole};
 use super::conditions::Arms;
 use super::frames::bare;
 use super::{Cx, Engine, shifted};
@@ -558,5 +558,5 @@ pub(super) fn is_read(expr: &Expr) -> bool {
         matches!(kind, ExprKind::Read { .. } | ExprKind::Real(_) | ExprKind::Int(_))
     };
     let gathered = matches!(&expr.kind, ExprKind::For(_, body) if plain(&body.kind));
-    plain(&expr.kind) || gathered || expr.sort == Sort::Int
+    plain(&expr.kind) || gathered
 }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::flat::{Array, At, Axis, Cond, Fold, Linear, Rel, Term, Var, Whole};
 use super::Writer;
 use super::cat::{Piece, each_at, joined, substitute};
+use super::fold::{WHOLE, remainder};
 use super::infer::{Found, infer};
-use super::limit::{limit, negated};
+use super::limit::negated;
 use super::names::mangled;
 use super::tree::{binary, binder, call, choice, expr, indexed, real, unary, whole, word};
 use crate::op::scalar::{self, Scalar};
-use crate::syntax::ast::{BinaryOp, Binder, BinderRange, Expr, ExprKind, Reduction, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Binder, Expr, ExprKind, UnaryOp};
 
 /// The expressions of one equation.
 pub(super) struct Scope<'w, 'm> {
@@ -19,8 +20,10 @@ pub(super) struct Scope<'w, 'm> {
     /// Whether `Array::Value` means a helper of the first states, which is written out.
     starting: bool,
     names: BTreeMap<Var, String>,
-    sizes: BTreeMap<Var, u32>,
+    pub(super) sizes: BTreeMap<Var, u32>,
     used: BTreeSet<String>,
+    /// Whether whole numbers stay whole: what is written is an `int` or an index.
+    pub(super) whole: bool,
     /// Variables of our own count down from the last.
     next: u32,
 }
@@ -33,6 +36,7 @@ impl<'w, 'm> Scope<'w, 'm> {
             names: BTreeMap::new(),
             sizes: BTreeMap::new(),
             used: writer.used.clone(),
+            whole: false,
             next: u32::MAX,
         }
     }
@@ -69,6 +73,9 @@ impl<'w, 'm> Scope<'w, 'm> {
 
     pub(super) fn term(&mut self, term: &Term) -> Expr {
         match term {
+            Term::Real(value) if self.whole && value.fract() == 0.0 && value.abs() < WHOLE => {
+                whole(*value as i64)
+            }
             Term::Real(value) => real(*value),
             Term::Truth(value) => word(if *value { "true" } else { "false" }),
             Term::Position(of) => self.linear(of),
@@ -266,11 +273,16 @@ impl<'w, 'm> Scope<'w, 'm> {
                 let of = self.linear(of);
                 binary(BinaryOp::Mod, of, whole(i64::from(*radix)))
             }
-            At::Value(term) => self.term(term),
+            At::Value(term) => {
+                let around = std::mem::replace(&mut self.whole, true);
+                let place = self.term(term);
+                self.whole = around;
+                place
+            }
         }
     }
 
-    fn linear(&mut self, of: &Linear) -> Expr {
+    pub(super) fn linear(&mut self, of: &Linear) -> Expr {
         let mut terms = of.terms.clone();
         terms.sort_by_key(|(_, by)| *by < 0);
         let mut sum: Option<Expr> = None;
@@ -334,7 +346,7 @@ impl<'w, 'm> Scope<'w, 'm> {
     }
 
     /// Conditions joined by a word; no conditions always hold.
-    fn all(&mut self, op: BinaryOp, conds: &[Cond]) -> Expr {
+    pub(super) fn all(&mut self, op: BinaryOp, conds: &[Cond]) -> Expr {
         let mut joined: Option<Expr> = None;
         for cond in conds {
             let one = self.cond(cond);
@@ -446,6 +458,9 @@ impl<'w, 'm> Scope<'w, 'm> {
         {
             return self.fold(*fold, over, when, body, *bound);
         }
+        if let (true, Some((of, radix))) = (self.whole, remainder(scalar, all)) {
+            return binary(BinaryOp::Mod, self.term(of), self.term(radix));
+        }
         let mut terms: Vec<Expr> = all.iter().map(|term| self.term(term)).collect();
         let op = match scalar {
             scalar::ADD => Some(BinaryOp::Add),
@@ -477,81 +492,6 @@ impl<'w, 'm> Scope<'w, 'm> {
                 call(name, Vec::new(), terms, Vec::new())
             }
         }
-    }
-
-    fn fold(
-        &mut self,
-        fold: Fold,
-        over: &[Axis],
-        when: &[Cond],
-        body: &Term,
-        neutral: f64,
-    ) -> Expr {
-        for axis in over {
-            self.enter(axis);
-        }
-        let mut body = self.term(body);
-        let word = match fold {
-            Fold::Sum => Reduction::Sum,
-            Fold::Prod => Reduction::Prod,
-            Fold::Max => Reduction::Max,
-            Fold::Min => Reduction::Min,
-        };
-        let mut limits: Vec<Option<(BinaryOp, Linear)>> = vec![None; over.len()];
-        let mut guards = Vec::new();
-        for cond in when {
-            match limit(cond, over) {
-                Some((at, op, of)) if limits[at].is_none() => limits[at] = Some((op, of)),
-                _ => guards.push(cond.clone()),
-            }
-        }
-        // A limited binder has no place for a range, so its range must be seen where it stands.
-        let mut binders: Vec<Binder> = Vec::new();
-        for (at, axis) in over.iter().enumerate().rev() {
-            let name = self.enter(axis);
-            let seen = self.seen_behind(&name, &binders, &body);
-            let limited = limits[at].take().filter(|(_, of)| match seen {
-                Found::Size(size) => size == axis.size,
-                Found::Nothing => {
-                    of.as_var().is_some_and(|var| self.sizes.get(&var) == Some(&axis.size))
-                }
-                Found::Unsure => false,
-            });
-            let one = match limited {
-                Some((op, of)) => {
-                    let range = Some(BinderRange::Compare(op, self.linear(&of)));
-                    Binder { range, ..binder(&name, None) }
-                }
-                None => {
-                    guards.extend(
-                        when.iter()
-                            .filter(|cond| {
-                                limit(cond, over).is_some_and(|(place, ..)| place == at)
-                                    && !guards.contains(cond)
-                            })
-                            .cloned()
-                            .collect::<Vec<_>>(),
-                    );
-                    let known = seen == Found::Size(axis.size);
-                    binder(&name, (!known).then_some(axis.size))
-                }
-            };
-            binders.insert(0, one);
-        }
-        if !guards.is_empty() {
-            let test = self.all(BinaryOp::And, &guards);
-            body = choice(test, body, real(neutral));
-        }
-        expr(ExprKind::Reduce(word, binders, Box::new(body)))
-    }
-
-    fn seen_behind(&self, name: &str, later: &[Binder], body: &Expr) -> Found {
-        let limits = later.iter().filter_map(|binder| match &binder.range {
-            Some(BinderRange::Compare(_, limit)) => Some(limit),
-            Some(BinderRange::In(_)) | None => None,
-        });
-        let trees: Vec<&Expr> = limits.chain(std::iter::once(body)).collect();
-        self.inferred(name, &trees)
     }
 }
 

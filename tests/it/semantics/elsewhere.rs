@@ -90,7 +90,7 @@ fn one_place_rows_truths_and_positions_are_written() {
         "ntm 1
          model m[N = 3, W = 2, K = 4](x[K], r[W]) -> y[N, W] {
            memory M[N, W] = 0
-           state b[N]: bool = false, at[N]: index(K) = 2, spot: index(N) = 1
+           state b[N]: bool = false, at[N]: index(N) = 2, spot: index(N) = 1
            state P[K]: index(N) = for j in K: j mod 2
            spot = prev spot
            P    = prev P
