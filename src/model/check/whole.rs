@@ -86,13 +86,13 @@ impl Cx<'_, '_> {
         let times = self.map(scalar::FLOOR, vec![ratio], span)?;
         let whole = self.map(scalar::MUL, vec![by.clone(), times], span)?;
         let rest = self.map(scalar::SUB, vec![of.clone(), whole], span)?;
-        match &by.kind {
-            ExprKind::Int(radix) if self.facts.at_least_zero(&radix.add(-1)) => Some(Expr {
-                sort: Sort::Index { below: radix.clone(), permutation: false },
-                ..rest
-            }),
-            _ => Some(rest),
+        if let ExprKind::Int(radix) = &by.kind
+            && self.facts.at_least_zero(&radix.add(-1))
+        {
+            let sort = Sort::Index { below: radix.clone(), permutation: false };
+            return Some(Expr { sort, ..rest });
         }
+        Some(rest)
     }
 
     /// The sort of an array of all these.

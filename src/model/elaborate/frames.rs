@@ -336,9 +336,15 @@ impl Engine<'_> {
     /// The frame of a call, and the indices at which a reader in `cx` reads its values.
     pub(super) fn call_frame(&mut self, cx: &Cx, call: &Call) -> (FrameId, Vec<At>) {
         let def = Arc::clone(&self.checked.defs[call.def.0 as usize]);
-        let fixed = Self::fixed(cx);
-        let around: Vec<VarId> =
-            self.families(cx.frame, call.part).into_iter().map(|(_, var)| var).collect();
+        let mut fixed = Self::fixed(cx);
+        let families = self.families(cx.frame, call.part);
+        // A member of a family that is an axis is read from the one frame of all its members.
+        for (owner, var) in &families {
+            if !self.frames[cx.frame.0].def.part(*owner).in_order {
+                fixed.remove(var);
+            }
+        }
+        let around: Vec<VarId> = families.into_iter().map(|(_, var)| var).collect();
         let mut vars: Vec<VarId> =
             around.iter().copied().filter(|var| !fixed.contains_key(var)).collect();
         let mut mentioned = Vec::new();
