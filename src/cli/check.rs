@@ -10,6 +10,7 @@ use crate::diag::{self, Style};
 use crate::error::Error;
 use crate::graph::{Graph, Op};
 use crate::model::Model;
+use crate::model::typed::DimKind;
 use crate::op::scalar;
 
 /// Check specs and say what they amount to
@@ -159,6 +160,13 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
         .dims
         .iter()
         .filter(|dim| dim.default.is_none() && !choice.given.contains_key(&dim.name))
+        // The length of a list is that of the list.
+        .filter(|dim| {
+            let is = |list: &DimKind| {
+                matches!(list, DimKind::List(of) if def.dims[of.0 as usize].name == dim.name)
+            };
+            !def.dims.iter().any(|list| is(&list.kind))
+        })
         .map(|dim| dim.name.as_str())
         .collect();
     if purpose.ports.is_none() && !unbound.is_empty() {

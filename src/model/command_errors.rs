@@ -32,6 +32,20 @@ pub(crate) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic
         .help(format!("give {wanted}"))
 }
 
+pub(crate) fn length_of_a_list(
+    span: Span,
+    length: &str,
+    list: &str,
+    entries: &[i64],
+) -> Diagnostic {
+    let all: Vec<String> = entries.iter().map(i64::to_string).collect();
+    let message = format!("`{length}` is the length of `{list}`, which has {}", entries.len());
+    new("E0602", message, span, "another length".to_owned()).help(format!(
+        "set the list instead: `--set '{list}=[{}, ..]'`, one entry for each",
+        all.join(", ")
+    ))
+}
+
 pub(crate) fn unknown_model(
     span: Span,
     name: &str,

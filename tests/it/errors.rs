@@ -239,4 +239,17 @@ fn mistakes_on_the_command_line_have_codes_and_places() {
         assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{choices:?}\n{shown}");
         assert!(shown.contains(part), "{choices:?}\n{shown}");
     }
+    let layers = "ntm 1\nmodel m[H[L] = [3, 2]](x[X]) -> y[X] {\n  y = x\n}\n";
+    let rows = [
+        ("L=5", Some("E0602"), "`--set 'H=[3, 2, ..]'`"),
+        ("L=2", None, ""),
+        ("H=[4, 4, 4]", None, ""),
+        ("H=4", None, ""),
+    ];
+    for (text, code, part) in rows {
+        let choices = Choices { sets: vec![text.to_owned(), "X=2".to_owned()], ..set("") };
+        let (found, shown) = codes_of_choices(layers, &choices);
+        assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{choices:?}\n{shown}");
+        assert!(shown.contains(part), "{choices:?}\n{shown}");
+    }
 }

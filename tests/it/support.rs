@@ -147,7 +147,15 @@ fn unbound(spec: &Spec, choice: &Choice) -> Vec<(String, (Given, ntmc::source::S
             && !matches!(dim.kind, DimKind::List(_))
     });
     let sizes = [3.0, 5.0, 7.0, 4.0, 6.0, 8.0, 9.0].into_iter().cycle();
-    open.zip(sizes).map(|(dim, size)| (dim.name.clone(), (Given::Number(size), dim.span))).collect()
+    // The length of a list is that of the list.
+    let is_length = |name: &str| {
+        def.dims.iter().any(|list| match list.kind {
+            DimKind::List(length) => def.dims[length.0 as usize].name == name,
+            DimKind::Explicit | DimKind::Implicit | DimKind::Int => false,
+        })
+    };
+    let open = open.zip(sizes).filter(|(dim, _)| !is_length(&dim.name));
+    open.map(|(dim, size)| (dim.name.clone(), (Given::Number(size), dim.span))).collect()
 }
 
 /// A spec that must be right so far.

@@ -285,6 +285,7 @@ impl<'a> Engine<'a> {
                 frame.dims[at] = values;
             }
         }
+        self.lengths(&def, &frame)?;
         for (at, dim) in def.dims.iter().enumerate() {
             if frame.dims[at].is_empty() && !matches!(dim.kind, DimKind::List(_)) {
                 self.sink.push(errors::size_unknown(dim.span, &dim.name));
@@ -315,6 +316,21 @@ impl<'a> Engine<'a> {
         self.requirements(root, None);
         self.inputs(root);
         (!self.sink.has_errors()).then_some(root)
+    }
+
+    /// The length of a list is what the list has; it cannot be set to another number.
+    fn lengths(&mut self, def: &super::typed::Def, frame: &Frame) -> Option<()> {
+        for (list, dim) in frame.dims.iter().zip(&def.dims) {
+            let DimKind::List(length) = dim.kind else { continue };
+            let length = &def.dims[length.0 as usize].name;
+            let Some((Given::Number(wanted), span)) = self.given(length) else { continue };
+            if wanted != list.len() as f64 {
+                let one = command_errors::length_of_a_list(span, length, &dim.name, list);
+                self.sink.push(one);
+                return None;
+            }
+        }
+        Some(())
     }
 
     fn given(&mut self, name: &str) -> Option<(Given, Span)> {
