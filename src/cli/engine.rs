@@ -4,7 +4,10 @@ use crate::backend::Precision;
 use crate::backend::interp::Interp;
 use crate::compile::{self, Choices, Purpose, Spec};
 use crate::error::Error;
+use crate::graph::Array;
+use crate::model::flat::Draw;
 use crate::model::{Given, Loss};
+use crate::run::draw_state;
 use crate::vectors::{Bindings, Compile, Compiled, LossKind, Value};
 
 use super::choose::Pick;
@@ -15,6 +18,7 @@ pub(super) struct Front {
     spec: Spec,
     choices: Choices,
     precision: Precision,
+    seed: u64,
 }
 
 impl Front {
@@ -23,7 +27,12 @@ impl Front {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn read(path: &str, pick: &Pick, precision: Precision) -> Result<Front, Error> {
-        Ok(Front { spec: input::spec(path)?, choices: pick.choices(), precision })
+        Ok(Front { spec: input::spec(path)?, choices: pick.choices(), precision, seed: 0 })
+    }
+
+    /// With the seed of first states that are drawn.
+    pub(super) fn with_seed(self, seed: u64) -> Front {
+        Front { seed, ..self }
     }
 }
 
@@ -53,7 +62,16 @@ impl Compile for Front {
         let bytes = Interp::plan_bytes(&program, 1, 1, 1, self.precision);
         input::within_memory(bytes, "one step of this model")?;
         let executable = Box::new(Interp::new(&program, self.precision, 1));
-        Ok(Compiled { program, executable })
+        let draws: Vec<_> = model.states.iter().map(|state| state.draw.clone()).collect();
+        let (arrays, seed) = (program.states.clone(), self.seed);
+        let drawn = Box::new(move |samples: usize| {
+            let one = |(array, draw): (&Array, &Option<Draw>)| {
+                let draw = draw.as_ref()?;
+                Some(draw_state(array, draw, (seed, "exec"), (0, 0), samples))
+            };
+            arrays.iter().zip(&draws).map(one).collect()
+        });
+        Ok(Compiled { program, executable, drawn })
     }
 }
 

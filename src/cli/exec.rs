@@ -37,6 +37,9 @@ pub struct Args {
     /// Write the gradient of the loss with respect to parameters, first states and inputs.
     #[arg(long)]
     pub grad: bool,
+    /// Seed of first states that the spec draws anew for every episode and the file does not give.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     /// Print one line of JSON.
     #[arg(long)]
     pub json: bool,
@@ -76,7 +79,8 @@ fn precision(text: &str) -> Result<Precision, String> {
 /// The verb with the real compiler.
 pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let spec = args.spec.display().to_string();
-    let mut front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
+    let front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
+    let mut front = front.with_seed(args.seed);
     run(args, &mut front).map(|_| ())
 }
 

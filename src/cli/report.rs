@@ -130,7 +130,8 @@ pub(super) fn draw(
     let few = sample(settings.goal(), settings.seed, "example", 0, 16);
     let longest = few.into_iter().max_by_key(Episode::steps);
     let episode = longest.expect("sixteen were drawn");
-    let batch = assemble(&session.border().inputs, std::slice::from_ref(&episode));
+    let mut batch = assemble(&session.border().inputs, std::slice::from_ref(&episode));
+    batch.starts = session.starts((settings.seed, "example"), (0, 0), 1);
     let traced = candidates(session);
     let roots = std::iter::once("y".to_owned()).chain(traced.iter().cloned()).collect();
     let outcome = session.run(&batch, &Want { roots, gradients: false });

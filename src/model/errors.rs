@@ -578,14 +578,14 @@ pub(super) fn needs_itself(span: Span, name: &str) -> Diagnostic {
     .help(format!("declare its shape: `state {name}[N] = 0`, and use `prev {name}`"))
 }
 
-pub(super) fn no_draw_per_episode(span: Span) -> Diagnostic {
+pub(super) fn draw_inside(span: Span) -> Diagnostic {
     new(
         "E0310",
-        "a state cannot be drawn anew in every episode yet".to_owned(),
+        "a draw is a whole start, not a part of one".to_owned(),
         span,
-        "a random start".to_owned(),
+        "drawn inside an expression".to_owned(),
     )
-    .help("draw it once: `param S[N] = normal(0.1)` and `state s[N] = S`")
+    .help("draw a state of its own, `state d[N] = normal(0.1)` with `d = prev d`, and read that")
 }
 
 // ---- domains and instances --------------------------------------------------------------------

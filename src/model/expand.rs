@@ -105,7 +105,10 @@ impl<'m> Writer<'m> {
             body.push(ast::Stmt::State(Vec::new(), ast::StateKind::Param, vec![slot], span()));
         }
         for (state, name) in model.states.iter().zip(&self.states) {
-            let start = self.start(&state.axes, &state.start, state.sort);
+            let start = match &state.draw {
+                Some(draw) => self.draw(&state.axes, draw),
+                None => self.start(&state.axes, &state.start, state.sort),
+            };
             let slot = slot(name, &state.axes, state.sort, Some(start));
             body.push(ast::Stmt::State(Vec::new(), ast::StateKind::State, vec![slot], span()));
         }

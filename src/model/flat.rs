@@ -217,6 +217,9 @@ pub struct State {
     pub sort: Sort,
     /// Its value before the first step, over `axes`: reads parameters and `start_values` only.
     pub start: Term,
+    /// Where it starts anew in every episode: how it is drawn. `start` is 0 then.
+    #[serde(default)]
+    pub draw: Option<Draw>,
     /// The value it takes after a step: an entry of `Model::values` with the same axes.
     pub next: u32,
     /// Where it was written.

@@ -11,7 +11,7 @@ mod start;
 pub use crate::backend::{Batch, Executable, Gradients, Outcome, Precision, Want};
 pub use crate::graph::Array;
 pub use session::{Border, Session};
-pub use start::draw;
+pub use start::{draw, draw_state};
 
 use std::path::PathBuf;
 

@@ -44,6 +44,8 @@ pub struct Session {
     params: Vec<Tensor>,
     slots: Vec<Tensor>,
     frozen: Vec<bool>,
+    /// How each state is drawn anew in every episode; nothing for the others.
+    draws: Vec<Option<flat::Draw>>,
 }
 
 impl Session {
@@ -66,7 +68,12 @@ impl Session {
         }
         let slots = backend.slots().into_iter().map(|slot| rounded(slot, precision)).collect();
         let frozen = vec![false; params.len()];
-        Ok(Session { border, backend, precision, params, slots, frozen })
+        let draw = |array: &Array| {
+            let found = model.states.iter().find(|state| state.path == array.path.0);
+            found.and_then(|state| state.draw.clone())
+        };
+        let draws = border.states.iter().map(draw).collect();
+        Ok(Session { border, backend, precision, params, slots, frozen, draws })
     }
 
     /// Names and shapes.
@@ -117,6 +124,22 @@ impl Session {
             }
         }
         found
+    }
+
+    /// First states of episodes: those that are drawn anew for each. `kind` and `step` say which
+    /// episodes these are, `first` the number of the first among them.
+    #[must_use]
+    pub fn starts(
+        &self,
+        seed: (u64, &str),
+        (step, first): (u64, u64),
+        samples: usize,
+    ) -> Vec<Option<Tensor>> {
+        let all = self.border.states.iter().zip(&self.draws);
+        let one = |array: &Array, draw: &flat::Draw| {
+            start::draw_state(array, draw, seed, (step, first), samples)
+        };
+        all.map(|(array, draw)| draw.as_ref().map(|draw| one(array, draw))).collect()
     }
 
     /// Runs a batch with the current parameters.

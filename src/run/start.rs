@@ -3,6 +3,7 @@
 //! A parameter is drawn from a stream of its own, named by its path, in row-major order and in `f64`.
 
 use super::Error;
+use crate::graph::Array;
 use crate::model::flat::{Draw, Param};
 use crate::model::point::{Point, each, value};
 use crate::random::Stream;
@@ -34,6 +35,35 @@ pub fn draw(param: &Param, seed: u64) -> Result<Tensor, Error> {
     }
 }
 
+/// The first values of a state that is drawn anew in every episode, one row a sample: the sample's
+/// stream is named by the path of the state, so nothing else changes what it starts from.
+///
+/// # Panics
+/// If the draw is given by a term: states are drawn from a distribution.
+#[must_use]
+pub fn draw_state(
+    array: &Array,
+    draw: &Draw,
+    (seed, kind): (u64, &str),
+    (step, first): (u64, u64),
+    samples: usize,
+) -> Tensor {
+    let shape: Vec<usize> = std::iter::once(samples).chain(array.shape()).collect();
+    let mut all = Tensor::zeros(shape);
+    for (at, mut row) in all.outer_iter_mut().enumerate() {
+        let place = [step, first + at as u64];
+        let mut stream = Stream::new(seed, &["start", &array.path.0, kind], &place);
+        row.map_inplace(|entry| {
+            *entry = match draw {
+                Draw::Uniform(low, high) => stream.uniform(*low, *high),
+                Draw::Normal(deviation) => deviation * stream.normal(),
+                Draw::Fixed(_) => panic!("internal error: run: a state is drawn from a term"),
+            };
+        });
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +87,32 @@ mod tests {
         assert_ne!(first, draw(&uniform, 2).expect("drawn"));
         let other = Param { path: "v".into(), ..uniform };
         assert_ne!(first, draw(&other, 1).expect("drawn"));
+    }
+
+    #[test]
+    fn first_states_depend_on_their_episode_alone() {
+        let array = |path: &str| Array {
+            path: crate::graph::Path(path.into()),
+            sizes: vec![3],
+            axes: vec!["i".into()],
+            ty: crate::graph::Type::Real,
+        };
+        let normal = Draw::Normal(0.5);
+        let (s, key) = (array("s"), (1, "episode"));
+        let many = draw_state(&s, &normal, key, (7, 0), 4);
+        assert_eq!(many.shape(), [4, 3]);
+        let last = draw_state(&s, &normal, key, (7, 3), 1);
+        assert_eq!(many.index_axis(ndarray::Axis(0), 3), last.index_axis(ndarray::Axis(0), 0));
+        for other in [
+            draw_state(&array("z"), &normal, key, (7, 0), 4),
+            draw_state(&s, &normal, (2, "episode"), (7, 0), 4),
+            draw_state(&s, &normal, (1, "evaluation"), (7, 0), 4),
+            draw_state(&s, &normal, key, (8, 0), 4),
+        ] {
+            assert!(many.iter().zip(&other).all(|(one, other)| one != other));
+        }
+        let unit = draw_state(&s, &Draw::Uniform(0.25, 0.5), key, (0, 0), 50);
+        assert!(unit.iter().all(|one| (0.25..0.5).contains(one)));
     }
 
     #[test]

@@ -73,8 +73,10 @@ pub fn evaluate(
     let episodes = sample(task, settings.seed, "evaluation", 0, settings.episodes);
     let want = Want { roots: vec!["y".to_owned()], gradients: false };
     let (mut loss, mut score) = (0.0, 0.0);
-    for piece in episodes.chunks(PIECE) {
-        let batch = assemble(&session.border().inputs, piece);
+    for (at, piece) in episodes.chunks(PIECE).enumerate() {
+        let mut batch = assemble(&session.border().inputs, piece);
+        let first = (at * PIECE) as u64;
+        batch.starts = session.starts((settings.seed, "evaluation"), (0, first), piece.len());
         let outcome = session.run(&batch, &want);
         let outputs = outcome.roots.get("y").expect("the output was asked for");
         loss += outcome.loss.iter().sum::<f64>();

@@ -252,7 +252,8 @@ fn one_step(session: &mut Session, settings: &Settings, state: &mut State) -> Re
     let step = state.step;
     let task = settings.task_at(step);
     let episodes = sample(task, settings.seed, "episode", step, settings.batch);
-    let batch = assemble(&session.border().inputs, &episodes);
+    let mut batch = assemble(&session.border().inputs, &episodes);
+    batch.starts = session.starts((settings.seed, "episode"), (step, 0), episodes.len());
     let want = Want { roots: vec!["y".to_owned()], gradients: true };
     let outcome = session.run(&batch, &want);
     let bad = |what, param| Error::NotFinite { step: step + 1, what, param };

@@ -20,6 +20,8 @@ pub struct Compiled {
     pub program: Program,
     /// What runs it.
     pub executable: Box<dyn Executable>,
+    /// First states that are drawn: one entry a state, a tensor [B, sizes..] for so many samples.
+    pub drawn: Box<dyn Fn(usize) -> Vec<Option<Tensor>>>,
 }
 
 /// Makes programs out of the spec; the command line provides it.
@@ -47,7 +49,10 @@ pub fn run(compiled: &mut Compiled, case: &Case, file: &File) -> Result<Results,
     let mut given = Given { case, file, forms: BTreeMap::new() };
     let params = each(&program.params, |array| given.required("param", array, Lead::None))?;
     let inputs = each(&program.inputs, |array| given.input(array, program))?;
-    let starts = each(&program.states, |array| given.optional("init", array, Lead::Batch))?;
+    let mut starts = each(&program.states, |array| given.optional("init", array, Lead::Batch))?;
+    for (start, drawn) in starts.iter_mut().zip((compiled.drawn)(case.batch)) {
+        *start = start.take().or(drawn);
+    }
     let forms = given.forms;
     let roots = roots(program, case);
     check_names(program, case, &roots)?;

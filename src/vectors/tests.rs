@@ -109,7 +109,8 @@ impl Compile for Maker {
             step,
             ..Program::default()
         };
-        Ok(Compiled { program, executable: Box::new(Fake { off: self.off }) })
+        let drawn = Box::new(|_| Vec::new());
+        Ok(Compiled { program, executable: Box::new(Fake { off: self.off }), drawn })
     }
 }
 

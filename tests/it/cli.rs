@@ -108,6 +108,46 @@ fn the_same_seed_gives_the_same_bytes_also_when_resumed() {
 }
 
 #[test]
+fn first_states_are_drawn_by_seed_whatever_the_order_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = "tests/ok/starts-drawn-for-every-episode.ntm";
+    let train = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name).display().to_string();
+        let place: &[&str] = if more.contains(&"--resume") { &[] } else { &["--out", &out] };
+        let output = ntmc(&[&["run", spec], place, more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let file = |file: &str| std::fs::read(folder.path().join(name).join(file)).unwrap();
+        (file("checkpoint.safetensors"), file("metrics.jsonl"))
+    };
+    let whole = train("a", &["--steps", "6"]);
+    train("b", &["--steps", "2"]);
+    let b = folder.path().join("b").display().to_string();
+    assert!(whole == train("b", &["--resume", &b, "--steps", "6"]), "resuming draws other states");
+    assert!(whole != train("c", &["--steps", "6", "--seed", "1"]), "the seed does nothing");
+    let exec = |seed: &str, name: &str| {
+        let out = folder.path().join(name).display().to_string();
+        let data = folder.path().join("x.safetensors");
+        let x = std::collections::BTreeMap::from([
+            ("x".to_owned(), ntmc::tensor::Tensor::zeros(vec![2, 3, 4])),
+            ("param/y.weight".to_owned(), ntmc::tensor::Tensor::ones(vec![2, 10])),
+            ("param/y.bias".to_owned(), ntmc::tensor::Tensor::zeros(vec![2])),
+        ]);
+        std::fs::write(&data, ntmc::vectors::File::of("x", &x).bytes()).unwrap();
+        let data = data.display().to_string();
+        let sizes = ["--set", "X=4", "--set", "Y=2"];
+        let model = folder.path().join("wander.ntm").display().to_string();
+        let all = std::fs::read_to_string(spec).unwrap();
+        std::fs::write(&model, &all[..all.find("\ntrain").unwrap()]).unwrap();
+        let verb = ["exec", &model, "--in", &data, "--out", &out, "--seed", seed];
+        let output = ntmc(&[&verb[..], &sizes[..]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        std::fs::read(out).unwrap()
+    };
+    assert!(exec("1", "e") == exec("1", "f"));
+    assert!(exec("1", "e") != exec("2", "g"));
+}
+
+#[test]
 fn every_verb_explains_itself() {
     for verb in
         ["run", "check", "ir", "expand", "explain", "fmt", "exec", "verify", "tasks", "completions"]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ntmc::compile::{self, Choices, Purpose, Spec, Stage};
 use ntmc::graph::{Array, Leaf, Op, Program, Type, canonical, eval};
 use ntmc::model::library::{Library, StdOnly};
+use ntmc::model::typed::DimKind;
 use ntmc::model::{Given, Model, Ports, dot, expand};
 use ntmc::source::Source;
 use ntmc::syntax::ast;
@@ -43,7 +44,14 @@ fn elaborated(path: &Path) -> Option<Model> {
     let mut spec = Spec::read(source(path), &library).ok()?;
     let choice = spec.choose(&Choices::default()).ok()?;
     let def = spec.checked.def(choice.model);
-    let known = |name: &str| def.dims.iter().any(|dim| dim.name == name);
+    // The length of a list is that of the list.
+    let is_length = |name: &str| {
+        def.dims.iter().any(|list| match list.kind {
+            DimKind::List(length) => def.dims[length.0 as usize].name == name,
+            DimKind::Explicit | DimKind::Implicit | DimKind::Int => false,
+        })
+    };
+    let known = |name: &str| def.dims.iter().any(|dim| dim.name == name) && !is_length(name);
     let given: Vec<(String, Given)> = SMALL
         .iter()
         .filter(|(name, _)| known(name))

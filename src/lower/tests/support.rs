@@ -50,6 +50,7 @@ impl Flat {
             axes,
             sort: Sort::Real,
             start: Term::Real(0.0),
+            draw: None,
             next: 0,
             span: Span::default(),
         });

@@ -106,6 +106,22 @@ impl Cx<'_, '_> {
         start: &Expr,
         declared: Span,
     ) -> Option<()> {
+        if let (ExprKind::Draw(low, high), ValueKind::State(..)) = (&start.kind, kind) {
+            let ends = [Some(&**low), high.as_deref()].map(|end| end.and_then(constant_of));
+            let fits = match (domain, ends) {
+                (Domain::Real(None, None), _) => true,
+                (Domain::Real(..), [Some(low), Some(high)]) => {
+                    holds(domain, low) && holds(domain, high)
+                }
+                _ => false,
+            };
+            if !fits {
+                let told = show::domain(domain);
+                let why = "may be drawn outside";
+                self.sink().push(errors::bad_start(start.span, name, &told, why, None));
+                return None;
+            }
+        }
         let Some(value) = constant_of(start) else { return Some(()) };
         let emitted = matches!(kind, ValueKind::Emission(_));
         let told = show::domain(domain);

@@ -407,21 +407,8 @@ impl Engine<'_> {
             }
             Start::Value(expr) => expr,
         };
-        let number = |engine: &mut Self, expr: &Expr| {
-            let Term::Real(value) = engine.term(cx, expr, &[]) else { return None };
-            Some(value)
-        };
         if let ExprKind::Draw(low, high) = &expr.kind {
-            let low_value = number(self, low);
-            let high_value = high.as_ref().map(|high| number(self, high));
-            return match (low_value, high_value) {
-                (Some(deviation), None) => Draw::Normal(deviation),
-                (Some(low), Some(Some(high))) => Draw::Uniform(low, high),
-                _ => {
-                    self.sink.push(errors::wrong_sort(expr.span, "a number", "something else"));
-                    Draw::Normal(0.0)
-                }
-            };
+            return self.drawn(cx, (low, high.as_deref()), expr.span);
         }
         Draw::Fixed(self.inverse(cx, domain, expr, own))
     }

@@ -7,8 +7,9 @@ use crate::source::Span;
 use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Cond, Fold, Linear, Rel, Term};
 use super::super::int::VarId;
-use super::super::typed::{Equation, ExprKind, Left, ParamKind, PartId, Start, ValueId, ValueKind};
+use super::super::typed::{Equation, ExprKind, Left, ParamKind, PartId, ValueId, ValueKind};
 use super::frames::{Arg, bare, join};
+use super::start::First;
 use super::term::is_read;
 use super::{Cx, Engine, FrameId, Key, Members, Starting, shifted};
 
@@ -557,6 +558,7 @@ impl Engine<'_> {
             axes: axes.clone(),
             sort,
             start: Term::Real(0.0),
+            draw: None,
             next: 0,
             span: info.span,
         });
@@ -566,26 +568,13 @@ impl Engine<'_> {
         let outer = self.starting.replace(starting);
         let start = self.start_term(frame, id, members, &own);
         self.starting = outer;
+        let (start, draw) = match start {
+            First::Term(start) => (start, None),
+            First::Draw(draw) => (Term::Real(0.0), Some(draw)),
+        };
+        self.model.states[state as usize].draw = draw;
         self.starts_inside(state, &start);
         self.model.states[state as usize].start = start;
         state
-    }
-
-    /// The start of a state: what the caller gives, or what is written.
-    fn start_term(&mut self, frame: FrameId, id: ValueId, members: &Members, own: &[Axis]) -> Term {
-        let def = Arc::clone(&self.frames[frame.0].def);
-        let at = def
-            .params
-            .iter()
-            .position(|param| matches!(param.kind, ParamKind::State(value) if value == id));
-        let given = at.and_then(|at| self.frames[frame.0].args[at].clone());
-        let info = def.value(id);
-        let cx = self.context(frame, info.part, members);
-        let idx = self.natural(&cx, &info.shape, own);
-        match (given, &info.kind) {
-            (Some(Arg::Closure(cx, expr)), _) => self.term(&cx, &expr, &idx),
-            (_, ValueKind::State(Start::Value(expr), _)) => self.term(&cx, expr, &idx),
-            _ => Term::Real(0.0),
-        }
     }
 }

@@ -84,7 +84,7 @@ impl Engine<'_> {
                 self.choose(arms, &mut |_| Term::Real(1.0), &mut |_| Term::Real(0.0))
             }
             ExprKind::Learned(domain) => self.learned(cx, domain, &expr.shape, idx),
-            ExprKind::Draw(..) => self.error(errors::no_draw_per_episode(expr.span)),
+            ExprKind::Draw(..) => self.error(errors::draw_inside(expr.span)),
             ExprKind::Call(call) => {
                 let (frame, mut all) = self.call_frame(cx, call);
                 let result = self.frames[frame.0].def.result;
