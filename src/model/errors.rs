@@ -393,6 +393,17 @@ pub(super) fn size_not_inferred(span: Span, def: &str, dim: &str) -> Diagnostic 
     .help(format!("give it: `{def}[{dim}](...)`"))
 }
 
+/// An instance whose arguments look back at its own state.
+pub(super) fn own_size_not_inferred(span: Span, instance: &str, value: &str) -> Diagnostic {
+    new(
+        "E0209",
+        format!("the size of `{instance}.{value}` is not known before the arguments are"),
+        span,
+        format!("`{instance}` looks back at itself"),
+    )
+    .help("call a definition that takes its sizes in brackets, as `lstm[H](...)` does")
+}
+
 pub(super) fn needs_array(span: Span, function: &str) -> Diagnostic {
     new(
         "E0210",
@@ -511,9 +522,15 @@ pub(super) fn cycle(places: &[(String, Span)], state: bool, reads: &[Span]) -> D
     for (name, span) in &places[1..] {
         one = one.label(*span, format!("`{name}`"));
     }
-    let declare = if state { String::new() } else { format!(", with `state {name}`") };
-    one.help(format!("one of them should look back one step: `prev {name}`{declare}"))
-        .edits(reads.iter().map(|read| Edit::new(read.before(), "prev ")))
+    // A dotted name belongs to an instance or a part: no state of that name can be written here.
+    let help = match (state, name.contains('.')) {
+        (true, _) => format!("one of them should look back one step: `prev {name}`"),
+        (false, false) => {
+            format!("one of them should look back one step: `prev {name}`, with `state {name}`")
+        }
+        (false, true) => "one of them should look back one step, at `prev` of a state".to_owned(),
+    };
+    one.help(help).edits(reads.iter().map(|read| Edit::new(read.before(), "prev ")))
 }
 
 /// `word` is the name where it is defined again, and `free` one that nothing has.

@@ -1,6 +1,7 @@
 //! What small specs compute, run through the whole corridor by the interpreter in f64.
 
 mod elsewhere;
+mod instances;
 mod whole;
 
 use std::collections::BTreeMap;

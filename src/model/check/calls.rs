@@ -90,6 +90,13 @@ impl Cx<'_, '_> {
 
     /// The shape of a call's result, where dims in brackets tell it without the arguments.
     pub(super) fn shape_of_call(&mut self, tree: &ast::Expr) -> Option<Vec<Extent>> {
+        let begun = self.begun(tree)?;
+        let def = self.global.checked.def(begun.def);
+        begun.shape(&def.value(def.result).shape)
+    }
+
+    /// What brackets alone tell of a call: the definition of its last stage and the dims they give.
+    pub(super) fn begun(&mut self, tree: &ast::Expr) -> Option<Begun> {
         let (ast::ExprKind::Ref(one) | ast::ExprKind::Pipe(_, one)) = &tree.kind else {
             return None;
         };
@@ -103,7 +110,8 @@ impl Cx<'_, '_> {
         let reported = self.sink().clone();
         let id = self.global.lookup(module, &segment.name);
         *self.sink() = reported;
-        let def = Arc::clone(&self.global.checked.defs[id?.0 as usize]);
+        let id = id?;
+        let def = Arc::clone(&self.global.checked.defs[id.0 as usize]);
         let mut binding = Binding {
             dims: vec![None; def.dims.len()],
             flags: vec![None; def.flags.len()],
@@ -111,13 +119,8 @@ impl Cx<'_, '_> {
             def,
         };
         self.bind_brackets(&mut binding, segment)?;
-        let unknown = |atom: &Atom| match atom {
-            Atom::Dim(dim) | Atom::Item(dim, _) => binding.dims[dim.0 as usize].is_none(),
-            Atom::Var(_) | Atom::Mod(..) | Atom::If(..) | Atom::Sum(..) => false,
-        };
-        let shape = &binding.def.value(binding.def.result).shape;
-        let open = shape.iter().any(|axis| axis.size.any(&unknown) || axis.low.any(&unknown));
-        (!open).then(|| sizes_of(&binding).shape(shape))
+        let open = binding.dims.iter().map(Option::is_none).collect();
+        Some(Begun { def: id, sizes: sizes_of(&binding), open })
     }
 
     // ---- definitions ------------------------------------------------------------------------
@@ -534,6 +537,27 @@ impl Cx<'_, '_> {
             call.name = format!("{}_{count}", call.name);
         }
         Some(call)
+    }
+}
+
+/// A call of which only the dims in brackets are known.
+pub(super) struct Begun {
+    /// What is called.
+    pub(super) def: DefId,
+    /// Its dims; those that are open are 0.
+    pub(super) sizes: CallSizes,
+    open: Vec<bool>,
+}
+
+impl Begun {
+    /// A shape of the definition in the caller's terms, if the known dims tell it.
+    pub(super) fn shape(&self, shape: &[Extent]) -> Option<Vec<Extent>> {
+        let unknown = |atom: &Atom| match atom {
+            Atom::Dim(dim) | Atom::Item(dim, _) => self.open[dim.0 as usize],
+            Atom::Var(_) | Atom::Mod(..) | Atom::If(..) | Atom::Sum(..) => false,
+        };
+        let open = shape.iter().any(|axis| axis.size.any(&unknown) || axis.low.any(&unknown));
+        (!open).then(|| self.sizes.shape(shape))
     }
 }
 

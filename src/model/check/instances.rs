@@ -5,7 +5,8 @@ use crate::syntax::ast;
 
 use super::super::errors;
 use super::super::typed::{Call, Def, PartId, ValueId, ValueKind};
-use super::declare::Cx;
+use super::calls::Begun;
+use super::declare::{Cx, Pending, Progress};
 use super::refs::{At, Found};
 use super::sizes::CallSizes;
 
@@ -17,22 +18,36 @@ impl Cx<'_, '_> {
         instance: ValueId,
         segments: &'t [ast::Segment],
     ) -> Option<(Found, &'t [ast::Arg])> {
-        if !self.ensure(instance) {
-            return None;
-        }
-        let call = self.call_of(instance);
-        let Some(mut call) = call else {
-            let part = self.def.value(instance).part;
-            let (name, part) = (&segments[0].name, self.def.part(part).name.clone());
-            self.sink().push(errors::unknown_member(name.span, &part, &name.text, None));
-            return None;
+        // An instance that looks back at itself is still being checked: its brackets must tell the sizes.
+        let running = self.progress.get(&instance) == Some(&Progress::Running);
+        let (mut callee, mut sizes) = if running {
+            let Some(Pending::Call(tree, _)) = self.pending.get(&instance).cloned() else {
+                return None;
+            };
+            match self.begun(&tree) {
+                Some(begun) => match self.own_state(&begun, segments) {
+                    true => (begun.def, begun.sizes),
+                    false => return self.no_size(instance, &segments[0]),
+                },
+                None => return self.no_size(instance, &segments[0]),
+            }
+        } else {
+            if !self.ensure(instance) {
+                return None;
+            }
+            let Some(call) = self.call_of(instance) else {
+                let part = self.def.value(instance).part;
+                let (name, part) = (&segments[0].name, self.def.part(part).name.clone());
+                self.sink().push(errors::unknown_member(name.span, &part, &name.text, None));
+                return None;
+            };
+            (call.def, CallSizes::of(&call))
         };
-        let mut sizes = CallSizes::of(&call);
         let mut inner = Vec::new();
         let mut part = PartId(0);
         for (depth, segment) in segments.iter().enumerate() {
             let last = depth + 1 == segments.len();
-            let def = self.global.checked.def(call.def).clone();
+            let def = self.global.checked.def(callee).clone();
             let brackets = segment.brackets.as_deref().unwrap_or_default();
             if let Some(id) = value_named(&def, part, &segment.name.text)
                 && last
@@ -90,12 +105,31 @@ impl Cx<'_, '_> {
                     return self.no_member(&def, part, segment);
                 };
                 sizes = sizes.then(&nested);
-                call = nested;
+                callee = nested.def;
                 part = PartId(0);
             }
         }
         let last = segments.last()?;
         self.sink().push(errors::not_callable(last.name.span, &last.name.text));
+        None
+    }
+
+    /// Whether the size of a value of an instance is known before its arguments are.
+    fn own_state(&self, begun: &Begun, segments: &[ast::Segment]) -> bool {
+        let def = self.global.checked.def(begun.def);
+        let found = match segments {
+            [only] => value_named(def, PartId(0), &only.name.text),
+            _ => None,
+        };
+        // Other names are refused, or found deeper inside, where shapes say more.
+        found.is_none_or(|id| begun.shape(&def.value(id).shape).is_some())
+    }
+
+    fn no_size<T>(&mut self, instance: ValueId, segment: &ast::Segment) -> Option<T> {
+        let part = self.def.value(instance).part;
+        let name = self.def.part(part).name.clone();
+        let one = errors::own_size_not_inferred(segment.name.span, &name, &segment.name.text);
+        self.sink().push(one);
         None
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Frame {
     pub(super) args: Vec<Option<Arg>>,
     /// Where it was called, for controllers.
     pub(super) caller: Option<(Cx, PartId)>,
+    /// The call in the model's own text that led here; nothing for the model itself.
+    pub(super) called: Option<Span>,
     /// The variable of each family that is an axis.
     pub(super) families: BTreeMap<VarId, Axis>,
 }
@@ -95,6 +97,7 @@ impl Frame {
             path,
             outer: Vec::new(),
             caller: None,
+            called: None,
             families: BTreeMap::new(),
         }
     }
@@ -426,6 +429,7 @@ impl Engine<'_> {
             frame.args[at] =
                 arg.as_ref().map(|arg| Arg::Closure(inside.clone(), Arc::new(arg.clone())));
         }
+        frame.called = self.frames[cx.frame.0].called.or(Some(call.span));
         frame.caller = Some((inside, call.part));
         self.enter(frame)
     }

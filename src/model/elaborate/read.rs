@@ -275,7 +275,19 @@ impl Engine<'_> {
         all.rotate_left(first.unwrap_or(0));
         let mut seen = std::collections::BTreeSet::new();
         all.retain(|(_, path, _)| seen.insert(path));
-        (all.into_iter().map(|(_, path, span)| (path.clone(), *span)).collect(), first.is_some())
+        // What happens inside a definition of another file is shown where the model calls it.
+        let place = |key: &Key, span: Span| match self.frames[key.frame.0].called {
+            Some(called) if span.file != file => called,
+            Some(_) | None => span,
+        };
+        let mut places: Vec<(String, Span)> = Vec::new();
+        for (key, path, span) in all {
+            let span = place(key, *span);
+            if places.iter().all(|(_, known)| *known != span) {
+                places.push((path.clone(), span));
+            }
+        }
+        (places, first.is_some())
     }
 
     /// Where the first state of a circle is read by the model's own equations on the way round it, at
