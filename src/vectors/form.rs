@@ -22,8 +22,11 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form(pub ArrayD<Cell>);
 
-/// The most entries that a step may make.
-const LARGEST: usize = 1 << 28;
+/// The most entries that a step may make, at some 50 bytes each.
+const LARGEST: usize = 1 << 24;
+
+/// The most copies of entries that a step may make out of nothing.
+const MOST_COPIES: usize = 1 << 22;
 
 impl Form {
     /// A tensor of a file, as it is.
@@ -36,6 +39,9 @@ impl Form {
     /// The same constant everywhere.
     pub fn constant(shape: &[usize], constant: f64) -> Result<Form, String> {
         let count = count(shape)?;
+        if count > MOST_COPIES {
+            return Err(format!("the shape {shape:?} is too large for a constant"));
+        }
         Form::of(shape, vec![Cell { constant, terms: Vec::new() }; count])
     }
 
@@ -142,7 +148,7 @@ impl Form {
 
     /// Copies along a new axis.
     pub fn repeat(&self, axis: usize, times: usize) -> Result<Form, String> {
-        if self.0.len().max(1).checked_mul(times).is_none_or(|count| count > LARGEST) {
+        if self.0.len().max(1).checked_mul(times).is_none_or(|count| count > MOST_COPIES) {
             return Err(format!("{times} copies of the shape {:?} are too many", self.shape()));
         }
         Form::stack(axis, std::slice::from_ref(self))?.take(axis, &vec![0; times])

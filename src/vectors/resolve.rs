@@ -312,6 +312,12 @@ impl Maker<'_> {
         for block in blocks {
             let wrong = |why: String| Error::data(block.to.as_str(), why);
             let size = scope.eval(&block.size).and_then(|size| size.size()).map_err(wrong)?;
+            // Before memory is taken for what cannot be there.
+            if form.shape().get(axis).is_none_or(|all| size > all.saturating_sub(at)) {
+                let shape = form.shape();
+                let why = format!("a block of {size} at {at} goes past axis {axis} of {shape:?}");
+                return Err(wrong(why));
+            }
             let order: Vec<usize> = match &block.order {
                 None => (0..size).collect(),
                 Some(list) => scope.eval(list).and_then(|l| l.positions()).map_err(wrong)?,

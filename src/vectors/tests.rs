@@ -244,6 +244,13 @@ fn mistakes_of_a_map_name_the_pattern() {
         ("Bind(\"y\"", "Bind(\"x\"", "bound twice"),
         ("0..R", "0..R - 1", "only some members"),
         ("sizes: [", "size: [", "size"),
+        ("Fill([\"4\"], \"0\")", "Fill([\"4000\", \"4000\"], \"0\")", "too large"),
+        ("Fill([\"4\"], \"0\")", "Repeat(0, \"4000000000\", File(\"x\"))", "too many"),
+        (
+            "Bind(\"y\", File(\"y\"))",
+            "Blocks(0, File(\"y\"), [(to: \"y\", size: \"4000000000\")])",
+            "goes past axis 0",
+        ),
     ] {
         assert!(MAP.contains(from), "{from}");
         let error = check(&MAP.replace(from, to), &golden(), 0.0).unwrap_err();

@@ -24,7 +24,7 @@ pub enum Value {
 }
 
 /// The longest list a map may make.
-const LONGEST: i64 = 1 << 24;
+const LONGEST: i64 = 1 << 20;
 
 impl Value {
     /// What a JSON value says; `null` is the empty text.
