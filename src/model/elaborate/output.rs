@@ -60,8 +60,8 @@ impl Engine<'_> {
         }
         match self.setting.loss.clone() {
             Loss::None => {}
-            Loss::HalfSquares => self.half_squares(output),
-            Loss::Target { masked } => self.target_loss(raw, &wanted, masked, span),
+            Loss::HalfSquares => self.half_squares(root, output),
+            Loss::Target { masked } => self.target_loss(root, raw, &wanted, masked, span),
             Loss::Cotangents(paths) => self.cotangents(root, &paths, span),
         }
     }
@@ -103,28 +103,32 @@ impl Engine<'_> {
         self.push(flat::Value { path, right, ..one })
     }
 
-    fn half_squares(&mut self, output: u32) {
+    fn half_squares(&mut self, root: FrameId, output: u32) {
         let one = self.model.values[output as usize].clone();
         let over = self.fresh_axes(&one.axes);
         let read = Term::Read(Array::Value(output), over.iter().map(bare).collect());
         let square = Term::Map(MUL, vec![read.clone(), read]);
         let sum = sum_over(over, square);
         let right = Term::Map(MUL, vec![Term::Real(0.5), sum]);
-        self.set_loss(right, one.span);
+        self.set_loss(root, right, one.span);
     }
 
     fn fresh_axes(&mut self, axes: &[Axis]) -> Vec<Axis> {
         axes.iter().map(|axis| Axis { var: self.fresh(), ..axis.clone() }).collect()
     }
 
-    fn set_loss(&mut self, right: Term, span: Span) {
-        let (path, axes, sort) = ("loss".to_owned(), Vec::new(), flat::Sort::Real);
+    /// The last value of a model. Where the spec has a `loss` of its own, ours stands inside that name,
+    /// where nothing else can stand.
+    fn set_loss(&mut self, root: FrameId, right: Term, span: Span) {
+        let taken = self.frames[root.0].def.values.iter().any(|value| value.name == "loss");
+        let path = if taken { "loss.total" } else { "loss" }.to_owned();
+        let (axes, sort) = (Vec::new(), flat::Sort::Real);
         let loss = self.push(flat::Value { path, axes, sort, right, span });
         self.model.loss = Some(loss);
     }
 
     /// The loss of std whose `target` has this domain, times the mask.
-    fn target_loss(&mut self, raw: u32, domain: &Domain, masked: bool, span: Span) {
+    fn target_loss(&mut self, root: FrameId, raw: u32, domain: &Domain, masked: bool, span: Span) {
         let found = self.checked.library.iter().find(|((module, _), id)| {
             let def = self.checked.def(**id);
             module == "std.loss"
@@ -150,7 +154,7 @@ impl Engine<'_> {
         if masked && let Arg::Array(mask, _) = self.input("mask", &[]) {
             right = Term::Map(MUL, vec![Term::Read(mask, Vec::new()), right]);
         }
-        self.set_loss(right, span);
+        self.set_loss(root, right, span);
     }
 
     fn input(&mut self, name: &str, axes: &[Axis]) -> Arg {
@@ -227,7 +231,7 @@ impl Engine<'_> {
                 Some(sum) => Term::Map(crate::op::scalar::ADD, vec![sum, term]),
             });
         }
-        self.set_loss(sum.unwrap_or(Term::Real(0.0)), span);
+        self.set_loss(root, sum.unwrap_or(Term::Real(0.0)), span);
     }
 
     /// An optimiser of std, once for each of `size` parameters.
