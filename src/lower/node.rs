@@ -270,22 +270,19 @@ fn existence(
         let mut mine = BTreeSet::new();
         guard.vars(&mut mine);
         if mine.is_subset(vars) {
-            whole.push(scope_tidy(scope, guard));
+            whole.push(guard.clone());
         } else if !mine.is_disjoint(vars) {
             partial.push(guard);
         }
     }
+    // In the form the box alone suggests.
+    let mut whole = Scope::of(&scope.axes).joined(&[], whole);
     let axes = [scope.axes.as_slice(), over].concat();
     let known = Scope { axes, guards: Vec::new() }.with_guards(whole.iter().chain(when));
     if !partial.is_empty() && !arms.iter().all(|arm| stays_inside(graph, arm, &known)) {
         whole.extend(partial.into_iter().flat_map(|guard| projection(scope, guard, vars)));
     }
     whole
-}
-
-/// The guard in the form the box alone suggests: other guards must not change how it is written.
-fn scope_tidy(scope: &Scope, guard: &Guard) -> Guard {
-    Scope::of(&scope.axes).tidy(guard)
 }
 
 /// Whether everything that an arm reads exists.

@@ -135,15 +135,81 @@ impl Scope {
         }
     }
 
-    /// The same condition in the form that others write it in: `!=` at an end of the range is an order.
-    pub(super) fn tidy(&self, guard: &Guard) -> Guard {
-        let Some(difference) = guard.difference().filter(|_| guard.rel == Rel::Ne) else {
-            return guard.clone();
+    /// Conditions that all hold, in the one form in which everybody writes them: what is asked of one
+    /// function becomes its smallest and largest value, or the only one.
+    pub(super) fn joined(&self, above: &[Guard], more: Vec<Guard>) -> Vec<Guard> {
+        let under = self.with_guards(above);
+        let more = more.into_iter().flat_map(|guard| under.undigited(guard));
+        let all: Vec<Guard> = above.iter().cloned().chain(more).collect();
+        let inside = Scope { axes: self.axes.clone(), guards: all.clone() };
+        let mut out: Vec<Guard> = Vec::new();
+        let mut done: Vec<Linear> = Vec::new();
+        for guard in &all {
+            let Some(of) = guard.difference().map(|one| Linear { offset: 0, ..one }) else {
+                if !out.contains(guard) {
+                    out.push(guard.clone());
+                }
+                continue;
+            };
+            if done.contains(&of) || done.contains(&of.times(-1)) {
+                continue;
+            }
+            done.push(of.clone());
+            // A function of several variables stays as it was written where it is asked once.
+            let same = |other: &&Guard| {
+                other
+                    .difference()
+                    .is_some_and(|one| one.terms == of.terms || one.times(-1).terms == of.terms)
+            };
+            if of.terms.len() > 1 && all.iter().filter(same).count() == 1 {
+                out.push(guard.clone());
+                continue;
+            }
+            let ends = self.range(&of);
+            let (low, high) = inside.narrow(&of, ends);
+            let at = |value: i64, rel| Guard::of(of.plus(&Linear::constant(-value)), rel);
+            if low == high {
+                out.push(at(low, Rel::Eq));
+                continue;
+            }
+            if low > ends.0 {
+                out.push(at(low, Rel::Ge));
+            }
+            if high < ends.1 {
+                out.push(at(high + 1, Rel::Lt));
+            }
+            let holes = all.iter().filter(same).filter(|one| one.rel == Rel::Ne);
+            out.extend(holes.filter(|one| inside.is_hole(one, &of, (low, high))).cloned());
+        }
+        out
+    }
+
+    /// Whether a `!=` takes a value from the middle of a range.
+    fn is_hole(&self, guard: &Guard, of: &Linear, (low, high): (i64, i64)) -> bool {
+        guard.difference().is_some_and(|one| {
+            let at = if one.terms == of.terms { -one.offset } else { one.offset };
+            low < at && at < high
+        })
+    }
+
+    /// A condition on a leading digit as conditions on the number.
+    fn undigited(&self, guard: Guard) -> Vec<Guard> {
+        let Place::Digit { of, step, radix } = &guard.left else { return vec![guard] };
+        let (step, radix) = (i64::from(*step), i64::from(*radix));
+        let (low, high) = self.range(of);
+        let (true, Some(digit)) = (low >= 0 && high < step * radix, guard.right.as_constant())
+        else {
+            return vec![guard];
         };
-        match self.range(&difference) {
-            (0, _) => Guard::of(difference.plus(&Linear::constant(-1)), Rel::Ge),
-            (_, 0) => Guard::of(difference, Rel::Lt),
-            _ => guard.clone(),
+        let below = |digit: i64| Guard::of(of.plus(&Linear::constant(-digit * step)), Rel::Lt);
+        let from = |digit: i64| Guard::of(of.plus(&Linear::constant(-digit * step)), Rel::Ge);
+        match guard.rel {
+            Rel::Eq => vec![from(digit), below(digit + 1)],
+            Rel::Lt => vec![below(digit)],
+            Rel::Ge => vec![from(digit)],
+            Rel::Ne if digit <= 0 => vec![from(1)],
+            Rel::Ne if digit >= radix - 1 => vec![below(radix - 1)],
+            Rel::Ne => vec![guard],
         }
     }
 
@@ -160,15 +226,21 @@ impl Scope {
         let (whole, rest): (Vec<_>, Vec<_>) = of.terms.iter().partition(|(_, by)| by % wide == 0);
         let offset = of.offset.div_euclid(wide);
         let (low, high) = self.range(&Linear::new(of.offset - offset * wide, rest));
-        let (of, step) = if step > 1 && low >= 0 && high < wide {
+        let (mut of, step) = if step > 1 && low >= 0 && high < wide {
             // The rest is lost in the division, so that the division is exact.
             (Linear::new(offset, whole.into_iter().map(|(var, by)| (var, by / wide))), 1)
         } else {
             (of, step)
         };
         let (low, high) = self.range(&of);
-        if step == 1 && low >= 0 && high < i64::from(radix) {
-            return Place::Linear(of);
+        let period = i64::from(step) * i64::from(radix);
+        let turns = low.div_euclid(period);
+        if turns == high.div_euclid(period) {
+            // Within one period the number itself says how many came before.
+            of = of.plus(&Linear::constant(-turns * period));
+            if step == 1 {
+                return Place::Linear(of);
+            }
         }
         match of.as_constant() {
             Some(number) => {

@@ -279,11 +279,7 @@ impl Lowering<'_> {
 
     fn choose(&mut self, arms: &[(Vec<Cond>, Term)], scope: &Scope, want: Sort) -> Seen {
         let mut live: Vec<(Vec<Guard>, &Term)> = Vec::new();
-        for (when, term) in arms {
-            if let Some(guards) = self.guards(when, scope) {
-                live.push((guards, term));
-            }
-        }
+        self.leaves(arms, (scope, &[]), MOST_ARMS, &mut live);
         // The arms partition the scope, so one that always holds is the only one that ever does.
         let only = live.iter().position(|(guards, _)| guards.is_empty());
         if let Some(at) = only.or_else(|| (live.len() == 1).then_some(0)) {
@@ -300,6 +296,35 @@ impl Lowering<'_> {
         self.node(scope, &Make::Join, &list, ty)
     }
 
+    /// The arms that may hold under the conditions of `place`, those of choices inside them in their
+    /// stead as long as there are few: `if a then x else if b then y else z` is one choice of three.
+    fn leaves<'t>(
+        &mut self,
+        arms: &'t [(Vec<Cond>, Term)],
+        (scope, above): (&Scope, &[Guard]),
+        most: usize,
+        into: &mut Vec<(Vec<Guard>, &'t Term)>,
+    ) {
+        let flat = arms.iter().map(|(_, term)| leaf_count(term)).sum::<usize>() <= most;
+        for (when, term) in arms {
+            let Some(guards) = self.guards(when, &scope.with_guards(above)) else { continue };
+            let guards = scope.joined(above, guards);
+            match term {
+                Term::Choose(inner) if flat && guards.iter().all(|one| !one.left.is_value()) => {
+                    self.leaves(inner, (scope, &guards), most, into);
+                }
+                Term::Real(_)
+                | Term::Truth(_)
+                | Term::Position(_)
+                | Term::Read(..)
+                | Term::Map(..)
+                | Term::Fold { .. }
+                | Term::Choose(_)
+                | Term::Whole { .. } => into.push((guards, term)),
+            }
+        }
+    }
+
     /// The conditions that matter in a scope; `None` if they never all hold.
     pub(super) fn guards(&mut self, when: &[Cond], scope: &Scope) -> Option<Vec<Guard>> {
         let mut guards = Vec::new();
@@ -309,10 +334,10 @@ impl Lowering<'_> {
             match scope.with_guards(&guards).decide(&guard) {
                 Some(true) => {}
                 Some(false) => return None,
-                None => guards.push(scope.tidy(&guard)),
+                None => guards.push(guard),
             }
         }
-        Some(guards)
+        Some(scope.joined(&[], guards))
     }
 
     /// Where along an axis of that size something is read; without a size, what a condition compares.
@@ -354,6 +379,23 @@ impl Lowering<'_> {
         }
     }
 }
+
+/// How many arms a choice has when those of the choices inside it stand in their stead.
+fn leaf_count(term: &Term) -> usize {
+    match term {
+        Term::Choose(arms) => arms.iter().map(|(_, term)| leaf_count(term)).sum(),
+        Term::Real(_)
+        | Term::Truth(_)
+        | Term::Position(_)
+        | Term::Read(..)
+        | Term::Map(..)
+        | Term::Fold { .. }
+        | Term::Whole { .. } => 1,
+    }
+}
+
+/// The most arms of one node that choices inside choices are joined to.
+const MOST_ARMS: usize = 100;
 
 fn truth(value: bool) -> Bits {
     Bits::of(f64::from(u8::from(value)))

@@ -1,13 +1,12 @@
 //! The expanded text of every spec reads back, and means the same step.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ntmc::compile::{self, Choices, Purpose, Spec, Stage};
-use ntmc::graph::{Array, Leaf, Op, Program, Type, canonical, eval};
+use ntmc::graph::{Array, Graph, Leaf, Op, Origin, Path as Name, Program, canonical};
 use ntmc::model::library::{Library, StdOnly};
 use ntmc::model::typed::DimKind;
-use ntmc::model::{Given, Model, Ports, dot, expand};
+use ntmc::model::{Given, Loss, Model, Ports, dot, expand};
 use ntmc::source::Source;
 use ntmc::syntax::ast;
 
@@ -39,7 +38,7 @@ fn specs() -> Vec<PathBuf> {
 }
 
 /// The last model of a spec at small sizes; nothing for a spec that has none or needs others.
-fn elaborated(path: &Path) -> Option<Model> {
+fn elaborated(path: &Path, loss: &Loss) -> Option<Model> {
     let library = Beside(path.parent().unwrap().to_owned());
     let mut spec = Spec::read(source(path), &library).ok()?;
     let choice = spec.choose(&Choices::default()).ok()?;
@@ -69,16 +68,17 @@ fn elaborated(path: &Path) -> Option<Model> {
         (None, Vec::new()),
     ];
     attempts.into_iter().find_map(|(ports, given)| {
-        let purpose = Purpose { ports, given, ..Purpose::default() };
+        let purpose = Purpose { ports, given, loss: loss.clone(), ..Purpose::default() };
         spec.elaborate(&choice, &purpose).ok()
     })
 }
 
-fn again(text: &str) -> Model {
+fn again(text: &str, loss: Loss) -> Model {
     let mut spec = Spec::read(Source::new("expanded.ntm", text), &StdOnly)
         .unwrap_or_else(|error| panic!("{error}\n{text}"));
     let choice = spec.choose(&Choices::default()).unwrap();
-    let elaborated = spec.elaborate(&choice, &Purpose::default());
+    let purpose = Purpose { loss, ..Purpose::default() };
+    let elaborated = spec.elaborate(&choice, &purpose);
     elaborated.unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
@@ -93,77 +93,87 @@ fn declared(file: &ast::File, wanted: ast::StateKind) -> Vec<String> {
     slots.flatten().map(|slot| slot.name.text.clone()).collect()
 }
 
-/// A number for an entry of a leaf: any, but the same for the same.
-fn number(kind: u64, at: usize, point: &[u32], ty: Type) -> f64 {
-    let mut hash = kind.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ at as u64;
-    for one in point {
-        hash = (hash ^ u64::from(*one)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        hash ^= hash >> 29;
-    }
-    hash = hash.wrapping_mul(0x94D0_49BB_1331_11EB);
-    match ty {
-        Type::Real => (hash >> 11) as f64 / (1_u64 << 53) as f64,
-        Type::Bool => (hash >> 63) as f64,
-        Type::Int => ((hash >> 33) % 4) as f64,
-        Type::Index { below, .. } => ((hash >> 33) % u64::from(below)) as f64,
-    }
+/// Names of values in the order of the text, which is that of the model.
+fn defined(file: &ast::File) -> Vec<String> {
+    let [ast::Item::Model(def)] = &file.items[..] else { panic!("one model") };
+    let ast::Body::Block(body) = &def.body else { panic!("a block") };
+    let left = body.iter().filter_map(|stmt| match stmt {
+        ast::Stmt::Equation(one) => Some(one.left.segments[0].name.text.clone()),
+        ast::Stmt::State(..)
+        | ast::Stmt::Emit(_)
+        | ast::Stmt::Controller(_)
+        | ast::Stmt::Part(_)
+        | ast::Stmt::Require(_) => None,
+    });
+    left.collect()
 }
 
-/// What the roots of a step and of its start hold; `params` and `states` say which array of the first
-/// program each array is.
-fn values(
+/// The graphs of a program as text in which nothing is called by a name of the spec: a parameter or state
+/// is its place in the first program, as `params` and `states` say, a value its place in `values`.
+fn nameless(
     program: &Program,
     params: &[usize],
     states: &[usize],
-) -> (BTreeMap<String, Vec<u64>>, BTreeMap<String, usize>) {
-    let ty = |all: &[Array], at: u32| all[at as usize].ty;
-    let leaf = |leaf: &Leaf, point: &[u32]| match leaf {
-        Leaf::Input(at) => number(1, *at as usize, point, ty(&program.inputs, *at)),
-        Leaf::Param(at) => number(2, params[*at as usize], point, ty(&program.params, *at)),
-        Leaf::Prev(at) => number(3, states[*at as usize], point, ty(&program.states, *at)),
-        Leaf::Seed(_) | Leaf::Const(_) | Leaf::Axis(_) => panic!("no array"),
-    };
-    let mut shown = BTreeMap::new();
-    for graph in [&program.init, &program.step] {
-        let graph = canonical(graph);
-        let found = eval::evaluate(&graph, &leaf);
-        for (name, read) in &graph.roots {
-            let name = match name.0.split_once('/') {
-                Some((kind @ ("next" | "start"), path)) => {
-                    let at = program.states.iter().position(|state| state.path.0 == path).unwrap();
-                    format!("{kind}/{}", states[at])
-                }
-                Some(_) => continue,
-                None => name.0.clone(),
-            };
-            shown.insert(name, found.read(read).into_iter().map(f64::to_bits).collect());
+    values: &[String],
+    count: usize,
+) -> [String; 2] {
+    let place = |all: &[Array], path: &str| all.iter().position(|one| one.path.0 == path).unwrap();
+    let value = |path: &str| values.iter().position(|one| one == path);
+    let root = |name: &str| match name.split('/').collect::<Vec<_>>()[..] {
+        [kind @ ("next" | "start"), path] => {
+            format!("{kind}/{}", states[place(&program.states, path)])
         }
-    }
-    // Constants are folded first: `-(1e-6)` is read as a number. Choices are left out: a chain of `if`
-    // or a `cat` may partition the same points in fewer or more steps.
-    let step = compile::optimised(program.clone()).step;
-    let mut counts = BTreeMap::new();
-    for id in step.ids().filter(|id| step.node(*id).op != Op::Join) {
-        let name = match &step.node(id).op {
-            Op::Leaf(leaf) => format!("{leaf:?}").split('(').next().unwrap().to_owned(),
-            Op::Map(scalar) => scalar.row().name.to_owned(),
-            Op::Reduce { fold, .. } => format!("{fold:?}"),
-            Op::Join => "join".to_owned(),
-            Op::Recur { .. } => "recur".to_owned(),
-            Op::Opaque { op, .. } => format!("{op:?}"),
+        ["value", path] => format!("value/{:?}", value(path)),
+        ["grad", kind @ "prev", path] => {
+            format!("grad/{kind}/{}", states[place(&program.states, path)])
+        }
+        ["grad", kind @ "param", path] => {
+            format!("grad/{kind}/{}", params[place(&program.params, path)])
+        }
+        ["grad", kind @ "input", path] => {
+            format!("grad/{kind}/{}", place(&program.inputs, path))
+        }
+        _ => name.to_owned(),
+    };
+    let leaf = |leaf: Leaf| match leaf {
+        Leaf::Param(at) => Leaf::Param(params[at as usize] as u32),
+        Leaf::Prev(at) => Leaf::Prev(states[at as usize] as u32),
+        Leaf::Seed(at) => Leaf::Seed(states[at as usize] as u32),
+        Leaf::Input(_) | Leaf::Const(_) | Leaf::Axis(_) => leaf,
+    };
+    [&program.init, &program.step].map(|graph| {
+        let mut parts = graph.parts();
+        for part in &mut parts {
+            let adjoint = part.node.origin.adjoint;
+            part.node.origin = Origin { adjoint, ..Origin::default() };
+            if let Op::Leaf(one) = &mut part.node.op {
+                *one = leaf(one.clone());
+            }
+        }
+        // Equations that only rename have no value in the first program.
+        let shown = |name: &str| match name.strip_prefix("value/") {
+            Some(path) => value(path).is_some_and(|at| at < count) || path.starts_with("loss"),
+            None => true,
         };
-        *counts.entry(name).or_insert(0) += 1;
-    }
-    (shown, counts)
+        let roots = graph
+            .roots
+            .iter()
+            .filter(|(name, _)| shown(&name.0))
+            .map(|(name, read)| (Name(root(&name.0)), read.clone()));
+        let graph = Graph::assemble(parts, roots.collect()).unwrap();
+        ntmc::graph::text::print(&canonical(&graph))
+    })
 }
 
-/// Runs both and compares; gives what differs in the number of nodes.
-fn compare(name: &str, first: &Model) -> Vec<String> {
-    let text = expand(first);
-    let second = again(&text);
+/// Reads the expanded text of a model back and compares the graphs with all adjoints; gives the first line
+/// that differs. The loss is none of the spec's, so it is added to both.
+fn compare(name: &str, path: &Path) -> Option<String> {
+    let first = elaborated(path, &Loss::None).unwrap();
+    let text = expand(&first);
+    let second = again(&text, Loss::HalfSquares);
     let file = tree(&text);
-    let one = compile::program(first, Stage::Step);
-    let two = compile::program(&second, Stage::Step);
+    let one = compile::program(&elaborated(path, &Loss::HalfSquares).unwrap(), Stage::Adjoint);
+    let two = compile::program(&second, Stage::Adjoint);
     let places = |kind, all: &[Array]| -> Vec<usize> {
         let names = declared(&file, kind);
         let place = |array: &Array| names.iter().position(|name| *name == array.path.0).unwrap();
@@ -174,18 +184,14 @@ fn compare(name: &str, first: &Model) -> Vec<String> {
     assert_eq!(params.len(), one.params.len(), "{name}: {text}");
     assert_eq!(states.len(), one.states.len(), "{name}: {text}");
     let same = |count: usize| (0..count).collect::<Vec<_>>();
-    let left = values(&one, &same(one.params.len()), &same(one.states.len()));
-    let right = values(&two, &params, &states);
-    for (root, expected) in &left.0 {
-        assert_eq!(right.0.get(root), Some(expected), "{name}: `{root}` differs\n{text}");
-    }
-    let names = left.1.keys().chain(right.1.keys());
-    let names: std::collections::BTreeSet<&String> = names.collect();
-    names
-        .into_iter()
-        .filter(|op| left.1.get(*op) != right.1.get(*op))
-        .map(|op| format!("{name}: {op} {:?} {:?}", left.1.get(op), right.1.get(op)))
-        .collect()
+    let values: Vec<String> = first.values.iter().map(|value| value.path.clone()).collect();
+    let left =
+        nameless(&one, &same(one.params.len()), &same(one.states.len()), &values, values.len());
+    let right = nameless(&two, &params, &states, &defined(&file), values.len());
+    let (left, right) = (left.concat(), right.concat());
+    let mut lines = left.lines().zip(right.lines());
+    let (one, other) = lines.find(|(one, other)| one != other)?;
+    Some(format!("{name}:\n- {one}\n+ {other}\n{text}"))
 }
 
 #[test]
@@ -197,15 +203,12 @@ fn expanded_specs_mean_the_same_step() {
         if !text.lines().any(|line| line.starts_with("model ")) {
             continue;
         }
-        let Some(model) = elaborated(&path) else {
+        if elaborated(&path, &Loss::None).is_none() {
             differ.push(format!("{name}: not elaborated"));
             continue;
-        };
-        count += 1;
-        if std::path::Path::new("/tmp/expanded").exists() {
-            std::fs::write(format!("/tmp/expanded/{name}"), expand(&model)).unwrap();
         }
-        differ.extend(compare(&name, &model));
+        count += 1;
+        differ.extend(compare(&name, &path));
     }
     assert!(count >= 17, "only {count} specs were elaborated");
     assert!(differ.is_empty(), "{}", differ.join("\n"));
@@ -213,16 +216,16 @@ fn expanded_specs_mean_the_same_step() {
 
 #[test]
 fn expanding_twice_changes_nothing_more() {
-    let model = elaborated(&root().join("specs/ntm.ntm")).unwrap();
-    let text = expand(&again(&expand(&model)));
-    assert_eq!(expand(&again(&text)), text);
+    let model = elaborated(&root().join("specs/ntm.ntm"), &Loss::None).unwrap();
+    let text = expand(&again(&expand(&model), Loss::None));
+    assert_eq!(expand(&again(&text, Loss::None)), text);
 }
 
 #[test]
 fn who_reads_whom_is_drawn_the_same_way_every_time() {
-    let model = elaborated(&root().join("specs/ntm.ntm")).unwrap();
+    let model = elaborated(&root().join("specs/ntm.ntm"), &Loss::None).unwrap();
     let text = dot(&model);
-    assert_eq!(dot(&elaborated(&root().join("specs/ntm.ntm")).unwrap()), text);
+    assert_eq!(dot(&elaborated(&root().join("specs/ntm.ntm"), &Loss::None).unwrap()), text);
     assert!(text.starts_with("digraph model {") && text.ends_with("}\n"));
     assert_eq!(text.matches("style=dashed").count(), model.states.len());
 }

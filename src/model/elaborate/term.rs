@@ -10,7 +10,7 @@ use super::super::typed::{Domain, Expr, ExprKind, Extent, Reduction, Whole};
 use super::conditions::Arms;
 use super::frames::bare;
 use super::{Cx, Engine, shifted};
-use crate::op::scalar::{ADD, DIV, EQ, MUL, SELECT, SIGMOID, SOFTPLUS, SQRT, SUB, TANH};
+use crate::op::scalar::{ADD, DIV, EQ, MUL, NEG, SELECT, SIGMOID, SOFTPLUS, SQRT, SUB, TANH};
 
 impl Engine<'_> {
     /// The entry of an expression at `idx`, one index for each of its axes, counted as its axes are.
@@ -50,8 +50,13 @@ impl Engine<'_> {
                 })
             }
             ExprKind::Map(scalar, args) => {
-                let args = args.iter().map(|arg| self.term_or_number(cx, arg, idx)).collect();
-                Term::Map(*scalar, args)
+                let args: Vec<Term> =
+                    args.iter().map(|arg| self.term_or_number(cx, arg, idx)).collect();
+                match args[..] {
+                    // A sign before a number given from outside is part of the number.
+                    [Term::Real(value)] if *scalar == NEG => Term::Real(-value),
+                    _ => Term::Map(*scalar, args),
+                }
             }
             ExprKind::If(test, yes, no) => self.branch(cx, test, yes, no, idx),
             ExprKind::Reduce { fold, over, body } => self.fold(cx, *fold, over, body, idx),
