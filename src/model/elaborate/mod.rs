@@ -71,8 +71,8 @@ const MOST_VALUES: usize = 1_000_000;
 const MOST_MEMBERS: i64 = 4_096;
 /// The deepest chain of values that need each other within one step.
 pub(super) const DEEPEST: usize = 5_000;
-/// The most elements of one array.
-const MOST_ELEMENTS: i64 = 1 << 31;
+/// The most elements of one array; far below the largest number in an index of the graph.
+const MOST_ELEMENTS: i64 = 1 << 28;
 
 /// Builds a model; `None` when something is wrong with it at these sizes.
 pub fn elaborate(
