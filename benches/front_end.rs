@@ -5,6 +5,7 @@
 //! groups, `cargo bench -- sum_chain`; `--quick` saves criterion's time, not the table.
 
 #![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
