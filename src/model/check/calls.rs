@@ -536,6 +536,8 @@ impl Cx<'_, '_> {
         if count > 1 {
             call.name = format!("{}_{count}", call.name);
         }
+        let part = self.part;
+        self.differing(part, &|family| call.dims.iter().flatten().any(|dim| dim.mentions(family)));
         Some(call)
     }
 }

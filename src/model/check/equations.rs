@@ -4,7 +4,8 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, ValueId, ValueKind};
+use super::super::int::VarId;
+use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, Stage, ValueId, ValueKind};
 use super::declare::{Cx, Named, Pending, Progress};
 
 /// The deepest chain of values that need each other's shapes.
@@ -95,8 +96,22 @@ impl Cx<'_, '_> {
         self.controllers();
     }
 
+    /// Families around a part whose members differ in size are built one by one.
+    pub(super) fn differing(&mut self, part: PartId, sizes: &dyn Fn(VarId) -> bool) {
+        let around: Vec<PartId> = self.def.around(part).collect();
+        for part in around {
+            let part = &mut self.def.parts[part.0 as usize];
+            part.in_order |= part.family.is_some_and(sizes);
+        }
+    }
+
     /// What is wrong with the definition as a whole.
     pub(super) fn finish(&mut self) {
+        for at in 0..self.def.values.len() {
+            let (part, shape) = (self.def.values[at].part, self.def.values[at].shape.clone());
+            let sizes = |family| shape.iter().any(|axis: &Extent| axis.size.mentions(family));
+            self.differing(part, &sizes);
+        }
         for at in 0..self.def.values.len() {
             let id = ValueId(at as u32);
             let value = self.def.value(id);
@@ -255,6 +270,13 @@ impl Cx<'_, '_> {
             Left::Bare(vars) => vars.len(),
             Left::Permuted(vars, ..) => vars.len() + 1,
         };
+        if vars == 0
+            && !self.shape_known(id)
+            && let Some(shape) = self.shape_of_call(&tree.right)
+        {
+            self.def.values[id.0 as usize].shape = shape;
+            self.declared_shape(id);
+        }
         let wanted = self.shape_known(id).then(|| self.def.value(id).shape[vars..].to_vec());
         let right = self.expr(&tree.right, wanted.as_deref())?;
         self.settle(id, part, left, right, tree.span)
@@ -505,6 +527,32 @@ impl Cx<'_, '_> {
                 controller.through = through;
             }
         }
+    }
+
+    /// The stage between an affine map and its squash: a function of each number.
+    pub(super) fn stage(&mut self, tree: &ast::Ref) -> Option<Stage> {
+        let [segment] = &tree.segments[..] else {
+            self.sink().push(errors::not_a_stage(tree.span, &tree.segments[0].name.text, None));
+            return None;
+        };
+        let scalar = crate::op::Scalar::named(&segment.name.text).filter(|one| one.row().public);
+        let Some(scalar) = scalar else {
+            let known = crate::op::scalar::rows().iter().filter(|row| row.public);
+            let known = known.filter(|row| row.takes.len() == 1).map(|row| row.name);
+            let near = crate::diag::nearest(&segment.name.text, known);
+            let near = near.filter(|_| segment.args.is_none());
+            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text, near));
+            return None;
+        };
+        let mut args = Vec::new();
+        for arg in segment.args.as_deref().unwrap_or_default() {
+            args.push(self.expr(&arg.value, None)?);
+        }
+        if args.len() + 1 != scalar.row().takes.len() {
+            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text, None));
+            return None;
+        }
+        Some(Stage { function: scalar, args })
     }
 
     /// Counts textual calls in a block, so that paths can tell them apart.

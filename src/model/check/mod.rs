@@ -17,7 +17,6 @@ mod repairs;
 mod signature;
 mod sizes;
 mod slots;
-mod stage;
 mod start;
 mod trees;
 mod whole;

@@ -7,7 +7,7 @@ use crate::syntax::ast;
 use super::super::errors;
 use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
 use super::super::show;
-use super::super::typed::{Expr, ExprKind, Extent, PartId, Sort, ValueId, ValueKind};
+use super::super::typed::{Expr, ExprKind, Extent, ParamKind, PartId, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, known};
 use super::equations::bare;
 use super::range::axis_of;
@@ -254,11 +254,25 @@ impl Cx<'_, '_> {
             self.sink().push(one.edits(edits));
             return None;
         }
-        if self.start.is_some() && !found.is_param {
+        if self.start.is_some() && !found.is_param && !self.is_number_of_model(found) {
             self.sink().push(errors::only_at_a_step(span, &found.name));
             return None;
         }
         Some(())
+    }
+
+    /// Whether this is a number in the signature of a model: known when the model is built.
+    fn is_number_of_model(&self, found: &Found) -> bool {
+        let number = |kind: &ParamKind| match kind {
+            ParamKind::Plain(id, Some(_)) => *id == found.value && found.inner.is_empty(),
+            ParamKind::Plain(_, None)
+            | ParamKind::Emit(_)
+            | ParamKind::Param(_)
+            | ParamKind::State(_)
+            | ParamKind::Int(_)
+            | ParamKind::Flag(_) => false,
+        };
+        self.is_model && self.def.params.iter().any(|param| number(&param.kind))
     }
 
     /// The read of a found value with the indices of its own axes.

@@ -8,7 +8,7 @@ use super::super::errors;
 use super::super::int::Poly;
 use super::super::show;
 use super::super::typed::{
-    Domain, Expr, ExprKind, Extent, ParamKind, Sort, Start, ValueId, ValueKind,
+    Domain, Expr, ExprKind, Extent, ParamKind, Sort, Start, Value, ValueId, ValueKind,
 };
 use super::declare::Cx;
 use super::repairs::{nearest_inside, usual_start};
@@ -49,7 +49,7 @@ impl Cx<'_, '_> {
         self.start = None;
         let start = self.filled(start?, &value.shape, &value.name)?;
         self.starts_as(&start, &value.sort)?;
-        self.starts_inside(&value.name, &value.domain, &value.kind, &start, value.span)?;
+        self.starts_inside(&value, &start)?;
         match &mut self.def.values[id.0 as usize].kind {
             ValueKind::Param(slot) | ValueKind::State(slot, _) => {
                 *slot = Start::Value(Box::new(start));
@@ -98,14 +98,8 @@ impl Cx<'_, '_> {
         None
     }
 
-    fn starts_inside(
-        &mut self,
-        name: &str,
-        domain: &Domain,
-        kind: &ValueKind,
-        start: &Expr,
-        declared: Span,
-    ) -> Option<()> {
+    fn starts_inside(&mut self, declared: &Value, start: &Expr) -> Option<()> {
+        let Value { name, domain, kind, shape, span: declared, .. } = declared;
         if let (ExprKind::Draw(low, high), ValueKind::State(..)) = (&start.kind, kind) {
             let ends = [Some(&**low), high.as_deref()].map(|end| end.and_then(constant_of));
             let fits = match (domain, ends) {
@@ -125,7 +119,9 @@ impl Cx<'_, '_> {
         let Some(value) = constant_of(start) else { return Some(()) };
         let emitted = matches!(kind, ValueKind::Emission(_));
         let told = show::domain(domain);
-        if matches!(domain, Domain::Simplex) && !emitted {
+        let entries = shape.last().and_then(|axis| axis.size.as_number());
+        let shares = entries.is_some_and(|entries| (value * entries as f64 - 1.0).abs() < 1e-9);
+        if matches!(domain, Domain::Simplex) && !emitted && !shares {
             let one = errors::bad_start(
                 start.span,
                 name,
@@ -148,7 +144,7 @@ impl Cx<'_, '_> {
                 }
                 ValueKind::Argument | ValueKind::Emission(_) | ValueKind::Computed(_) => {
                     let inside = nearest_inside(domain, value, emitted);
-                    errors::outside_domain(start.span, name, &told, value, declared, inside)
+                    errors::outside_domain(start.span, name, &told, value, *declared, inside)
                 }
             };
             self.sink().push(one);

@@ -10,7 +10,7 @@ use super::super::{command_errors, errors};
 use super::frames::{bare, join};
 use super::term::is_read;
 use super::{Cx, Engine, FrameId, Given, Members};
-use crate::op::scalar::{ADD, MUL};
+use crate::op::scalar::{ADD, DIV, EXP, LOG, MUL, SUB};
 
 /// The vector an emission is a map of.
 struct Vector {
@@ -64,7 +64,7 @@ impl Engine<'_> {
             join(&mut param_path, &info.name);
             let start = emission.start.as_deref();
             let raw = self.affine(&cx, id, &param_path, &leading, &own, &vector, start);
-            let raw = self.staged(raw, vector.through.as_ref(), &path, &axes, info.span);
+            let raw = self.staged(raw, &vector);
             self.squashed(&cx, id, path, axes, &own, raw)
         };
         self.running.pop();
@@ -287,6 +287,20 @@ impl Engine<'_> {
         param
     }
 
+    /// The stage between the map and the squash.
+    fn staged(&mut self, raw: Term, vector: &Vector) -> Term {
+        match &vector.through {
+            None => raw,
+            Some((cx, stage)) => self.apply(cx, stage, raw),
+        }
+    }
+
+    fn apply(&mut self, cx: &Cx, stage: &Stage, raw: Term) -> Term {
+        let mut all = vec![raw];
+        all.extend(stage.args.iter().map(|arg| self.term(cx, arg, &[])));
+        Term::Map(stage.function, all)
+    }
+
     /// The value of an emission from its raw term; keeps the raw one where it is squashed.
     fn squashed(
         &mut self,
@@ -312,8 +326,7 @@ impl Engine<'_> {
         let right = match &info.via {
             Some(stage) => {
                 let at = axes.iter().map(bare).collect();
-                let raw = Term::Read(Array::Value(raw), at);
-                self.apply(cx, stage, raw, (&path, &axes, span))
+                self.apply(cx, stage, Term::Read(Array::Value(raw), at))
             }
             None => self.squash_array(cx, &info.domain, &info.shape, own, raw, &leading),
         };
@@ -404,13 +417,7 @@ impl Engine<'_> {
     fn inverse(&mut self, cx: &Cx, domain: &Domain, expr: &Expr, own: &[Axis]) -> Term {
         let idx = self.natural(cx, &expr.shape, own);
         let term = self.term(cx, expr, &idx);
-        let Term::Real(value) = term else {
-            if *domain != Domain::REAL {
-                let one = errors::wrong_sort(expr.span, "a number as the start", "something else");
-                self.sink.push(one);
-            }
-            return term;
-        };
+        let Term::Real(value) = term else { return inverse_term(domain, term) };
         let logit = |p: f64| (p / (1.0 - p)).ln();
         let softplus = |y: f64| y + (-(-y).exp_m1()).ln();
         Term::Real(match domain {
@@ -445,5 +452,31 @@ impl Engine<'_> {
             let own = places.iter().zip(&lows).map(|(at, low)| super::shifted(at.clone(), -low));
             Term::Read(Array::Param(param), leading.iter().cloned().chain(own).collect())
         })
+    }
+}
+
+/// The inverse of a squash, as a term.
+fn inverse_term(domain: &Domain, value: Term) -> Term {
+    let map = |scalar, args| Term::Map(scalar, args);
+    let minus = |left, right| map(SUB, vec![left, right]);
+    let log = |term| map(LOG, vec![term]);
+    let logit = |low: f64, high: f64| {
+        let (below, above) = (Term::Real(low), Term::Real(high));
+        log(map(DIV, vec![minus(value.clone(), below), minus(above, value.clone())]))
+    };
+    let softplus = |y: Term| {
+        let rest = map(EXP, vec![minus(Term::Real(0.0), y.clone())]);
+        map(ADD, vec![y, log(minus(Term::Real(1.0), rest))])
+    };
+    match domain {
+        Domain::Real(None, None) | Domain::Weighting | Domain::Sphere => value,
+        // tanh is a sigmoid of twice its argument, stretched.
+        Domain::Real(Some(low), Some(high)) if (*low, *high) == (-1.0, 1.0) => {
+            map(MUL, vec![Term::Real(0.5), logit(*low, *high)])
+        }
+        Domain::Real(Some(low), Some(high)) => logit(*low, *high),
+        Domain::Real(Some(low), None) => softplus(minus(value, Term::Real(*low))),
+        Domain::Real(None, Some(high)) => softplus(minus(Term::Real(*high), value)),
+        Domain::Simplex => log(value),
     }
 }

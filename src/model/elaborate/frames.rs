@@ -391,6 +391,7 @@ impl Engine<'_> {
         frame.param_path = self.param_path(cx.frame, call.part, members);
         join(&mut frame.param_path, &call.name);
         let tied = self.tied_depth(cx.frame, call.part);
+        let families = self.families(cx.frame, call.part);
         for at in 0..self.frames[cx.frame.0].outer.len() {
             let mut outer = self.frames[cx.frame.0].outer[at].clone();
             outer.axis.var = self.fresh();
@@ -407,7 +408,9 @@ impl Engine<'_> {
             let low = self.number(cx.frame, &info.extent.low, fixed);
             let at = Linear::var(axis.var).plus(&Linear::constant(low));
             env.insert(*var, At::Linear(at));
-            let tied = self.is_above(cx.frame, *var, tied);
+            // A family multiplies call sites; the index of an equation does not.
+            let family = families.iter().any(|(_, own)| own == var);
+            let tied = !family || self.is_above(cx.frame, *var, tied);
             frame.outer.push(Outer { axis, tied });
         }
         let inside = Cx { frame: cx.frame, env, outer: inherited };

@@ -11,7 +11,6 @@ mod frames;
 mod output;
 mod read;
 mod scatter;
-mod stage;
 mod start;
 mod term;
 

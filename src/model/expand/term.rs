@@ -19,6 +19,8 @@ pub(super) struct Scope<'w, 'm> {
     writer: &'w Writer<'m>,
     /// Whether `Array::Value` means a helper of the first states, which is written out.
     starting: bool,
+    /// Variables of which the `if`s around a term already say something.
+    guarded: Vec<Var>,
     names: BTreeMap<Var, String>,
     pub(super) sizes: BTreeMap<Var, u32>,
     used: BTreeSet<String>,
@@ -33,6 +35,7 @@ impl<'w, 'm> Scope<'w, 'm> {
         Scope {
             writer,
             starting,
+            guarded: Vec::new(),
             names: BTreeMap::new(),
             sizes: BTreeMap::new(),
             used: writer.used.clone(),
@@ -360,7 +363,15 @@ impl<'w, 'm> Scope<'w, 'm> {
 
     // ---- choices ------------------------------------------------------------------------------
 
+    /// A joined vector. Behind a guard a choice stays a choice: its pieces may need what the guard says
+    /// of their place.
     fn joined(&self, term: &Term) -> Option<(Linear, Vec<Piece>)> {
+        if let Term::Choose(arms) = term
+            && let At::Linear(place) = &arms.first()?.0.first()?.left
+            && place.terms.iter().any(|(var, _)| self.guarded.contains(var))
+        {
+            return None;
+        }
         joined(term, &|of| self.range(of))
     }
 
@@ -371,6 +382,19 @@ impl<'w, 'm> Scope<'w, 'm> {
                 return expr;
             }
         }
+        let outside = self.guarded.len();
+        let places = arms.iter().flat_map(|(when, _)| when).filter_map(|cond| match &cond.left {
+            At::Linear(of) => Some(of.terms.iter().map(|(var, _)| *var)),
+            At::Digit { .. } | At::Value(_) => None,
+        });
+        self.guarded.extend(places.flatten());
+        let chain = self.chain(arms);
+        self.guarded.truncate(outside);
+        chain
+    }
+
+    /// A choice as a chain of `if`s.
+    fn chain(&mut self, arms: &[(Vec<Cond>, Term)]) -> Expr {
         let Some((_, first)) = arms.first() else { return real(0.0) };
         let split = arms.iter().position(|(_, term)| term != first).unwrap_or(arms.len());
         let (yes, no) = arms.split_at(split);
@@ -392,11 +416,9 @@ impl<'w, 'm> Scope<'w, 'm> {
             return first;
         }
         let test = self.all(BinaryOp::And, when);
-        let rest = arms[1..].to_vec();
-        let other = if let [(_, term)] = &rest[..] {
-            self.term(term)
-        } else {
-            self.term(&Term::Choose(rest))
+        let other = match &arms[1..] {
+            [(_, term)] => self.term(term),
+            rest => self.chain(rest),
         };
         choice(test, first, other)
     }
