@@ -180,11 +180,19 @@ fn several_mistakes_are_reported_in_one_run() {
 
 #[test]
 fn a_mistake_anywhere_gives_a_message_and_no_panic() {
-    // Every file with one token removed, doubled, or cut off there.
+    // Every file with one token or blank removed, or cut off there, at some sixty places of it; what follows
+    // in comments is left away.
+    const PLACES: usize = 60;
     for path in specs_below("tests/ok") {
         let text = std::fs::read_to_string(&path).unwrap();
-        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-        for window in starts.windows(2) {
+        let text = text.split("\n#>").next().unwrap();
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let mut before = ' ';
+        let mut begins = |c: char| !(word(std::mem::replace(&mut before, c)) && word(c));
+        let starts: Vec<usize> =
+            text.char_indices().filter(|(_, c)| begins(*c)).map(|(at, _)| at).collect();
+        let stride = starts.len().div_ceil(PLACES);
+        for window in starts.windows(2).step_by(stride) {
             let (start, end) = (window[0], window[1]);
             let without = format!("{}{}", &text[..start], &text[end..]);
             let (sources, sink) = diagnose_text(&without);

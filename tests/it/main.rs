@@ -4,6 +4,7 @@
 
 mod agree;
 mod cli;
+mod copies;
 mod corpus;
 mod errors;
 mod expand;
@@ -13,6 +14,7 @@ mod golden;
 mod gradients;
 mod graphs;
 mod ir;
+mod meaning;
 mod mutate;
 mod notes;
 mod random_graph;
