@@ -747,7 +747,7 @@ pub(super) fn not_a_stage(span: Span, name: &str, nearest: Option<&str>) -> Diag
         span,
         "a stage between an affine map and its squash".to_owned(),
     )
-    .help("use a scalar function such as `clip(-20, 20)`")
+    .help("use a function of one number such as `clip(-20, 20)`, or a definition `def f(a) -> b`")
     .did_you_mean(nearest)
 }
 

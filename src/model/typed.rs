@@ -300,9 +300,18 @@ pub struct Emission {
 #[derive(Clone, Debug)]
 pub struct Stage {
     /// The function.
-    pub function: Scalar,
-    /// Its arguments after the first.
+    pub function: Pointwise,
+    /// Its arguments after the first; none for a definition, whose call has them.
     pub args: Vec<Expr>,
+}
+
+/// A function of each number.
+#[derive(Clone, Debug)]
+pub enum Pointwise {
+    /// One of the table.
+    Scalar(Scalar),
+    /// A definition that takes one number and gives one; the call's first argument stands for it.
+    Def(Box<Call>),
 }
 
 /// The right-hand side of an equation.

@@ -5,7 +5,7 @@ use crate::syntax::ast;
 
 use super::super::errors;
 use super::super::int::VarId;
-use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, Stage, ValueId, ValueKind};
+use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, Pending, Progress};
 
 /// The deepest chain of values that need each other's shapes.
@@ -527,32 +527,6 @@ impl Cx<'_, '_> {
                 controller.through = through;
             }
         }
-    }
-
-    /// The stage between an affine map and its squash: a function of each number.
-    pub(super) fn stage(&mut self, tree: &ast::Ref) -> Option<Stage> {
-        let [segment] = &tree.segments[..] else {
-            self.sink().push(errors::not_a_stage(tree.span, &tree.segments[0].name.text, None));
-            return None;
-        };
-        let scalar = crate::op::Scalar::named(&segment.name.text).filter(|one| one.row().public);
-        let Some(scalar) = scalar else {
-            let known = crate::op::scalar::rows().iter().filter(|row| row.public);
-            let known = known.filter(|row| row.takes.len() == 1).map(|row| row.name);
-            let near = crate::diag::nearest(&segment.name.text, known);
-            let near = near.filter(|_| segment.args.is_none());
-            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text, near));
-            return None;
-        };
-        let mut args = Vec::new();
-        for arg in segment.args.as_deref().unwrap_or_default() {
-            args.push(self.expr(&arg.value, None)?);
-        }
-        if args.len() + 1 != scalar.row().takes.len() {
-            self.sink().push(errors::not_a_stage(tree.span, &segment.name.text, None));
-            return None;
-        }
-        Some(Stage { function: scalar, args })
     }
 
     /// Counts textual calls in a block, so that paths can tell them apart.

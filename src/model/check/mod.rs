@@ -17,6 +17,7 @@ mod repairs;
 mod signature;
 mod sizes;
 mod slots;
+mod stage;
 mod start;
 mod trees;
 mod whole;

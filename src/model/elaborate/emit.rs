@@ -64,7 +64,7 @@ impl Engine<'_> {
             join(&mut param_path, &info.name);
             let start = emission.start.as_deref();
             let raw = self.affine(&cx, id, &param_path, &leading, &own, &vector, start);
-            let raw = self.staged(raw, &vector);
+            let raw = self.staged(raw, vector.through.as_ref(), &path, &axes, info.span);
             self.squashed(&cx, id, path, axes, &own, raw)
         };
         self.running.pop();
@@ -287,20 +287,6 @@ impl Engine<'_> {
         param
     }
 
-    /// The stage between the map and the squash.
-    fn staged(&mut self, raw: Term, vector: &Vector) -> Term {
-        match &vector.through {
-            None => raw,
-            Some((cx, stage)) => self.apply(cx, stage, raw),
-        }
-    }
-
-    fn apply(&mut self, cx: &Cx, stage: &Stage, raw: Term) -> Term {
-        let mut all = vec![raw];
-        all.extend(stage.args.iter().map(|arg| self.term(cx, arg, &[])));
-        Term::Map(stage.function, all)
-    }
-
     /// The value of an emission from its raw term; keeps the raw one where it is squashed.
     fn squashed(
         &mut self,
@@ -326,7 +312,8 @@ impl Engine<'_> {
         let right = match &info.via {
             Some(stage) => {
                 let at = axes.iter().map(bare).collect();
-                self.apply(cx, stage, Term::Read(Array::Value(raw), at))
+                let raw = Term::Read(Array::Value(raw), at);
+                self.apply(cx, stage, raw, (&path, &axes, span))
             }
             None => self.squash_array(cx, &info.domain, &info.shape, own, raw, &leading),
         };

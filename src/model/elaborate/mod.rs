@@ -11,6 +11,7 @@ mod frames;
 mod output;
 mod read;
 mod scatter;
+mod stage;
 mod start;
 mod term;
 

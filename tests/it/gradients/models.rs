@@ -97,6 +97,27 @@ model places[N = 5, W = 2, K = 3, H = 3](x[X]) -> y[Y] {
 }
 ";
 
+/// Functions of one's own between an affine map and its squash, and as a map into a domain.
+const OWN_MAPS: &str = "ntm 1
+use std.nn
+
+def oneplus(a, by = 1) -> b: positive {
+  soft = log(1 + exp(a))
+  b    = by + soft
+}
+
+def soften(a) -> b = a / (1 + exp(a))
+
+model own[H = 3, R = 2](x[X]) -> y[Y] {
+  controller h = lstm[H](x) through soften
+  head read[R] {
+    emit beta: real(1..) via oneplus, k[2]: unit
+  }
+  emit g[H]: signed from h through soften
+  emit y[Y] from cat(read.beta, read.k, g) through oneplus(by = 0.5)
+}
+";
+
 /// Differences see through `stop`, so it is taken out.
 fn text_of(name: &str) -> String {
     let path = root().join("specs").join(format!("{name}.ntm"));
@@ -203,4 +224,9 @@ fn parameters_of_first_states_have_their_slopes() {
 #[test]
 fn writes_at_computed_places_have_their_slopes() {
     check_text("places", PLACES, &[Firsts::Drawn, Firsts::Computed]);
+}
+
+#[test]
+fn functions_of_ones_own_in_emissions_have_their_slopes() {
+    check_text("own maps", OWN_MAPS, &[Firsts::Drawn, Firsts::Computed]);
 }
