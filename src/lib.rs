@@ -19,7 +19,9 @@
 //!
 //! Beside it: [`notes`] sees what is allowed and yet seldom meant, [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
 //! petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and checkpoints,
-//! [`explain`] has a page for every code of a message, [`task`] makes episodes, [`train`] is the loop and its pictures, [`vectors`] compares with numbers of
+//! [`explain`] has a page for every code of a message, [`claims`] decides what is claimed of a model,
+//! [`trial`] tries what it cannot decide, [`task`] makes episodes, [`train`] is the loop and its
+//! pictures, [`vectors`] compares with numbers of
 //! other programs, [`cli`] is the command line. `src/std` is the standard library, in the language
 //! itself: addressing, controllers, memories, losses and optimisers are written there.
 //!
@@ -49,6 +51,7 @@
 //! ```
 
 pub mod backend;
+pub mod claims;
 pub mod cli;
 pub mod compile;
 pub mod diag;
@@ -68,4 +71,5 @@ pub mod syntax;
 pub mod task;
 pub mod tensor;
 pub mod train;
+pub mod trial;
 pub mod vectors;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::choose::Pick;
 use super::input::{chosen, size};
 use super::print;
+use crate::claims;
 use crate::compile::{self, Spec, Stage};
 use crate::diag::{self, Style};
 use crate::error::Error;
@@ -182,9 +183,16 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
         }
         return Ok(Right { text, json, spec }.with_notes());
     }
-    let model = spec.elaborate(&choice, &purpose)?;
+    let (model, claims) = spec.elaborate_with_claims(&choice, &purpose)?;
+    let verdicts = claims::decide(&model, &claims);
+    let refuted = claims::refuted(&claims, &verdicts);
+    if !refuted.is_empty() {
+        return Err(compile::failure(refuted, spec.sources.clone()));
+    }
     let program = compile::program(&model, Stage::Step);
-    let summary = Summary::of(&model, &program.step);
+    let mut summary = Summary::of(&model, &program.step);
+    summary.proved = verdicts.iter().filter(|one| **one == claims::Verdict::Proved).count();
+    summary.open = verdicts.len() - summary.proved;
     let (text, json) = (summary.text(), summary.json());
     if args.pedantic() {
         spec.notes = spec.pedantic(Some((choice.model, &model, &program)));
@@ -208,6 +216,9 @@ struct Summary<'a> {
     interface: u64,
     multiply_adds: u64,
     bytes: u64,
+    /// Claims that surely hold, and those for `ntmc test` to try.
+    proved: usize,
+    open: usize,
 }
 
 impl Summary<'_> {
@@ -225,6 +236,8 @@ impl Summary<'_> {
             multiply_adds: multiply_adds(step),
             bytes: sum(step.ids().map(|id| step.node(id).space.points()).collect())
                 .saturating_mul(4),
+            proved: 0,
+            open: 0,
         }
     }
 
@@ -248,6 +261,13 @@ impl Summary<'_> {
         line("interface", format!("{} numbers: {}", self.interface, rows.join(", ")));
         line("a step", format!("{} multiply-adds", self.multiply_adds));
         line("", format!("{} for all values in f32", size(self.bytes)));
+        match (self.proved, self.open) {
+            (0, 0) => {}
+            (proved, 0) => line("claims", format!("{proved} proved")),
+            (proved, open) => {
+                line("claims", format!("{proved} proved, {open} open: `ntmc test` tries them"));
+            }
+        }
         text
     }
 
@@ -268,6 +288,7 @@ impl Summary<'_> {
             "interface": { "size": self.interface, "parts": parts },
             "multiply_adds": self.multiply_adds,
             "bytes": self.bytes,
+            "claims": { "proved": self.proved, "open": self.open },
         })
     }
 }

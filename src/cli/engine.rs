@@ -52,7 +52,7 @@ impl Compile for Front {
         };
         // Sizes come from the map; without one, from the task of the train block.
         let ports = if given.is_empty() { self.spec.purpose(&choice)?.ports } else { None };
-        let purpose = Purpose { ports, loss, everything: true, given };
+        let purpose = Purpose { ports, loss, everything: true, given, alone: false };
         let model = self.spec.elaborate(&choice, &purpose)?;
         let mut program = compile::forward(&model);
         if bindings.gradients {

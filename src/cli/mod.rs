@@ -19,6 +19,7 @@ mod ir;
 mod report;
 mod run;
 mod tasks;
+mod test;
 pub mod verify;
 mod watch;
 
@@ -65,6 +66,7 @@ enum Verb {
     Fmt(fmt::Args),
     Exec(exec::Args),
     Verify(verify::Args),
+    Test(test::Args),
     Tasks(tasks::Args),
     Completions(completions::Args),
 }
@@ -80,6 +82,7 @@ impl Verb {
             Verb::Fmt(args) => fmt::run(&args),
             Verb::Exec(args) => exec::command(&args),
             Verb::Verify(args) => verify::command(&args),
+            Verb::Test(args) => test::run(&args, terminal),
             Verb::Tasks(args) => tasks::run(&args),
             Verb::Completions(args) => completions::run(&args),
         }

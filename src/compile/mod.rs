@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::grad::{Seed, SeedFrom, Wanted, differentiate};
 use crate::graph::{Graph, Leaf, Program, Update, canonical};
 use crate::lower::{lower, lower_update};
+use crate::model::claim::Claims;
 use crate::model::library::Library;
 use crate::model::train::{self, TrainBlock};
 use crate::model::typed::{Checked, DefId};
@@ -63,6 +64,8 @@ pub struct Purpose {
     pub loss: Loss,
     /// Whether every equation is built, read or not.
     pub everything: bool,
+    /// Whether a definition is built without a caller: what it would emit, or be given, is an input.
+    pub alone: bool,
     /// Sizes, numbers and switches by name.
     pub given: Vec<(String, model::Given)>,
 }
@@ -133,6 +136,18 @@ impl Spec {
     /// # Errors
     /// What is wrong with it at these sizes.
     pub fn elaborate(&self, choice: &Choice, purpose: &Purpose) -> Result<Model, Error> {
+        self.elaborate_with_claims(choice, purpose).map(|(model, _)| model)
+    }
+
+    /// The same with everything that is claimed of the model.
+    ///
+    /// # Errors
+    /// What is wrong with it at these sizes.
+    pub fn elaborate_with_claims(
+        &self,
+        choice: &Choice,
+        purpose: &Purpose,
+    ) -> Result<(Model, Claims), Error> {
         let mut given = choice.given.clone();
         for (name, value) in &purpose.given {
             given
@@ -144,10 +159,12 @@ impl Spec {
             ports: purpose.ports.clone(),
             loss: purpose.loss.clone(),
             everything: purpose.everything,
+            alone: purpose.alone,
         };
         let mut sink = Diagnostics::default();
         // Families built in order recurse as deep as they are long.
-        let model = deep(|| model::elaborate(&self.checked, choice.model, &setting, &mut sink));
+        let model =
+            deep(|| model::elaborate_with_claims(&self.checked, choice.model, &setting, &mut sink));
         model.ok_or_else(|| failure(sink, self.sources.clone()))
     }
 

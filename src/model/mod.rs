@@ -5,6 +5,7 @@
 //! index variables, without calls, families, domains or emissions. Invariant: holding a `Model` means
 //! that the spec is right; no later room may fail because of it.
 
+pub mod claim;
 pub mod flat;
 pub mod int;
 pub mod library;
@@ -22,6 +23,10 @@ mod expand;
 mod show;
 
 pub use check::check;
-pub use elaborate::{Given, Loss, Ports, Setting, elaborate, elaborate_optimiser, learning_rate};
+pub use elaborate::{
+    Given, Loss, Ports, Setting, elaborate, elaborate_optimiser, elaborate_with_claims,
+    learning_rate,
+};
 pub use expand::{dot, expand};
 pub use flat::Model;
+pub use show::domain as domain_name;

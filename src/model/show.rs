@@ -84,7 +84,7 @@ pub(super) fn shape(def: &Def, shape: &[Extent]) -> String {
 }
 
 /// A domain as it is written.
-pub(super) fn domain(domain: &Domain) -> String {
+pub fn domain(domain: &Domain) -> String {
     match domain {
         Domain::Real(None, None) => "real".to_owned(),
         Domain::Real(Some(low), Some(high)) if (*low, *high) == (0.0, 1.0) => "unit".to_owned(),

@@ -26,7 +26,7 @@ fn bad() -> tempfile::TempDir {
     let deep = format!("{}x{}", "(".repeat(100_000), ")".repeat(100_000));
     put("deep.ntm", format!("ntm 1\nmodel a(x[X]) -> y[Y] {{ y = {deep} }}").as_bytes());
     put("large.ntm", good.replace("N = 16, W = 8", "N = 1600000, W = 1600000").as_bytes());
-    put("wide.ntm", good.replace("N = 16, W = 8", "N = 40000, W = 50000").as_bytes());
+    put("wide.ntm", good.replace("N = 16, W = 8", "N = 10000, W = 20000").as_bytes());
     put("nothing.ntm", good.replace("steps     = 10_000", "steps     = 0").as_bytes());
     std::fs::create_dir(folder.path().join("folder.ntm")).unwrap();
     let vectors = std::fs::read("tests/golden/ntm-collier.safetensors").unwrap();
@@ -149,9 +149,19 @@ fn first_states_are_drawn_by_seed_whatever_the_order_of_the_run() {
 
 #[test]
 fn every_verb_explains_itself() {
-    for verb in
-        ["run", "check", "ir", "expand", "explain", "fmt", "exec", "verify", "tasks", "completions"]
-    {
+    for verb in [
+        "run",
+        "check",
+        "ir",
+        "expand",
+        "explain",
+        "fmt",
+        "exec",
+        "verify",
+        "test",
+        "tasks",
+        "completions",
+    ] {
         let output = ntmc(&[verb, "--help"]);
         assert!(output.status.success());
         assert!(text(&output.stdout).contains("Examples:"), "{verb}");

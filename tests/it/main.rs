@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod agree;
+mod claims;
 mod cli;
 mod copies;
 mod corpus;
@@ -26,3 +27,4 @@ mod support;
 mod tidy;
 mod trained;
 mod trees;
+mod trials;

@@ -100,8 +100,12 @@ fn diagnose_source(source: Source, library: &dyn Library) -> (Sources, Diagnosti
     };
     let loss = if ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
     let given = choice.given.clone().into_iter().chain(unbound(&spec, &choice)).collect();
-    let setting = Setting { given, ports, loss, everything: false };
-    model::elaborate(&spec.checked, choice.model, &setting, &mut sink);
+    let setting = Setting { given, ports, loss, ..Setting::default() };
+    let built = model::elaborate_with_claims(&spec.checked, choice.model, &setting, &mut sink);
+    if let Some((model, claimed)) = built {
+        let verdicts = ntmc::claims::decide(&model, &claimed);
+        sink.extend(ntmc::claims::refuted(&claimed, &verdicts));
+    }
     if !sink.has_errors()
         && choice.train.is_some()
         && let Err(error) = spec.block(&choice).and_then(|block| spec.optimiser(&block, 3))
@@ -184,7 +188,7 @@ pub(crate) fn elaborate_chosen(
             all.push((name, value));
         }
     }
-    spec.elaborate(choice, &Purpose { ports, loss, everything: false, given: all })
+    spec.elaborate(choice, &Purpose { ports, loss, given: all, ..Purpose::default() })
 }
 
 /// The model of a file.

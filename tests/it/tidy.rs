@@ -27,6 +27,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("task", &["tensor", "model", "random", "source", "diag"]),
     ("train", &["tensor", "run", "task", "random", "model"]),
     ("vectors", &["tensor", "backend", "graph", "diag"]),
+    ("claims", &["diag", "model", "op"]),
+    (
+        "trial",
+        &[
+            "backend", "claims", "compile", "diag", "error", "graph", "model", "op", "random",
+            "syntax", "tensor",
+        ],
+    ),
     ("error", &["diag", "source", "run", "train", "vectors"]),
     (
         "compile",

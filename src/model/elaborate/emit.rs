@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::source::Span;
+
 use super::super::flat::{self, Array, At, Axis, Draw, Emission, Fold, Linear, Term};
 use super::super::typed::{
     Domain, Expr, ExprKind, Extent, PartId, Stage, Start, ValueId, ValueKind,
@@ -44,6 +46,11 @@ impl Engine<'_> {
         let value = if let Some(fixed) = self.overridden(&path) {
             let sort = flat::Sort::Real;
             self.push(flat::Value { path, axes, sort, right: fixed, span: info.span })
+        } else if self.setting.alone
+            && emission.from.is_none()
+            && !self.has_controller(frame, info.part)
+        {
+            self.emitted_elsewhere(&path, axes, &info.domain, info.span)
         } else {
             let vector = match &emission.from {
                 Some(from) => self.written(&cx, from, members, &path),
@@ -70,6 +77,35 @@ impl Engine<'_> {
         self.running.pop();
         self.built.insert(key, value);
         value
+    }
+
+    /// An emission of a definition without a caller: an input.
+    fn emitted_elsewhere(
+        &mut self,
+        path: &str,
+        axes: Vec<Axis>,
+        domain: &Domain,
+        span: Span,
+    ) -> u32 {
+        let own = axes.iter().map(|axis| Axis { var: self.fresh(), ..axis.clone() }).collect();
+        let (input, sort) = (self.model.inputs.len() as u32, flat::Sort::Real);
+        self.model.inputs.push(flat::Input { path: path.to_owned(), axes: own, sort });
+        self.claims.inputs.push(domain.clone());
+        let right = Term::Read(Array::Input(input), axes.iter().map(bare).collect());
+        self.push(flat::Value { path: path.to_owned(), axes, sort, right, span })
+    }
+
+    /// Whether a controller encloses a part, here or where it was called.
+    fn has_controller(&self, frame: FrameId, part: PartId) -> bool {
+        let (mut frame, mut part) = (frame, part);
+        loop {
+            let def = &self.frames[frame.0].def;
+            if def.around(part).any(|part| def.part(part).controller.is_some()) {
+                return true;
+            }
+            let Some((cx, at)) = &self.frames[frame.0].caller else { return false };
+            (frame, part) = (cx.frame, *at);
+        }
     }
 
     /// A number given from outside in place of an emission.

@@ -5,6 +5,7 @@
 //! Invariant: every value of a frame has the frame's outer axes, then those of the families around it,
 //! then its own; a reader gives one index for each.
 
+mod claims;
 mod conditions;
 mod emit;
 mod frames;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use crate::diag::{Diagnostics, nearest};
 use crate::source::Span;
 
+use super::claim::Claims;
 use super::flat::{self, At, Axis, Linear, Model, Term, Var};
 use super::int::VarId;
 use super::typed::{Checked, DefId, DimKind, Domain, ParamKind, PartId, ValueId, ValueKind};
@@ -64,6 +66,9 @@ pub struct Setting {
     pub loss: Loss,
     /// Whether every equation of the model and its parts is built, read or not.
     pub everything: bool,
+    /// Whether what is built is a definition without a caller: what it would emit from a controller, or
+    /// be given, is an input.
+    pub alone: bool,
 }
 
 /// The most values a model may have.
@@ -82,14 +87,24 @@ pub fn elaborate(
     setting: &Setting,
     sink: &mut Diagnostics,
 ) -> Option<Model> {
+    elaborate_with_claims(checked, def, setting, sink).map(|(model, _)| model)
+}
+
+/// The same with everything that is claimed of the model.
+pub fn elaborate_with_claims(
+    checked: &Checked,
+    def: DefId,
+    setting: &Setting,
+    sink: &mut Diagnostics,
+) -> Option<(Model, Claims)> {
     let before = std::mem::take(sink);
     let mut engine = Engine::new(checked, setting, sink);
     engine.build(def);
-    let Engine { model, .. } = engine;
+    let Engine { model, claims, .. } = engine;
     let right = !sink.has_errors();
     let mine = std::mem::replace(sink, before);
     sink.extend(mine);
-    right.then_some(model)
+    right.then_some((model, claims))
 }
 
 /// Builds an optimiser of std as a model over a vector of P parameters.
@@ -182,6 +197,9 @@ struct Engine<'a> {
     /// Whether starts are being evaluated, and the state or param they belong to.
     starting: Option<Starting>,
     members: i64,
+    claims: Claims,
+    /// Arguments with a domain that were read.
+    asked: Vec<(FrameId, ValueId)>,
 }
 
 /// The state or param whose start is evaluated.
@@ -215,6 +233,8 @@ impl<'a> Engine<'a> {
             next_var: 0,
             starting: None,
             members: 0,
+            claims: Claims::default(),
+            asked: Vec::new(),
         }
     }
 
@@ -231,6 +251,7 @@ impl<'a> Engine<'a> {
         self.visible(root);
         self.next_values();
         self.unused_settings(root);
+        self.claim_arguments();
     }
 
     /// Equations and states of the model's own body; with `everything`, of its parts too.
@@ -395,7 +416,15 @@ impl<'a> Engine<'a> {
     fn inputs(&mut self, root: FrameId) {
         let def = std::sync::Arc::clone(&self.frames[root.0].def);
         for (at, param) in def.params.iter().enumerate() {
-            let ParamKind::Plain(id, default) = &param.kind else { continue };
+            let (id, default) = match &param.kind {
+                ParamKind::Plain(id, default) => (id, default),
+                ParamKind::Emit(id) if self.setting.alone => (id, &None),
+                ParamKind::Emit(_)
+                | ParamKind::Param(_)
+                | ParamKind::State(_)
+                | ParamKind::Int(_)
+                | ParamKind::Flag(_) => continue,
+            };
             let arg = match (self.given(&param.name), default) {
                 (Some((Given::Number(value), _)), Some(_)) => Arg::Number(value),
                 (Some((_, span)), _) => {
@@ -410,6 +439,7 @@ impl<'a> Engine<'a> {
                     let input = self.model.inputs.len() as u32;
                     let path = param.name.clone();
                     self.model.inputs.push(flat::Input { path, axes, sort });
+                    self.claims.inputs.push(value.domain.clone());
                     Arg::Array(flat::Array::Input(input), Vec::new())
                 }
             };

@@ -162,6 +162,7 @@ impl Engine<'_> {
         let at = self.model.inputs.len() as u32;
         let (path, sort) = (name.to_owned(), flat::Sort::Real);
         self.model.inputs.push(flat::Input { path, axes, sort });
+        self.claims.inputs.push(Domain::REAL);
         Arg::Array(Array::Input(at), Vec::new())
     }
 

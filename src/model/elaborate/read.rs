@@ -180,7 +180,7 @@ impl Engine<'_> {
     }
 
     /// What stands for a signature's value in a frame: a given argument, or a default.
-    fn argument(&self, frame: FrameId, id: ValueId) -> Option<Arg> {
+    pub(super) fn argument(&self, frame: FrameId, id: ValueId) -> Option<Arg> {
         let frame_ref = &self.frames[frame.0];
         let at = frame_ref.def.params.iter().position(|param| match &param.kind {
             ParamKind::Plain(value, _) | ParamKind::Emit(value) | ParamKind::Param(value) => {
@@ -215,6 +215,7 @@ impl Engine<'_> {
         natural: &[At],
         own: Vec<At>,
     ) -> Term {
+        self.ask(entry.frame, id);
         let canonical = self.is_canonical(entry.frame, entry.outer);
         match arg {
             Arg::Number(value) => Term::Real(*value),
@@ -348,6 +349,7 @@ impl Engine<'_> {
     }
 
     fn build_argument(&mut self, frame: FrameId, id: ValueId) -> u32 {
+        self.ask(frame, id);
         let key = self.key(frame, id, &Members::new());
         if let Some(value) = self.built.get(&key) {
             return *value;
@@ -420,6 +422,7 @@ impl Engine<'_> {
         axes.extend(self.named_axes(frame, equation, own));
         let sort = self.sort(frame, &info.sort);
         let value = self.push(flat::Value { path, axes, sort, right, span: equation.span });
+        self.claim_value(frame, id, value, equation);
         self.built.insert(key, value);
         value
     }
@@ -574,6 +577,7 @@ impl Engine<'_> {
             next: 0,
             span: info.span,
         });
+        self.claim_state(frame, id, state);
         self.states.insert(key.clone(), state);
         self.waiting.push(key);
         let starting = Starting { path, axes, own: own.len(), span: info.span };

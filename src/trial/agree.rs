@@ -1,0 +1,137 @@
+//! Backends against each other.
+//!
+//! In: a model. Out: for each backend, how far its results and gradients are from those of the
+//! interpreter in `f64`, and how far they may be. A new backend is one entry of [`BACKENDS`].
+
+use super::gradient::Setup;
+use super::instance::Instance;
+use crate::backend::interp::Interp;
+use crate::backend::{Executable, Outcome, Precision, Want};
+use crate::compile;
+use crate::graph::Program;
+
+/// What can run a program, and how far it may be from the definition.
+pub struct Backend {
+    /// Its name and precision.
+    pub name: &'static str,
+    /// Makes a program ready.
+    pub make: fn(&Program) -> Box<dyn Executable>,
+    /// The most that an entry may be off, in units of the largest magnitude of its array (or of 1).
+    pub tolerance: f64,
+}
+
+/// Everything that is compared with the interpreter in `f64`.
+pub const BACKENDS: &[Backend] = &[Backend {
+    name: "interp f32",
+    make: |program| Box::new(Interp::new(program, Precision::F32, 1)),
+    tolerance: 1e-3,
+}];
+
+/// How one backend compared.
+#[derive(Clone, Debug)]
+pub struct Agreement {
+    /// The backend.
+    pub backend: &'static str,
+    /// The worst distance.
+    pub error: f64,
+    /// Where that was.
+    pub of: String,
+    /// The most it may be.
+    pub tolerance: f64,
+    /// How many arrays were compared.
+    pub arrays: usize,
+}
+
+/// Compares every backend, on inputs away from edges. Where a sort changes its mind because of
+/// rounding, other inputs are tried.
+pub(super) fn compare(instance: &Instance, seed: u64) -> Vec<Agreement> {
+    let mut program = compile::forward(&instance.model);
+    let gradients = instance.model.loss.is_some();
+    if gradients {
+        program = compile::with_adjoints(program);
+    }
+    let program = compile::optimised(program);
+    BACKENDS
+        .iter()
+        .map(|backend| {
+            let tries =
+                (0..3).map(|point| one(backend, instance, &program, gradients, seed, point));
+            let mut best: Option<Agreement> = None;
+            for agreement in tries {
+                let enough = agreement.error <= agreement.tolerance;
+                if best.as_ref().is_none_or(|best| agreement.error < best.error) {
+                    best = Some(agreement);
+                }
+                if enough {
+                    break;
+                }
+            }
+            best.expect("there is at least one try")
+        })
+        .collect()
+}
+
+fn one(
+    backend: &Backend,
+    instance: &Instance,
+    program: &Program,
+    gradients: bool,
+    seed: u64,
+    point: u64,
+) -> Agreement {
+    let setup = Setup::draw(instance, program.clone(), seed, 100 + point);
+    let roots: Vec<String> = program
+        .step
+        .roots
+        .iter()
+        .map(|(path, _)| path.0.clone())
+        .filter(|path| path.starts_with("value/") || path.starts_with("next/"))
+        .collect();
+    let want = Want { roots, gradients };
+    let run = |executable: &mut dyn Executable| executable.run(&setup.params, &setup.batch, &want);
+    let truth = run(&mut Interp::new(program, Precision::F64, 1));
+    let other = run(&mut *(backend.make)(program));
+    let (mut error, mut of) = (0.0, String::new());
+    let (truth, other) = (arrays(program, &truth), arrays(program, &other));
+    for ((name, truth), (_, other)) in truth.iter().zip(&other) {
+        let largest = truth.iter().fold(1.0_f64, |most, one| most.max(one.abs()));
+        let far = |(truth, other): (&f64, &f64)| {
+            if truth.to_bits() == other.to_bits() {
+                return 0.0;
+            }
+            let distance = (truth - other).abs() / largest;
+            if distance.is_nan() { f64::INFINITY } else { distance }
+        };
+        let worst = truth.iter().zip(other).map(far).fold(0.0, f64::max);
+        if worst > error || of.is_empty() {
+            (error, of) = (worst, name.clone());
+        }
+    }
+    let (backend, tolerance) = (backend.name, backend.tolerance);
+    Agreement { backend, error, of, tolerance, arrays: truth.len() }
+}
+
+/// Everything that came out, by name.
+fn arrays(program: &Program, outcome: &Outcome) -> Vec<(String, Vec<f64>)> {
+    let mut all: Vec<(String, Vec<f64>)> = outcome
+        .roots
+        .iter()
+        .map(|(name, one)| {
+            let name = name.split_once('/').map_or(name.as_str(), |(_, name)| name);
+            (name.to_owned(), one.iter().copied().collect())
+        })
+        .collect();
+    if let Some(found) = &outcome.gradients {
+        let kinds = [
+            (&program.params, &found.params),
+            (&program.inputs, &found.inputs),
+            (&program.states, &found.starts),
+        ];
+        for (arrays, tensors) in kinds {
+            for (array, one) in arrays.iter().zip(tensors) {
+                all.push((format!("gradient of {}", array.path), one.iter().copied().collect()));
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,98 @@
+//! Trials: a spec put to the test with random numbers.
+//!
+//! In: a checked spec. Out: for each model, or each definition alone, the verdict on every claim, with a
+//! counterexample where one is found; how far gradients are from differences; how far backends are from
+//! each other. Invariant: what is found is found again with the same seed.
+
+mod agree;
+mod draw;
+mod gradient;
+mod instance;
+mod sample;
+
+pub use agree::{Agreement, BACKENDS, Backend};
+pub use gradient::{Slope, Slopes, TOLERANCE};
+pub use instance::{Instance, alone, chosen, definitions};
+pub use sample::Counterexample;
+
+use crate::claims::{self, Verdict};
+use crate::diag::Diagnostics;
+use crate::model::typed::Domain;
+
+/// What a trial found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// For each claim: what is proved, and numbers that break it.
+    pub claims: Vec<(Verdict, Option<Counterexample>)>,
+    /// Gradients against differences; nothing where the result has none.
+    pub slopes: Option<Slopes>,
+    /// Backends against the interpreter in `f64`.
+    pub agreements: Vec<Agreement>,
+}
+
+/// How a trial is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many samples are drawn for the claims.
+    pub draws: u64,
+    /// Where random numbers start.
+    pub seed: u64,
+}
+
+/// Puts an instance on trial; `progress` hears how many samples have been drawn.
+#[must_use]
+pub fn run(instance: &Instance, options: Options, progress: &mut dyn FnMut(u64)) -> Report {
+    let verdicts = claims::decide(&instance.model, &instance.claims);
+    let found = falsify(instance, options, progress);
+    Report {
+        claims: verdicts.into_iter().zip(found).collect(),
+        slopes: gradient::compare(instance, options.seed),
+        agreements: agree::compare(instance, options.seed),
+    }
+}
+
+/// Only looks for numbers that break claims: for each, the first draw that does.
+#[must_use]
+pub fn falsify(
+    instance: &Instance,
+    options: Options,
+    progress: &mut dyn FnMut(u64),
+) -> Vec<Option<Counterexample>> {
+    if instance.claims.all.is_empty() {
+        return Vec::new();
+    }
+    sample::Bench::new(instance).search(instance, options.draws, options.seed, progress)
+}
+
+impl Report {
+    /// Whether everything holds as far as was tried.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        let claim = |(verdict, found): &(Verdict, Option<Counterexample>)| {
+            found.is_none() && !matches!(verdict, Verdict::Refuted(_))
+        };
+        let slopes = self.slopes.iter().flat_map(|slopes| &slopes.all);
+        self.claims.iter().all(claim)
+            && slopes.into_iter().all(|slope| slope.error <= TOLERANCE)
+            && self.agreements.iter().all(|one| one.error <= one.tolerance)
+    }
+
+    /// What does not hold of the claims, as diagnostics.
+    #[must_use]
+    pub fn diagnostics(&self, instance: &Instance, seed: u64) -> Diagnostics {
+        let mut sink = Diagnostics::default();
+        // The first input that may be anything is the likely culprit.
+        let open = instance.claims.inputs.iter().position(|domain| *domain == Domain::REAL);
+        let open = open.map(|at| instance.model.inputs[at].path.clone());
+        let open = open.filter(|name| instance.alone && !name.starts_with("cotangent"));
+        for (claim, (verdict, found)) in instance.claims.all.iter().zip(&self.claims) {
+            if let Some(found) = found {
+                let from = format!("{} (seed {seed}, draw {})", found.from, found.draw);
+                sink.push(claims::counterexample(claim, &found.gave, &from, open.as_deref()));
+            } else if let Verdict::Refuted(why) = verdict {
+                sink.push(claims::refuted_one(claim, why));
+            }
+        }
+        sink
+    }
+}
