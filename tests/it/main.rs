@@ -14,6 +14,7 @@ mod format;
 mod golden;
 mod gradients;
 mod graphs;
+mod guide;
 mod ir;
 mod meaning;
 mod mutate;

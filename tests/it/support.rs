@@ -74,7 +74,10 @@ pub(crate) fn with_edits(path: &Path, one: &Diagnostic) -> String {
 
 /// The same for another text in place of a file.
 pub(crate) fn diagnose_beside(path: &Path, text: &str) -> (Sources, Diagnostics) {
-    diagnose_source(Source { text: text.to_owned(), ..source(path) }, &beside(path))
+    diagnose_source(
+        Source::new(path.strip_prefix(root()).unwrap_or(path).display().to_string(), text),
+        &beside(path),
+    )
 }
 
 fn diagnose_source(source: Source, library: &dyn Library) -> (Sources, Diagnostics) {
