@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::choose::Pick;
-use super::input::{chosen, size};
+use super::input::{size, spec as read};
 use super::print;
 use crate::claims;
-use crate::compile::{self, Spec, Stage};
+use crate::compile::{self, Choices, Spec, Stage};
 use crate::diag::{self, Style};
 use crate::error::Error;
 use crate::graph::{Graph, Op};
@@ -153,9 +153,49 @@ fn annotations(error: &Error) -> String {
     }
 }
 
+/// A file of definitions alone: they have been checked when it was read.
+fn module(path: &str, mut spec: Spec, args: &Args) -> Right {
+    let count = spec.file.items.len();
+    let text = format!("{path}: {}, right\n", counted(count as u64, "definition"));
+    let json = json!({ "schema": 1, "definitions": count });
+    if args.pedantic() {
+        spec.notes = spec.pedantic(None);
+    }
+    Right { text, json, spec }.with_notes()
+}
+
+/// A number with its noun.
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Checks the model, task, settings and optimiser of every training block, not only of the chosen one.
+fn every_block(spec: &mut Spec) -> Result<(), Error> {
+    let named = spec.checked.trains.iter().map(|train| train.name.as_ref());
+    let names: Vec<Option<String>> = named.map(|name| name.map(|one| one.text.clone())).collect();
+    for (at, train) in names.into_iter().enumerate() {
+        // A block without a name can be chosen only where it is the first.
+        if train.is_none() && at > 0 {
+            continue;
+        }
+        let choice = spec.choose(&Choices { train, ..Choices::default() })?;
+        let block = spec.block(&choice)?;
+        compile::resolve_tasks(&block, &spec.sources)?;
+        spec.optimiser(&block, 1)?;
+    }
+    Ok(())
+}
+
 /// Checks one spec.
 fn one(path: &str, args: &Args) -> Result<Right, Error> {
-    let (mut spec, choice, purpose) = chosen(path, &args.pick.choices())?;
+    let choices = args.pick.choices();
+    let mut spec = read(path)?;
+    if spec.checked.models.is_empty() && choices == Choices::default() {
+        return Ok(module(path, spec, args));
+    }
+    every_block(&mut spec)?;
+    let choice = spec.choose(&choices)?;
+    let purpose = spec.purpose(&choice)?;
     let def = spec.checked.def(choice.model);
     let unbound: Vec<&str> = def
         .dims
@@ -255,11 +295,17 @@ impl Summary<'_> {
         let mut line = |name: &str, value: String| {
             text.push_str(&format!("  {name:<14} {value}\n"));
         };
-        line("sizes", sizes.join(", "));
-        line("parameters", format!("{} in {} arrays", self.parameters, self.model.params.len()));
-        line("state", format!("{} numbers in {} arrays", self.state, self.model.states.len()));
-        line("interface", format!("{} numbers: {}", self.interface, rows.join(", ")));
-        line("a step", format!("{} multiply-adds", self.multiply_adds));
+        let arrays = |all: usize| counted(all as u64, "array");
+        let numbers = |all| counted(all, "number");
+        if !sizes.is_empty() {
+            line("sizes", sizes.join(", "));
+        }
+        line("parameters", format!("{} in {}", self.parameters, arrays(self.model.params.len())));
+        line("state", format!("{} in {}", numbers(self.state), arrays(self.model.states.len())));
+        if !rows.is_empty() {
+            line("interface", format!("{}: {}", numbers(self.interface), rows.join(", ")));
+        }
+        line("a step", counted(self.multiply_adds, "multiply-add"));
         line("", format!("{} for all values in f32", size(self.bytes)));
         match (self.proved, self.open) {
             (0, 0) => {}

@@ -31,7 +31,7 @@ pub use training::{Training, resolve_tasks};
 pub use tree::tree_dot;
 
 /// What may be given besides a spec.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
     /// Which model, by name; `None`: that of the train block, or the last of the file.
     pub model: Option<String>,

@@ -358,3 +358,29 @@ fn notes_are_printed_on_demand_and_denied_on_demand() {
     let clean = ntmc(&["check", "specs/ntm.ntm", "--deny-notes"]);
     assert!(clean.status.success(), "{}", text(&clean.stderr));
 }
+
+#[test]
+fn a_file_of_definitions_is_checked_by_itself() {
+    let output = ntmc(&["check", "src/std/address.ntm"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "src/std/address.ntm: 7 definitions, right\n");
+}
+
+#[test]
+fn every_training_block_is_checked_not_only_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.ntm");
+    let block = |name: &str, rule: &str| {
+        format!(
+            "train {name}: m on copy(bits = 2, length = 1..2) {{ optimizer = {rule}(lr = 1e-3) \
+             steps = 10 }}\n"
+        )
+    };
+    let model = "ntm 1\nmodel m(x[X]) -> y[Y] { emit y[Y] from x }\n";
+    let (good, bad) = (block("a", "adam"), block("b", "lion"));
+    std::fs::write(&path, format!("{model}{good}{bad}")).unwrap();
+    let output = ntmc(&["check", path.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[E0615]") && said.contains("lion"), "{said}");
+}
