@@ -86,6 +86,38 @@ fn most_mistakes_come_with_a_replacement() {
     assert!(n_files * 10 >= files.len() * 6 && n_codes * 10 >= codes.len() * 6, "{report}");
 }
 
+/// A file of `tests/err` without its mistakes: lines `#= text` stand for the line before them.
+fn repaired(text: &str) -> Option<String> {
+    let mut out: Vec<&str> = Vec::new();
+    let (mut repairs, mut replaced) = (0, None);
+    for line in text.lines() {
+        if let Some(new) = line.strip_prefix("#=") {
+            out.truncate(replaced.take().unwrap_or(out.len()));
+            out.push(new);
+            repairs += 1;
+        } else {
+            if !line.trim_start().starts_with("#~") {
+                replaced = Some(out.len());
+            }
+            out.push(line);
+        }
+    }
+    (repairs > 0).then(|| out.join("\n") + "\n")
+}
+
+#[test]
+fn each_file_is_refused_for_its_mistake_alone() {
+    let (mut wrong, mut count) = (String::new(), 0);
+    for path in specs_below("tests/err") {
+        let Some(text) = repaired(&std::fs::read_to_string(&path).unwrap()) else { continue };
+        let (sources, sink) = diagnose_beside(&path, &text);
+        wrong += &rendered(&sources, &sink);
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(count > 100, "only {count} files say how they are repaired");
+}
+
 #[test]
 fn good_files_are_not_blamed() {
     for path in specs_below("tests/ok") {

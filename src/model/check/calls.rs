@@ -518,9 +518,12 @@ impl Cx<'_, '_> {
         }
         if count > 1 && own {
             let name = self.fresh_name(&def.name);
-            let mut edits = self.statement_before(&format!("part {name} = {}", self.text(span)));
-            edits.push(Edit::new(span, name));
             let first = self.firsts.get(&key).copied().unwrap_or(span);
+            // Of two stages of one pipe the first lies inside the second and can go before it.
+            let inside = first != span && span.start <= first.start && first.end <= span.end;
+            let moved = if inside { first } else { span };
+            let mut edits = self.statement_before(&format!("part {name} = {}", self.text(moved)));
+            edits.push(Edit::new(moved, name));
             let one = errors::two_owning_calls(span, &def.name, first);
             self.sink().push(one.edits(edits));
             return None;

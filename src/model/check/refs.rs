@@ -153,7 +153,11 @@ impl Cx<'_, '_> {
                             let names = &self.names[part.0 as usize];
                             let value = names.keys().next().map(String::as_str);
                             let name = &segment.name;
-                            let one = errors::part_as_value(name.span, &name.text, value);
+                            // The indices of a family belong to it, not to its value.
+                            let bracket = segment.brackets.iter().flatten().last();
+                            let end = bracket.map_or(name.span.end, |last| last.span.end + 1);
+                            let whole = Span { end, ..name.span };
+                            let one = errors::part_as_value(whole, &name.text, value);
                             self.sink().push(one);
                             return None;
                         };
