@@ -7,7 +7,7 @@
 //! said to hold that does not.
 //!
 //! No mechanism is known here: there are interval rules of scalar functions ([`crate::op::interval`]),
-//! polynomials ([`bounds`]) and sums along axes ([`sums`]).
+//! polynomials (`bounds`) and sums along axes (`sums`).
 
 mod bounds;
 mod errors;
