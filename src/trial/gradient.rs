@@ -2,8 +2,9 @@
 //!
 //! In: a model whose loss is its result times random numbers. Out: for each parameter, input and first
 //! state, the worst distance between an entry of the gradient and the slope of the loss. Where slopes of
-//! short and long steps disagree there is a kink (two sort keys or both sides of a `max` near each
-//! other): the point is drawn again, and what is near a kink at every point is counted, not compared.
+//! short and long steps, or to the left and to the right, disagree there is a kink (two sort keys or both
+//! sides of a `max` near each other): the point is drawn again, away from the declared starts, where keys
+//! are often equal. What is near a kink at every point is counted, not compared.
 
 use super::draw::{Kind, Style};
 use super::instance::Instance;
@@ -26,6 +27,10 @@ const POINTS: u64 = 6;
 pub const TOLERANCE: f64 = 1e-6;
 /// How many runs all differences together may take.
 const MOST_RUNS: usize = 6_000;
+/// Runs for the slope of one entry.
+const RUNS: usize = 7;
+/// How far a start may be moved from the declared one.
+const NUDGE: f64 = 0.1;
 
 /// How one array compared.
 #[derive(Clone, Debug)]
@@ -66,9 +71,11 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// Numbers away from the edges of domains.
-    pub(super) fn draw(instance: &Instance, program: Program, seed: u64, point: u64) -> Setup {
-        let mut stream = Stream::new(seed, &["slope", &instance.name], &[point]);
+    /// Numbers away from the edges of domains. States start as declared at the first try; later they
+    /// start somewhat off, which parts sort keys that are equal at the start.
+    pub(super) fn draw(instance: &Instance, program: Program, seed: u64, attempt: u64) -> Setup {
+        let mut stream = Stream::new(seed, &["slope", &instance.name], &[attempt]);
+        let nudge = if attempt == 0 { 0.0 } else { NUDGE };
         let usize_of = |array: &Array| array.sizes.iter().map(|size| *size as usize).collect();
         let params: Vec<Tensor> = program
             .params
@@ -94,7 +101,7 @@ impl Setup {
                     let kind = Kind { sort: sort_of(array.ty), domain: domain.clone(), sizes };
                     kind.draw(Style::Plain, &mut stream)
                 }
-                None => computed[at].iter().copied().collect(),
+                None => computed[at].iter().map(|one| one + stream.uniform(0.0, nudge)).collect(),
             };
             starts.push((array.ty == Type::Real).then(|| shaped(&shape, all)));
         }
@@ -130,7 +137,7 @@ pub(super) fn compare(instance: &Instance, seed: u64) -> Option<Slopes> {
         let want = Want { gradients: true, ..Want::default() };
         let outcome = interp.1.run(&setup.params, &setup.batch, &want);
         let arrays = arrays(&setup.program, &outcome.gradients?);
-        let most = (MOST_RUNS / (6 * arrays.len().max(1))).clamp(1, 12);
+        let most = (MOST_RUNS / (RUNS * arrays.len().max(1))).clamp(1, 12);
         for (at, (name, gradient)) in arrays.iter().enumerate() {
             let done = all.get(at).is_some_and(|one: &Slope| one.kinks == 0);
             if done {
@@ -200,23 +207,48 @@ fn array_slope(
             *moved(setup, at)?.iter_mut().nth(entry)? = before;
             Some(found)
         };
-        let mut central = |step: f64| Some((loss(step)? - loss(-step)?) / (2.0 * step));
-        let (Some(short), Some(middle), Some(long)) = (central(5e-4), central(1e-3), central(2e-3))
+        let Some(losses) = STENCIL.iter().map(|step| loss(*step)).collect::<Option<Vec<f64>>>()
         else {
             continue;
         };
-        let (fine, coarse) = ((4.0 * short - middle) / 3.0, (4.0 * middle - long) / 3.0);
         let exact = gradient[entry];
-        if !fine.is_finite() || (fine - coarse).abs() > 1e-7 * largest.max(fine.abs()) {
+        let Some(found) = smooth(&losses, largest) else {
             slope.kinks += 1;
             continue;
-        }
+        };
         slope.compared += 1;
-        let difference = ((16.0 * fine - coarse) / 15.0 - exact).abs() / largest;
+        let difference = (found - exact).abs() / largest;
         let difference = if difference.is_finite() { difference } else { f64::INFINITY };
         slope.error = slope.error.max(difference);
     }
     slope
+}
+
+/// Where the loss is taken for a slope.
+const STENCIL: [f64; RUNS] = [-2e-3, -1e-3, -5e-4, 0.0, 5e-4, 1e-3, 2e-3];
+
+/// The slope in the middle of the stencil, unless there is a kink: where both sides have one slope, it
+/// is that of short and of long steps, and every loss is a number.
+fn smooth(losses: &[f64], largest: f64) -> Option<f64> {
+    let [left_long, left_middle, left_short, here, short, middle, long] = losses else {
+        return None;
+    };
+    if losses.iter().any(|loss| !loss.is_finite()) {
+        return None;
+    }
+    let step = STENCIL[4];
+    // Of one side: exact for cubics.
+    let side = |short: &f64, middle: &f64, long: &f64| {
+        (32.0 * (short - here) - 12.0 * (middle - here) + (long - here)) / (12.0 * step)
+    };
+    let (left, right) = (-side(left_short, left_middle, left_long), side(short, middle, long));
+    let central = |below: &f64, above: &f64, steps: f64| (above - below) / (2.0 * steps * step);
+    let fine = (4.0 * central(left_short, short, 1.0) - central(left_middle, middle, 2.0)) / 3.0;
+    let coarse = (4.0 * central(left_middle, middle, 2.0) - central(left_long, long, 4.0)) / 3.0;
+    let scale = 1e-7 * largest.max(fine.abs());
+    // What both sides leave out is larger than what the middle does.
+    let kink = (fine - coarse).abs() > scale || (left - right).abs() > 10.0 * scale;
+    (!kink).then_some((16.0 * fine - coarse) / 15.0)
 }
 
 /// The model with every `stop(x)` as x, and whether there was one.

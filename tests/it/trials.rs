@@ -1,8 +1,11 @@
 //! `ntmc test` as a person runs it.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use crate::support::specs_below;
 
 fn ntmc(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ntmc"))
@@ -71,8 +74,34 @@ fn kinks_are_named_and_not_compared() {
     assert!(shown.contains("near a kink and say nothing"), "{shown}");
 }
 
+/// The loss of one side of a root is no number: that is an edge, not a wrong gradient.
+#[test]
+fn an_edge_beyond_which_there_are_no_numbers_is_no_wrong_gradient() {
+    let text =
+        "ntm 1\n\ndef root(x) -> y {\n  state s = 0.0015\n  s = prev s\n  y = sqrt(s) * x\n}\n";
+    let (code, shown, told) = tried(text, &[]);
+    assert_eq!(code, 0, "{shown}{told}");
+}
+
+/// All slots start equal: the order of a sort changes on both sides of the start alike.
+#[test]
+fn a_tie_at_the_start_is_no_wrong_gradient() {
+    let text = "ntm 1\n\ndef order(x[N]) -> y[N] {\n  state u[N] = 0\n  u[i] = prev u[i]\n  \
+                phi = argsort(u)\n  y[j] = (j + 1) * u[phi[j]] + x[j]\n}\n";
+    let (code, shown, told) = tried(text, &[]);
+    assert_eq!(code, 0, "{shown}{told}");
+}
+
 #[test]
 fn shipped_specs_and_definitions_pass_their_trials() {
+    let small = ["act", "dnc", "dnc_flat", "dnc_mds", "lstm", "ntm", "tape"];
+    let small = small.map(|name| PathBuf::from(format!("specs/{name}.ntm")));
+    for path in small.into_iter().chain(specs_below("src/std")) {
+        let path = path.display().to_string();
+        let output = ntmc(&["test", &path, "--draws", "1"]);
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{path}\n{shown}");
+    }
     for path in ["specs/ntm.ntm", "src/std/address.ntm"] {
         let output = ntmc(&["test", path, "--draws", "50"]);
         let shown = String::from_utf8(output.stdout).unwrap();
