@@ -5,7 +5,8 @@ use crate::compile::Choices;
 /// What to take of a spec, and what to put in place of what it says.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Pick {
-    /// Override a dim, a setting or an argument: `N=32`, `train.batch=8`, `copy.bits=6`
+    /// Override a dim, a setting, an argument or an emission: `N=32`, `train.batch=8`, `copy.bits=6`,
+    /// `read[2].interpolate.g=1`
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
     /// Another task, in place of the train block's

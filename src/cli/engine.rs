@@ -77,7 +77,7 @@ impl Compile for Front {
 
 fn as_given(name: &str, value: &Value) -> Result<Given, Error> {
     let whole = |value: &Value| match value {
-        Value::Int(value) => Some(*value),
+        Value::Int(value) => Some(*value as f64),
         Value::Real(_) | Value::Truth(_) | Value::Text(_) | Value::List(_) | Value::Record(_) => {
             None
         }
@@ -86,7 +86,7 @@ fn as_given(name: &str, value: &Value) -> Result<Given, Error> {
         Value::Int(value) => Some(Given::Number(*value as f64)),
         Value::Real(value) => Some(Given::Number(*value)),
         Value::Truth(value) => Some(Given::Truth(*value)),
-        Value::List(all) => all.iter().map(whole).collect::<Option<Vec<i64>>>().map(Given::List),
+        Value::List(all) => all.iter().map(whole).collect::<Option<Vec<f64>>>().map(Given::List),
         Value::Text(_) | Value::Record(_) => None,
     };
     given.ok_or_else(|| {

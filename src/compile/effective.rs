@@ -70,9 +70,9 @@ fn tree(given: &Given, span: crate::source::Span) -> ast::Expr {
         Given::Number(value) => number(*value),
         Given::Truth(value) => name(if *value { "true" } else { "false" }),
         Given::List(all) => {
-            let arg = |value: &i64| ast::Arg {
+            let arg = |value: &f64| ast::Arg {
                 name: None,
-                value: number(*value as f64),
+                value: tree(&Given::Number(*value), span),
                 to: None,
                 default: None,
                 span,

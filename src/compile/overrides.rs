@@ -204,6 +204,19 @@ fn set_task(train: &mut ast::Train, task: &str, name: &str, arg: &ast::Arg, span
     found
 }
 
+/// `left op right` of two numbers: `--set write.content.beta=1/3`.
+fn arithmetic(op: ast::BinaryOp, left: f64, right: f64) -> Option<f64> {
+    use ast::BinaryOp::{Add, And, Div, Eq, Ge, Gt, Le, Lt, Mod, Mul, Ne, Or, Pow, Sub};
+    match op {
+        Add => Some(left + right),
+        Sub => Some(left - right),
+        Mul => Some(left * right),
+        Div => Some(left / right),
+        Pow => Some(left.powf(right)),
+        Mod | Lt | Le | Gt | Ge | Eq | Ne | And | Or => None,
+    }
+}
+
 /// A number, truth or list as it is written.
 fn value(tree: &ast::Expr) -> Option<Given> {
     match &tree.kind {
@@ -213,23 +226,28 @@ fn value(tree: &ast::Expr) -> Option<Given> {
             Given::Truth(_) | Given::List(_) => None,
         },
         ast::ExprKind::Paren(inner) => value(inner),
+        ast::ExprKind::Binary(op, left, right) => match (value(left)?, value(right)?) {
+            (Given::Number(left), Given::Number(right)) => {
+                arithmetic(*op, left, right).map(Given::Number)
+            }
+            _ => None,
+        },
         ast::ExprKind::Ref(one) => match one.segments[0].name.text.as_str() {
             "true" => Some(Given::Truth(true)),
             "false" => Some(Given::Truth(false)),
             _ => None,
         },
         ast::ExprKind::List(items) => {
-            let whole = |item: &ast::Arg| match value(&item.value)? {
-                Given::Number(value) if value.fract() == 0.0 => Some(value as i64),
-                Given::Number(_) | Given::Truth(_) | Given::List(_) => None,
+            let number = |item: &ast::Arg| match value(&item.value)? {
+                Given::Number(value) => Some(value),
+                Given::Truth(_) | Given::List(_) => None,
             };
-            items.iter().map(whole).collect::<Option<Vec<i64>>>().map(Given::List)
+            items.iter().map(number).collect::<Option<Vec<f64>>>().map(Given::List)
         }
         ast::ExprKind::Text(_)
         | ast::ExprKind::Pipe(..)
         | ast::ExprKind::If(..)
         | ast::ExprKind::For(..)
-        | ast::ExprKind::Binary(..)
         | ast::ExprKind::Unary(ast::UnaryOp::Not, _)
         | ast::ExprKind::Reduce(..)
         | ast::ExprKind::Prev(_) => None,

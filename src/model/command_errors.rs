@@ -1,5 +1,7 @@
 //! What can be wrong with `--train`, `--task` and `--set`.
 
+use std::collections::BTreeSet;
+
 use crate::diag::Diagnostic;
 use crate::source::Span;
 
@@ -30,6 +32,38 @@ pub(crate) fn nothing_to_set(
 pub(crate) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
     new("E0602", format!("`{name}` is {wanted}, this is not"), span, "wrong kind".to_owned())
         .help(format!("give {wanted}"))
+}
+
+/// A number in place of an emission that its domain does not allow; `why` says what is the matter.
+pub(crate) fn set_outside(
+    span: Span,
+    path: &str,
+    domain: &str,
+    why: &str,
+    declared: Span,
+) -> Diagnostic {
+    new("E0401", format!("`{path}` must lie in {domain}, {why}"), span, "outside".to_owned())
+        .label(declared, "what it stands for is declared here".to_owned())
+        .help(format!("give a value inside {domain}"))
+}
+
+pub(crate) fn no_such_member(
+    span: Span,
+    family: &str,
+    member: i64,
+    (low, high): (i64, i64),
+) -> Diagnostic {
+    let message = format!("`{family}` has no member {member}");
+    let label = format!("its members are {low} to {high}");
+    new("E0601", message, span, label).help(format!("give one of them: `{family}[{low}]`"))
+}
+
+/// An override that names more than one thing.
+pub(crate) fn names_several(span: Span, path: &str, places: &BTreeSet<String>) -> Diagnostic {
+    let listed: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
+    let message = format!("`{path}` names {} emissions: {}", places.len(), listed.join(", "));
+    let help = "name one of them, each with a `--set` of its own".to_owned();
+    new("E0618", message, span, "which one?".to_owned()).help(help)
 }
 
 pub(crate) fn length_of_a_list(

@@ -98,7 +98,7 @@ fn sizes(def: &Def, attempt: u64) -> Vec<(String, Given)> {
     let mut given = Vec::new();
     for (at, dim) in def.dims.iter().enumerate() {
         let value = match dim.kind {
-            DimKind::List(_) => Given::List(vec![next(), next()]),
+            DimKind::List(_) => Given::List(vec![next() as f64, next() as f64]),
             DimKind::Explicit | DimKind::Implicit if !lengths.contains(&at) => {
                 Given::Number(next() as f64)
             }

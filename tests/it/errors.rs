@@ -279,6 +279,37 @@ fn mistakes_on_the_command_line_have_codes_and_places() {
         assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{choices:?}\n{shown}");
         assert!(shown.contains(part), "{choices:?}\n{shown}");
     }
+    let heads = "ntm 1\nuse std.address\nmodel m[N = 5, R = 3](x[X]) -> y[R, N] {\n  \
+                 controller h = x\n  memory M[N, 2] = 0.1\n  M = prev M\n  head read[R] {\n    \
+                 state w[N]: simplex = uniform\n    \
+                 w = content(M) -> interpolate(prev w) -> shift(range = 1)\n  }\n  \
+                 part layer[l: 2] {\n    emit g: unit from x\n    \
+                 s = if l == 0 then g else layer[l - 1].s + g\n  }\n  \
+                 y[n, i] = read[n].w[i] * layer[1].s\n}\n";
+    let rows = [
+        ("read.interpolate.g=1", None, ""),
+        ("read[2].interpolate.g=1/4", None, ""),
+        ("layer[1].g=0", None, ""),
+        ("read[0].shift.s=[0, 0.5, 0.5]", None, ""),
+        ("read[3].interpolate.g=1", Some("E0601"), "its members are 0 to 2"),
+        ("read.interpolate.h=1", Some("E0601"), "did you mean `read.interpolate.g`?"),
+        ("interpolate.g=1", Some("E0601"), "did you mean `read.interpolate.g`?"),
+        ("write.gate=1", Some("E0601"), "emissions: layer[0].g, layer[1].g, read.content.beta"),
+        ("layer[2].g=0", Some("E0601"), "did you mean `layer[0].g`?"),
+        ("layer.g=1", Some("E0618"), "names 2 emissions: `layer[0].g`, `layer[1].g`"),
+        ("read.interpolate.g=true", Some("E0602"), "is a number, this is not"),
+        ("read.shift.s=[0, 1]", Some("E0602"), "a number or a list of 3"),
+        ("read.interpolate.g=1.5", Some("E0401"), "1.5 lies outside"),
+        ("read.shift.s=[0.5, 0.5, 0.5]", Some("E0401"), "this sums to 1.5"),
+        ("N=2", Some("E0604"), "set here"),
+        ("N=0", Some("E0611"), "--set #1:1:1"),
+    ];
+    for (text, code, part) in rows {
+        let (found, shown) = codes_of_choices(heads, &set(text));
+        assert_eq!(found, code.into_iter().collect::<Vec<_>>(), "{text}\n{shown}");
+        assert!(shown.contains(part), "{text}\n{shown}");
+        assert!(code.is_none() || shown.contains("--set #1"), "{text}\n{shown}");
+    }
     let layers = "ntm 1\nmodel m[H[L] = [3, 2]](x[X]) -> y[X] {\n  y = x\n}\n";
     let rows = [
         ("L=5", Some("E0602"), "`--set 'H=[3, 2, ..]'`"),

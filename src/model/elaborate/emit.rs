@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use crate::source::Span;
 
+use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Draw, Emission, Fold, Linear, Term};
 use super::super::typed::{
     Domain, Expr, ExprKind, Extent, PartId, Stage, Start, ValueId, ValueKind,
 };
-use super::super::{command_errors, errors};
 use super::frames::{bare, join};
+use super::given::Replaced;
 use super::term::is_read;
-use super::{Cx, Engine, FrameId, Given, Members};
+use super::{Cx, Engine, FrameId, Members};
 use crate::op::scalar::{ADD, DIV, EXP, LOG, MUL, SUB};
 
 /// The vector an emission is a map of.
@@ -32,7 +33,6 @@ impl Engine<'_> {
         }
         let def = Arc::clone(&self.frames[frame.0].def);
         let info = def.value(id);
-        let ValueKind::Emission(emission) = &info.kind else { return 0 };
         let mut path = self.part_path(frame, info.part, members);
         join(&mut path, &info.name);
         if self.begin(&key, &path, info.span).is_none() {
@@ -43,40 +43,67 @@ impl Engine<'_> {
         let own = self.axes(frame, &info.shape, members);
         let mut axes = leading.clone();
         axes.extend(own.clone());
-        let value = if let Some(fixed) = self.overridden(&path) {
-            let sort = flat::Sort::Real;
-            self.push(flat::Value { path, axes, sort, right: fixed, span: info.span })
-        } else if self.setting.alone
-            && emission.from.is_none()
-            && !self.has_controller(frame, info.part)
-        {
-            self.emitted_elsewhere(&path, axes, &info.domain, info.span)
-        } else {
-            let vector = match &emission.from {
-                Some(from) => self.written(&cx, from, members, &path),
-                None => self.controlled(frame, info.part, &cx),
-            };
-            let Some(mut vector) = vector else {
-                self.sink.push(errors::no_controller(info.span, &info.name));
-                self.running.pop();
-                return 0;
-            };
-            if let Some(stage) = &emission.through {
-                vector.through = Some((cx.clone(), stage.clone()));
+        let given = self.replaced((frame, id), members, &path, &leading, &own);
+        let value = match &given.whole {
+            Some((numbers, span)) => {
+                let (sort, right) = (flat::Sort::Real, numbers.clone());
+                let path = if given.is_partial() { format!("{path}.others") } else { path.clone() };
+                Some(self.push(flat::Value { path, axes: axes.clone(), sort, right, span: *span }))
             }
-            let points = axes.iter().map(|axis| u64::from(axis.size)).product();
-            let interface = emission.from.is_none();
-            self.model.emissions.push(Emission { path: path.clone(), size: points, interface });
-            let mut param_path = self.param_path(frame, info.part, members);
-            join(&mut param_path, &info.name);
-            let start = emission.start.as_deref();
-            let raw = self.affine(&cx, id, &param_path, &leading, &own, &vector, start);
-            let raw = self.staged(raw, vector.through.as_ref(), &path, &axes, info.span);
-            self.squashed(&cx, id, path, axes, &own, raw)
+            None => self.emitted((frame, id), members, &cx, &path, (&leading, &own), &given),
         };
+        let Some(mut value) = value else {
+            self.sink.push(errors::no_controller(info.span, &info.name));
+            self.running.pop();
+            return 0;
+        };
+        if given.is_partial() {
+            self.raws.remove(&key);
+            let at = axes.iter().map(bare).collect();
+            let right = given.or(Term::Read(Array::Value(value), at));
+            let sort = flat::Sort::Real;
+            value = self.push(flat::Value { path, axes, sort, right, span: info.span });
+        }
         self.running.pop();
         self.built.insert(key, value);
         value
+    }
+
+    /// An emission as it is written: affine map, stage, squash. Nothing where nothing encloses it.
+    fn emitted(
+        &mut self,
+        (frame, id): (FrameId, ValueId),
+        members: &Members,
+        cx: &Cx,
+        path: &str,
+        (leading, own): (&[Axis], &[Axis]),
+        given: &Replaced,
+    ) -> Option<u32> {
+        let def = Arc::clone(&self.frames[frame.0].def);
+        let info = def.value(id);
+        let ValueKind::Emission(emission) = &info.kind else { return None };
+        let axes: Vec<Axis> = leading.iter().chain(own).cloned().collect();
+        // Members that have numbers are put in place of the others afterwards.
+        let named = if given.is_partial() { format!("{path}.others") } else { path.to_owned() };
+        if self.setting.alone && emission.from.is_none() && !self.has_controller(frame, info.part) {
+            return Some(self.emitted_elsewhere(&named, axes, &info.domain, info.span));
+        }
+        let mut vector = match &emission.from {
+            Some(from) => self.written(cx, from, members, path),
+            None => self.controlled(frame, info.part, cx),
+        }?;
+        if let Some(stage) = &emission.through {
+            vector.through = Some((cx.clone(), stage.clone()));
+        }
+        let points = axes.iter().map(|axis| u64::from(axis.size)).product();
+        let interface = emission.from.is_none();
+        self.model.emissions.push(Emission { path: path.to_owned(), size: points, interface });
+        let mut param_path = self.param_path(frame, info.part, members);
+        join(&mut param_path, &info.name);
+        let start = emission.start.as_deref();
+        let raw = self.affine(cx, id, &param_path, leading, own, &vector, start);
+        let raw = self.staged(raw, vector.through.as_ref(), path, &axes, info.span);
+        Some(self.squashed(cx, id, named, axes, own, raw))
     }
 
     /// An emission of a definition without a caller: an input.
@@ -105,18 +132,6 @@ impl Engine<'_> {
             }
             let Some((cx, at)) = &self.frames[frame.0].caller else { return false };
             (frame, part) = (cx.frame, *at);
-        }
-    }
-
-    /// A number given from outside in place of an emission.
-    fn overridden(&mut self, path: &str) -> Option<Term> {
-        let (given, span) = self.setting.given.get(path).cloned()?;
-        self.used.push(path.to_owned());
-        match given {
-            Given::Number(value) => Some(Term::Real(value)),
-            Given::Truth(_) | Given::List(_) => {
-                Some(self.error(command_errors::set_wrong_kind(span, path, "a number")))
-            }
         }
     }
 

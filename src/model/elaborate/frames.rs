@@ -9,6 +9,7 @@ use super::super::errors;
 use super::super::flat::{Array, At, Axis, Linear, Sort, Var};
 use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
 use super::super::typed::{self, Call, Def, Expr, ExprKind, Extent, PartId};
+use super::given::is_dim;
 use super::{Cx, Engine, FrameId, MOST_ELEMENTS, MOST_MEMBERS, Members};
 
 /// What an argument stands for.
@@ -35,6 +36,8 @@ pub(super) struct Outer {
 pub(super) struct Frame {
     pub(super) def: Arc<Def>,
     pub(super) dims: Vec<Vec<i64>>,
+    /// Overrides that each dim depends on.
+    pub(super) sets: Vec<Vec<Span>>,
     pub(super) flags: Vec<bool>,
     /// The path its values start with, and the one its parameters start with.
     pub(super) path: String,
@@ -90,6 +93,7 @@ impl Frame {
     pub(super) fn new(def: Arc<Def>, path: String) -> Frame {
         Frame {
             dims: vec![Vec::new(); def.dims.len()],
+            sets: vec![Vec::new(); def.dims.len()],
             flags: vec![false; def.flags.len()],
             args: vec![None; def.params.len()],
             param_path: path.clone(),
@@ -416,6 +420,8 @@ impl Engine<'_> {
         let inside = Cx { frame: cx.frame, env, outer: inherited };
         let numbers = |engine: &mut Self, poly: &Poly| engine.number(cx.frame, poly, fixed);
         for (at, list) in call.dims.iter().enumerate() {
+            let occurs = |dim| list.iter().any(|poly| poly.any(&|atom| is_dim(atom, dim)));
+            frame.sets[at] = self.frames[cx.frame.0].sets_of(occurs);
             frame.dims[at] = match &list[..] {
                 [one] if one.as_dim().is_some() => {
                     let dim = one.as_dim().unwrap_or(DimId(0));
@@ -451,7 +457,11 @@ impl Engine<'_> {
             if self.frames[id.0].known(&require.condition) == Some(false) {
                 let fact = self.fact(id, &require.condition);
                 let text = require.text.clone().unwrap_or_else(|| "a requirement fails".to_owned());
-                self.sink.push(errors::requirement_failed(require.span, &text, &fact, call));
+                let occurs = |dim| require.condition.any(&|atom| is_dim(atom, dim));
+                let sets = self.frames[id.0].sets_of(occurs);
+                let one = errors::requirement_failed(require.span, &text, &fact, call);
+                let one = sets.into_iter().fold(one, |one, set| one.label(set, "set here"));
+                self.sink.push(one);
             }
         }
     }

@@ -9,6 +9,7 @@ mod claims;
 mod conditions;
 mod emit;
 mod frames;
+mod given;
 mod output;
 mod read;
 mod scatter;
@@ -39,8 +40,8 @@ pub enum Given {
     Number(f64),
     /// A switch.
     Truth(bool),
-    /// A list of dims.
-    List(Vec<i64>),
+    /// A list of numbers; whole where dims are meant.
+    List(Vec<f64>),
 }
 
 /// What a task's ports bind.
@@ -193,6 +194,9 @@ struct Engine<'a> {
     /// States whose next value is still to be built.
     waiting: Vec<Key>,
     used: Vec<String>,
+    /// Every emission so far, and overrides with those they name.
+    emitted: std::collections::BTreeSet<String>,
+    named: given::Named,
     next_var: u32,
     /// Whether starts are being evaluated, and the state or param they belong to.
     starting: Option<Starting>,
@@ -230,6 +234,8 @@ impl<'a> Engine<'a> {
             cyclic: false,
             waiting: Vec::new(),
             used: Vec::new(),
+            emitted: std::collections::BTreeSet::new(),
+            named: given::Named::new(),
             next_var: 0,
             starting: None,
             members: 0,
@@ -293,6 +299,9 @@ impl<'a> Engine<'a> {
         for (at, dim) in def.dims.iter().enumerate() {
             if let Some((given, span)) = self.given(&dim.name) {
                 frame.dims[at] = self.whole_numbers(&dim.name, dim.kind, &given, span)?;
+                if span != def.span {
+                    frame.sets[at] = vec![span];
+                }
                 if let DimKind::List(length) = dim.kind {
                     let count = frame.dims[at].len() as i64;
                     frame.dims[length.0 as usize] = vec![count];
@@ -315,7 +324,8 @@ impl<'a> Engine<'a> {
             }
             let positive = !matches!(dim.kind, DimKind::Int);
             if let Some(bad) = frame.dims[at].iter().find(|value| positive && **value < 1) {
-                self.sink.push(errors::size_not_positive(dim.span, &dim.name, *bad));
+                let span = frame.sets[at].first().copied().unwrap_or(dim.span);
+                self.sink.push(errors::size_not_positive(span, &dim.name, *bad));
                 return None;
             }
         }
@@ -372,7 +382,9 @@ impl<'a> Engine<'a> {
     ) -> Option<Vec<i64>> {
         let whole = |value: f64| value.fract() == 0.0 && value.abs() <= MOST_ELEMENTS as f64;
         match (given, kind) {
-            (Given::List(all), DimKind::List(_)) => Some(all.clone()),
+            (Given::List(all), DimKind::List(_)) if all.iter().all(|one| whole(*one)) => {
+                Some(all.iter().map(|one| *one as i64).collect())
+            }
             (Given::Number(value), DimKind::List(_)) if whole(*value) => Some(vec![*value as i64]),
             (Given::Number(value), _) if whole(*value) => Some(vec![*value as i64]),
             (Given::Number(value), _) if value.fract() == 0.0 => {
@@ -453,20 +465,6 @@ impl<'a> Engine<'a> {
                     |param: &&super::typed::Param| matches!(param.kind, ParamKind::Plain(_, None));
                 let span = def.params.iter().find(plain).map_or(def.span, |param| param.span);
                 self.sink.push(errors::port_size(span, "an input", ports.input, width));
-            }
-        }
-    }
-
-    fn unused_settings(&mut self, root: FrameId) {
-        let def = std::sync::Arc::clone(&self.frames[root.0].def);
-        let mut names: Vec<&str> = def.dims.iter().map(|dim| dim.name.as_str()).collect();
-        names.extend(def.flags.iter().map(|flag| flag.name.as_str()));
-        let known = names.join(", ");
-        names.extend(self.model.emissions.iter().map(|emission| emission.path.as_str()));
-        for (name, (_, span)) in &self.setting.given {
-            if !self.used.contains(name) {
-                let near = nearest(name, names.iter().copied());
-                self.sink.push(command_errors::nothing_to_set(*span, name, &known, near));
             }
         }
     }

@@ -88,7 +88,8 @@ fn one(line: usize, text: &str) -> Expectation {
     let (mut left, right) = text.rsplit_once("->").unwrap();
     let mut sets = Vec::new();
     if let Some(inside) = left.strip_prefix('[') {
-        let (inside, rest) = inside.split_once(']').unwrap();
+        let (inside, rest) = inside.split_at(closing(inside));
+        let rest = &rest[1..];
         sets = parts(inside).iter().map(|set| set.replace(" = ", "=")).collect();
         left = rest;
     }
@@ -105,6 +106,16 @@ fn one(line: usize, text: &str) -> Expectation {
         false => Claim::Refused(part),
     });
     Expectation { line, sets, given, then: then.collect() }
+}
+
+/// Where the bracket closes that was open before the text.
+fn closing(text: &str) -> usize {
+    let mut depth = 1;
+    let closes = |letter: char| {
+        depth += i32::from(letter == '[') - i32::from(letter == ']');
+        depth == 0
+    };
+    text.find(closes).unwrap_or_else(|| panic!("never closed: {text}"))
 }
 
 /// A text cut at the commas outside brackets.
