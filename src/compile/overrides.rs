@@ -86,7 +86,8 @@ fn pick_model(
         let span = span.unwrap_or_else(|| word(spec, "--model", &name));
         let names: Vec<&str> =
             spec.checked.models.iter().map(|id| spec.checked.def(*id).name.as_str()).collect();
-        let near = nearest(&name, names.iter().copied());
+        let only = names.first().copied().filter(|_| names.len() == 1);
+        let near = nearest(&name, names.iter().copied()).or(only);
         sink.push(errors::unknown_model(span, &name, &names, near));
     }
     found

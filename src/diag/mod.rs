@@ -150,6 +150,16 @@ impl Diagnostics {
         other.0.into_iter().for_each(|one| self.push(one));
     }
 
+    /// Everything, in the order of its finding.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Keeps what fulfils a condition.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.0.retain(keep);
+    }
+
     /// Whether anything but pedantic notes was reported.
     #[must_use]
     pub fn has_errors(&self) -> bool {

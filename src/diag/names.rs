@@ -6,7 +6,10 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     names
         .into_iter()
         .map(|name| (edits(wrong, name), name))
-        .filter(|(distance, _)| *distance <= limit)
+        // Something of the word must be left: `M` is not nearly `y`.
+        .filter(|(distance, name)| {
+            *distance <= limit && *distance < wrong.chars().count().max(name.chars().count())
+        })
         .min_by_key(|(distance, name)| (*distance, *name))
         .map(|(_, name)| name)
 }

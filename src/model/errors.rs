@@ -162,6 +162,12 @@ pub(super) fn value_as_index(span: Span, name: &str, declared: Option<Span>) -> 
     one.help("rename the index")
 }
 
+/// The same where a dim stands on the left, as in the declaration of a state.
+pub(super) fn declared_without_state(one: Diagnostic, place: Span) -> Diagnostic {
+    one.help("a declaration with dims begins with `state`, or rename the index")
+        .edit(place, "state ")
+}
+
 pub(super) fn missing_argument(
     span: Span,
     def: &str,
@@ -507,6 +513,13 @@ pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {
     .help(format!("write `{name} = prev {name}` if it is meant to stay"))
 }
 
+/// The same for a state whose equation has nearly its name.
+pub(super) fn misspelt_state(one: Diagnostic, word: Span, name: &str, place: Span) -> Diagnostic {
+    one.label(place, format!("`{name}` is defined here"))
+        .help(format!("did you mean `{name}`?"))
+        .edit(word, name)
+}
+
 /// The first place is a state if there is one among them.
 ///
 /// `reads` are the places where that state is read and could be read one step ago.
@@ -544,6 +557,15 @@ pub(super) fn defined_twice(
         .label(first, "it is defined here")
         .help("remove or rename one of them")
         .edit(word, free)
+}
+
+/// A declaration that lost its word, beside the equation of what it declares.
+pub(super) fn declared_without_word(span: Span, name: &str, equation: Span) -> Diagnostic {
+    let label = "this reads like the declaration of a state".to_owned();
+    new("E0305", format!("`{name}` is defined twice"), span, label)
+        .label(equation, "its equation is here")
+        .help("a declaration begins with `state`")
+        .edit(span.before(), "state ")
 }
 
 pub(super) fn later_member(span: Span, part: &str) -> Diagnostic {

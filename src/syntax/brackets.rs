@@ -138,8 +138,21 @@ impl Scan<'_> {
                 }
                 self.depth.close();
             }
+            None if self.told_on_line(at) => self.out.bad[at] = true,
             None => self.spoil(at, errors::stray_closer(self.span(at), bracket)),
         }
+    }
+
+    /// Whether a bracket before this one, on the same line, was told to be wrong: then this one may
+    /// well be right.
+    fn told_on_line(&self, at: usize) -> bool {
+        let here = self.tokens[at].start;
+        let line = self.text[..here].rfind('\n').map_or(0, |line| line + 1);
+        let told = |one: &Diagnostic| {
+            let start = one.primary.span.start as usize;
+            one.code.0 == "E0010" && start >= line && start < here
+        };
+        self.out.found.iter().any(told)
     }
 
     /// Gives up on the brackets above `keep`, at token `until`. Of those on one line only the innermost is reported.

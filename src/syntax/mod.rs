@@ -6,6 +6,7 @@
 //! spans aside.
 
 pub mod ast;
+mod braces;
 mod brackets;
 mod build;
 mod colons;
@@ -49,6 +50,46 @@ pub fn parse(sources: &Sources, file: FileId, sink: &mut Diagnostics) -> Option<
         sink.push(limit);
         return None;
     }
+    if let Some(corrected) = with_brace(text, &lexed, &brackets, file, sink) {
+        let lexed = lex::lex(&corrected, file);
+        let brackets = brackets::scan(&corrected, &lexed.tokens, file);
+        return Some(read(&corrected, lexed, brackets, file, sink));
+    }
+    Some(read(text, lexed, brackets, file, sink))
+}
+
+/// A text whose braces do not match with the forgotten one in place of a blank, and the mistake told.
+/// Only where one brace is all that is missing.
+fn with_brace(
+    text: &str,
+    lexed: &lex::Lexed,
+    brackets: &brackets::Brackets,
+    file: FileId,
+    sink: &mut Diagnostics,
+) -> Option<String> {
+    let braces = |found: &Diagnostic| found.message.contains('{') || found.message.contains('}');
+    if !brackets.found.iter().any(braces) {
+        return None;
+    }
+    let forgotten = braces::forgotten(text, &lexed.tokens, file)?;
+    let mut corrected = text.to_owned();
+    corrected.replace_range(forgotten.at..=forgotten.at, forgotten.brace);
+    let again = brackets::scan(&corrected, &lex::lex(&corrected, file).tokens, file);
+    if again.limit.is_some() || again.found.iter().any(braces) {
+        return None;
+    }
+    sink.push(forgotten.diagnostic);
+    Some(corrected)
+}
+
+/// Reads a text whose brackets are known.
+fn read(
+    text: &str,
+    lexed: lex::Lexed,
+    brackets: brackets::Brackets,
+    file: FileId,
+    sink: &mut Diagnostics,
+) -> ast::File {
     let whole = brackets.found.is_empty().then(|| grammar::read(Rule::file, text).ok()).flatten();
     let mut tree = match whole.and_then(|mut pairs| pairs.next()) {
         Some(pair) => {
@@ -61,7 +102,7 @@ pub fn parse(sources: &Sources, file: FileId, sink: &mut Diagnostics) -> Option<
     };
     tree.comments = lexed.comments;
     tree.blanks = lexed.blanks;
-    Some(tree)
+    tree
 }
 
 /// Reads one expression, as in `--set beta=2 * K`.

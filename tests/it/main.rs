@@ -18,6 +18,7 @@ mod guide;
 mod ir;
 mod meaning;
 mod mutate;
+mod mutations;
 mod notes;
 mod random_graph;
 mod readme;

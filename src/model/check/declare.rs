@@ -57,6 +57,8 @@ pub(super) struct Cx<'g, 'a> {
     pub(super) stack: Vec<ValueId>,
     /// Values that need each other's shapes, found while checking; empty where all is well.
     pub(super) circle: Vec<ValueId>,
+    /// Circles of shapes that nothing could open.
+    pub(super) circles: Vec<Vec<ValueId>>,
     /// Values with an error: reads of them say nothing more.
     pub(super) broken: Vec<ValueId>,
     /// Slots whose starts and sources are checked after the equations.
@@ -111,6 +113,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             declared: Vec::new(),
             stack: Vec::new(),
             circle: Vec::new(),
+            circles: Vec::new(),
             broken: Vec::new(),
             later: Vec::new(),
             emits: Vec::new(),
@@ -134,6 +137,7 @@ impl<'g, 'a> Cx<'g, 'a> {
         cx.signature(tree);
         cx.body(tree);
         cx.finish();
+        cx.tell_roots(tree.span);
         let Cx { def, broken, global, .. } = cx;
         let mine = std::mem::replace(global.sink, before);
         let right = !mine.has_errors() && broken.is_empty();

@@ -68,6 +68,9 @@ impl Cx<'_, '_> {
             ValueKind::State(..) | ValueKind::Computed(_) => None,
             ValueKind::Argument | ValueKind::Param(_) | ValueKind::Emission(_) => Some(first),
         };
+        if self.without_word(id, &tree, part) {
+            return;
+        }
         if let Some(first) = taken.or(fixed) {
             let free = self.fresh_name(&name);
             let again = (tree.left.segments[0].name.span, free.as_str());
@@ -118,8 +121,17 @@ impl Cx<'_, '_> {
             let lone = matches!(value.kind, ValueKind::State(_, None));
             if lone && !self.broken.contains(&id) {
                 let one = errors::never_updated(value.span, &value.name.clone());
-                let edits = self.keep_state(id);
-                self.sink().push(one.edits(edits));
+                let one = match self.meant_state(id) {
+                    Some(meant) => {
+                        let (name, place) = (meant.name.clone(), meant.span);
+                        let own = self.def.value(id);
+                        let end = own.span.start + own.name.len() as u32;
+                        let word = Span { end, ..own.span };
+                        errors::misspelt_state(one, word, &name, place)
+                    }
+                    None => one.edits(self.keep_state(id)),
+                };
+                self.sink().push(one);
             }
         }
     }
@@ -144,9 +156,8 @@ impl Cx<'_, '_> {
         if self.circle.first() != Some(&id) {
             if self.stack.is_empty() && !self.circle.is_empty() {
                 // The circle leads back to a value that no longer waits: nobody else will say it.
-                let first = self.circle[0];
-                self.circle.clear();
-                self.needs_itself(first);
+                let circle = std::mem::take(&mut self.circle);
+                self.circles.push(circle);
                 self.broken.push(id);
                 self.progress.insert(id, Progress::Done);
             }
@@ -161,16 +172,10 @@ impl Cx<'_, '_> {
             }
             self.circle.clear();
         }
-        self.needs_itself(id);
+        self.circles.push(circle);
         self.broken.push(id);
         self.progress.insert(id, Progress::Done);
         false
-    }
-
-    fn needs_itself(&mut self, id: ValueId) {
-        let value = self.def.value(id);
-        let one = errors::needs_itself(value.span, &value.name.clone());
-        self.sink().push(one);
     }
 
     /// Checks the equation of a value. One that stops at a circle of shapes leaves nothing behind.
@@ -463,21 +468,18 @@ impl Cx<'_, '_> {
         }
     }
 
-    /// The range of an index cannot be seen. Said only where nothing else is wrong: an array with a
-    /// mistake of its own tells no range.
-    pub(super) fn unseen<T>(&mut self, span: Span, name: &str) -> Option<T> {
-        if !self.sink().has_errors() {
-            let edits = self.give_range(span, name);
-            self.sink().push(errors::unseen_range(span, name).edits(edits));
-        }
-        None
-    }
-
     /// An index may not have the name of a value.
     pub(super) fn refuse_value(&mut self, name: &ast::Name) -> Option<()> {
         if let Some(named) = self.named(&name.text) {
             let place = Some(self.place(named));
             let one = errors::value_as_index(name.span, &name.text, place);
+            let left = self.equation_here().map(|tree| tree.left.span);
+            let left =
+                left.filter(|left| left.start <= name.span.start && name.span.end <= left.end);
+            if let (Named::Dim(_), Some(left)) = (named, left) {
+                self.sink().push(errors::declared_without_state(one, left.before()));
+                return None;
+            }
             let edits = self.rename_index(&name.text);
             self.sink().push(one.edits(edits));
             return None;

@@ -14,11 +14,13 @@ mod instances;
 mod range;
 mod refs;
 mod repairs;
+mod roots;
 mod signature;
 mod sizes;
 mod slots;
 mod stage;
 mod start;
+mod states;
 mod trees;
 mod whole;
 
@@ -49,6 +51,8 @@ struct Module {
     file: Arc<ast::File>,
     /// Visible definitions, with the import (or the definition itself) that brings each.
     scope: BTreeMap<String, Vec<(Key, Span)>>,
+    /// Names that a wrong import was to bring; `None` where it was to bring all of a module.
+    lost: Vec<Option<String>>,
 }
 
 /// Everything known while definitions are checked.
@@ -60,6 +64,8 @@ struct Global<'a> {
     by_name: BTreeMap<String, Option<usize>>,
     status: BTreeMap<Key, Status>,
     checked: Checked,
+    /// Where something is wrong for a reason that is told at another place.
+    told: Vec<Span>,
 }
 
 /// Checks a parsed spec and everything it uses. Mistakes go to the sink; what could be checked in
@@ -78,6 +84,7 @@ pub fn check(
         by_name: BTreeMap::new(),
         status: BTreeMap::new(),
         checked: Checked::default(),
+        told: Vec::new(),
     };
     for (name, text) in STD.iter() {
         global.load_std(name, text);
@@ -131,11 +138,13 @@ impl Global<'_> {
     /// Adds a parsed file and works out what it can see.
     fn add(&mut self, name: String, file: Arc<ast::File>) -> usize {
         let at = self.modules.len();
-        let module = Module { name, file: Arc::clone(&file), scope: BTreeMap::new() };
+        let module =
+            Module { name, file: Arc::clone(&file), scope: BTreeMap::new(), lost: Vec::new() };
         self.modules.push(module);
         let mut scope: BTreeMap<String, Vec<(Key, Span)>> = BTreeMap::new();
         for import in &file.imports {
-            self.import(import, &mut scope);
+            let lost = self.import(import, &mut scope);
+            self.modules[at].lost.extend(lost);
         }
         let mut own: BTreeMap<String, Span> = BTreeMap::new();
         for (item, name) in file.items.iter().enumerate().filter_map(named) {
@@ -160,14 +169,21 @@ impl Global<'_> {
         at
     }
 
-    fn import(&mut self, import: &ast::Import, scope: &mut BTreeMap<String, Vec<(Key, Span)>>) {
+    /// Brings the names of an import into scope; returns what it was to bring and could not.
+    fn import(
+        &mut self,
+        import: &ast::Import,
+        scope: &mut BTreeMap<String, Vec<(Key, Span)>>,
+    ) -> Vec<Option<String>> {
         let Some(module) = self.module(&import.module.text) else {
-            let known: Vec<&str> = STD.iter().map(|(name, _)| name.as_str()).collect();
-            let near = nearest(&import.module.text, known);
-            let one = errors::unknown_module(import.module.span, &import.module.text, near);
+            let one = self.unknown_module(&import.module);
             self.sink.push(one);
-            return;
+            return match &import.names {
+                None => vec![None],
+                Some(names) => names.iter().map(|name| Some(name.text.clone())).collect(),
+            };
         };
+        let mut lost = Vec::new();
         let file = Arc::clone(&self.modules[module].file);
         let all: BTreeMap<&str, usize> = file
             .items
@@ -190,6 +206,8 @@ impl Global<'_> {
                         Some(at) => bring(&name.text, *at, name.span),
                         None => {
                             let near = nearest(&name.text, all.keys().copied());
+                            lost.push(Some(name.text.clone()));
+                            lost.extend(near.map(|near| Some(near.to_owned())));
                             let module = &import.module.text;
                             let one = errors::not_in_module(name.span, module, &name.text, near);
                             self.sink.push(one);
@@ -198,6 +216,7 @@ impl Global<'_> {
                 }
             }
         }
+        lost
     }
 
     /// Checks the definitions of a module that the compiler itself calls.
@@ -242,7 +261,11 @@ impl Global<'_> {
                     self.sink.push(errors::recursion(name.span, &name.text));
                     return None;
                 }
-                self.definition(key)
+                let id = self.definition(key);
+                if id.is_none() {
+                    self.told.push(name.span);
+                }
+                id
             }
             [(first, here), (second, there), ..] => {
                 let (a, b) = (&self.modules[first.0].name, &self.modules[second.0].name);
@@ -258,8 +281,22 @@ impl Global<'_> {
 
 /// How names that nothing brings into scope are looked for.
 impl Global<'_> {
+    /// A module that is not there; perhaps `nn` for `std.nn`.
+    fn unknown_module(&self, name: &ast::Name) -> crate::diag::Diagnostic {
+        let last = |known: &str| known.rsplit('.').next() == Some(&name.text);
+        let known: Vec<&str> = STD.iter().map(|(name, _)| name.as_str()).collect();
+        let near = known.iter().copied().find(|known| last(known));
+        let near = near.or_else(|| nearest(&name.text, known));
+        errors::unknown_module(name.span, &name.text, near)
+    }
+
     /// A name that a module does not see as a definition.
     fn unknown_definition(&mut self, module: usize, name: &ast::Name) {
+        let lost = &self.modules[module].lost;
+        if lost.iter().any(|lost| lost.as_ref().is_none_or(|lost| *lost == name.text)) {
+            self.told.push(name.span);
+            return;
+        }
         let homes = self.modules.iter().filter(|other| other.name.starts_with("std."));
         let all: Vec<(&str, &str)> = homes
             .flat_map(|home| {

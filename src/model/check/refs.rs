@@ -101,7 +101,7 @@ impl Cx<'_, '_> {
     }
 
     /// A name that nothing declares; `inner` is what is asked of it.
-    fn unknown(&mut self, name: &ast::Name, inner: Option<&str>) -> Option<Expr> {
+    pub(super) fn unknown(&mut self, name: &ast::Name, inner: Option<&str>) -> Option<Expr> {
         let mut names = self.visible();
         names.extend(self.scope.iter().map(|(name, _)| name.clone()));
         let has = |name: &&String| match (self.named(name), inner) {
@@ -174,16 +174,7 @@ impl Cx<'_, '_> {
                         return self.inside(at, id, &tree.segments[depth + 1..]);
                     }
                     let next = &tree.segments[depth + 1].name;
-                    let names = &self.names[part.0 as usize];
-                    let Some(found) = names.get(&next.text) else {
-                        let near = nearest(&next.text, names.keys().map(String::as_str));
-                        let near = near.map(|near| (near, names.get(near).map(|n| self.place(*n))));
-                        let one =
-                            errors::unknown_member(next.span, &segment.name.text, &next.text, near);
-                        self.sink().push(one);
-                        return None;
-                    };
-                    named = *found;
+                    named = self.named_in(part, &segment.name, next)?;
                 }
                 Named::Dim(_) | Named::Flag(_) => {
                     let rest = Span { start: segment.name.span.end, ..tree.span };
@@ -194,6 +185,24 @@ impl Cx<'_, '_> {
             }
         }
         None
+    }
+
+    /// What a name means in a part.
+    pub(super) fn named_in(
+        &mut self,
+        part: PartId,
+        of: &ast::Name,
+        name: &ast::Name,
+    ) -> Option<Named> {
+        let names = &self.names[part.0 as usize];
+        let found = names.get(&name.text).copied();
+        if found.is_none() {
+            let near = nearest(&name.text, names.keys().map(String::as_str));
+            let near = near.map(|near| (near, names.get(near).map(|n| self.place(*n))));
+            let one = errors::unknown_member(name.span, &of.text, &name.text, near);
+            self.sink().push(one);
+        }
+        found
     }
 
     /// The indices of the families around a part, as seen from inside.
@@ -252,6 +261,10 @@ impl Cx<'_, '_> {
     /// `prev` needs a state; a start needs what exists before the first step.
     fn time(&mut self, found: &Found, prev: bool, span: Span) -> Option<()> {
         if prev && !found.is_state {
+            if self.misspelt_state(&found.name).is_some() {
+                // Told at the state.
+                return None;
+            }
             let one = errors::prev_of_value(span, &found.name, found.place);
             let plain = found.inner.is_empty();
             let edits = if plain { self.carried(found.value, span) } else { Vec::new() };

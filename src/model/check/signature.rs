@@ -20,8 +20,11 @@ impl Cx<'_, '_> {
         }
         let slots = tree.params.iter().map(|param| &param.slot);
         let result = self.is_model.then_some(&tree.result);
+        // A parameter that should be a whole number and is not is no dim besides.
+        let params: Vec<&str> =
+            tree.params.iter().map(|param| param.slot.name.text.as_str()).collect();
         for slot in slots.chain(result) {
-            self.implicit_dims(&slot.shape);
+            self.implicit_dims(&slot.shape, &params);
         }
         for param in tree.params.iter().filter(|param| !whole(&param.slot)) {
             self.param(param);
@@ -73,7 +76,7 @@ impl Cx<'_, '_> {
     }
 
     /// Names in a shape that nothing declares are dims inferred from the arguments.
-    fn implicit_dims(&mut self, shape: &[ast::Range]) {
+    fn implicit_dims(&mut self, shape: &[ast::Range], params: &[&str]) {
         let mut names = Vec::new();
         for range in shape {
             for end in std::iter::once(&range.start).chain(&range.end) {
@@ -81,7 +84,7 @@ impl Cx<'_, '_> {
             }
         }
         for name in names {
-            if !self.names[0].contains_key(&name.text) {
+            if !self.names[0].contains_key(&name.text) && !params.contains(&name.text.as_str()) {
                 self.add_dim(&name, DimKind::Implicit, None);
             }
         }

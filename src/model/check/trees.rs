@@ -78,6 +78,24 @@ pub(super) fn indices_of_ref(one: &ast::Ref, name: &str, places: &mut Vec<Span>)
     }
 }
 
+/// Everything that has `name` somewhere in brackets of its own.
+pub(super) fn indexed_by<'t>(tree: &'t ast::Expr, name: &str, found: &mut Vec<&'t ast::Ref>) {
+    if let ExprKind::Prev(one) | ExprKind::Ref(one) = &tree.kind {
+        let brackets = |segment: &'t ast::Segment| {
+            let before = segment.brackets.iter().filter(|_| segment.args.is_none());
+            before.chain(&segment.after).flatten()
+        };
+        let mut places = Vec::new();
+        for index in one.segments.iter().flat_map(brackets) {
+            words_of(&index.value, name, &mut places);
+        }
+        if !places.is_empty() {
+            found.push(one);
+        }
+    }
+    inner(tree).into_iter().for_each(|one| indexed_by(one, name, found));
+}
+
 /// The places where a bare `name` stands.
 fn words_of(tree: &ast::Expr, name: &str, places: &mut Vec<Span>) {
     if let ExprKind::Ref(one) = &tree.kind
