@@ -6,7 +6,7 @@ use super::choose::Pick;
 use super::input::{size, spec as read};
 use super::print;
 use crate::claims;
-use crate::compile::{self, Choices, Spec, Stage};
+use crate::compile::{self, Choice, Choices, Spec, Stage};
 use crate::diag::{self, Style};
 use crate::error::Error;
 use crate::graph::{Graph, Op};
@@ -24,9 +24,9 @@ use crate::op::scalar;
     ntmc check specs/ntm.ntm --set N=64\n  \
     ntmc check model.ntm --format github   # annotations in a GitHub workflow\n\n\
     JSON: one object with `schema` on one line. A spec that is right has `model`, `sizes`,\n\
-    `parameters`, `state`, `interface`, `multiply_adds`, `bytes` and `notes`. One that is wrong has\n\
-    `error` with `exit`, `message` and `diagnostics`: each with `code`, `severity`, `message`,\n\
-    `help`, `labels` and `edits`. A place has `file`, `line`, `column`, `end_line`, `end_column`\n\
+    `parameters`, `state`, `interface`, `multiply_adds`, `bytes`, `digest` and `notes`. One that is\n\
+    wrong has `error` with `exit`, `message` and `diagnostics`: each with `code`, `severity`,\n\
+    `message`, `help`, `labels` and `edits`. A place has `file`, `line`, `column`, `end_line`, `end_column`\n\
     (from 1, in characters) and `start`, `end` (bytes from 0). Edits together are the help: put\n\
     `text` in place of what stands there. Several specs stand in `specs`, each with its `spec`.")]
 pub(super) struct Args {
@@ -164,6 +164,11 @@ fn module(path: &str, mut spec: Spec, args: &Args) -> Right {
     Right { text, json, spec }.with_notes()
 }
 
+/// A line of the summary.
+fn row(name: &str, value: &str) -> String {
+    format!("  {name:<14} {value}\n")
+}
+
 /// A number with its noun.
 fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -221,7 +226,7 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
         if args.pedantic() {
             spec.notes = spec.pedantic(None);
         }
-        return Ok(Right { text, json, spec }.with_notes());
+        return Ok(Right { text, json, spec }.with_digest(&choice).with_notes());
     }
     let (model, claims) = spec.elaborate_with_claims(&choice, &purpose)?;
     let verdicts = claims::decide(&model, &claims);
@@ -237,10 +242,18 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
     if args.pedantic() {
         spec.notes = spec.pedantic(Some((choice.model, &model, &program)));
     }
-    Ok(Right { text, json, spec }.with_notes())
+    Ok(Right { text, json, spec }.with_digest(&choice).with_notes())
 }
 
 impl Right {
+    /// With the digest of the effective spec, by which `run.ron` and checkpoints know it.
+    fn with_digest(mut self, choice: &Choice) -> Right {
+        let (digest, _) = self.spec.effective(choice);
+        self.text += &row("digest", &digest);
+        self.json["digest"] = json!(digest);
+        self
+    }
+
     /// With the notes in the object, too.
     fn with_notes(mut self) -> Right {
         self.json["notes"] = json!(diag::json(&self.spec.notes, &self.spec.sources));
@@ -293,7 +306,7 @@ impl Summary<'_> {
             self.interface().iter().map(|(path, size)| format!("{path} {size}")).collect();
         let mut text = format!("{}: right\n", self.model.name);
         let mut line = |name: &str, value: String| {
-            text.push_str(&format!("  {name:<14} {value}\n"));
+            text.push_str(&row(name, &value));
         };
         let arrays = |all: usize| counted(all as u64, "array");
         let numbers = |all| counted(all, "number");

@@ -49,7 +49,7 @@ pub(super) struct Args {
     /// Threads [default: as many as the backend can use]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Override a dim, a setting or an argument
+    /// Override a dim, a setting, an argument or an emission
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
     /// Another task, in place of the train block's
@@ -208,8 +208,8 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
                     "`--train`, `--task` and `--set` need the spec too when a run goes on";
                 return Err(Error::Usage(message.to_owned()));
             }
-            // Emissions that were given numbers are not in the spec.
-            compile.sets = kept.sets.iter().filter(|set| set.contains('.')).cloned().collect();
+            // Emissions that were given numbers are not in the spec; all else only says the same again.
+            compile.sets = kept.sets.clone();
         } else {
             compile.train = compile.train.or_else(|| kept.train.clone());
             compile.task = compile.task.or_else(|| kept.task.clone());

@@ -1,13 +1,16 @@
 //! The effective spec: what was run, as a file that can be run again.
 //!
-//! It is the author's file with the chosen train block alone, dims and task as overridden. Modules of
-//! std stay imports, since std is versioned with the language and its text is part of the digest.
+//! It is the author's file with the chosen train block alone, dims and task as overridden. Modules stay
+//! imports; the text of those that are used is part of the digest.
+
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
 use super::{Choice, Spec};
+use crate::diag::Diagnostics;
 use crate::model::Given;
-use crate::model::library::STD;
+use crate::model::typed::DimKind;
 use crate::syntax::{self, ast};
 
 /// The effective spec as text.
@@ -82,18 +85,32 @@ fn tree(given: &Given, span: crate::source::Span) -> ast::Expr {
     }
 }
 
-/// The digest of an effective spec and the std it uses, in hexadecimal.
-#[must_use]
-pub fn digest(text: &str, choice: &Choice) -> String {
+/// The digest of an effective spec, of the modules that its definitions come from, and of numbers in
+/// place of emissions, in hexadecimal. Comments, documentation and layout do not count.
+pub(super) fn digest(spec: &Spec, choice: &Choice, text: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(text.as_bytes());
-    for (module, source) in STD.iter() {
-        if text.contains(module.as_str()) {
-            hash.update(source.as_bytes());
-        }
+    hash.update(words(text));
+    let own = spec.file.version_span.file;
+    let files = spec.checked.defs.iter().map(|def| def.span.file);
+    for id in files.filter(|file| *file != own).collect::<BTreeSet<_>>() {
+        // It was read without mistakes before. Where it lies does not count.
+        let Some(mut file) = syntax::parse(&spec.sources, id, &mut Diagnostics::default()) else {
+            continue;
+        };
+        file.comments.clear();
+        hash.update(format!("\nmodule {}", words(&syntax::format(&file))));
     }
-    for (path, (given, _)) in choice.given.iter().filter(|(path, _)| path.contains('.')) {
-        hash.update(format!("{path}={given:?}").as_bytes());
+    let def = spec.checked.def(choice.model);
+    let dims = def.dims.iter().filter(|dim| dim.kind != DimKind::Implicit).map(|dim| &dim.name);
+    let written: BTreeSet<&String> = dims.chain(def.params.iter().map(|one| &one.name)).collect();
+    for (path, (given, _)) in choice.given.iter().filter(|(path, _)| !written.contains(path)) {
+        hash.update(format!("\n{path}={given:?}"));
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A formatted text as words with one blank between them, without comments.
+fn words(text: &str) -> String {
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }

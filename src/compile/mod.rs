@@ -25,7 +25,6 @@ use crate::opt;
 use crate::source::{Source, Sources};
 use crate::syntax::{self, ast};
 
-pub use effective::digest;
 pub use stage::{Format, Stage, ir, program, show, stage};
 pub use training::{Training, resolve_tasks};
 pub use tree::tree_dot;
@@ -204,7 +203,7 @@ impl Spec {
     #[must_use]
     pub fn effective(&self, choice: &Choice) -> (String, String) {
         let text = effective::text(self, choice);
-        (effective::digest(&text, choice), text)
+        (effective::digest(self, choice, &text), text)
     }
 
     /// What is wrong, drawn.

@@ -7,6 +7,7 @@ mod claims;
 mod cli;
 mod copies;
 mod corpus;
+mod digest;
 mod errors;
 mod expand;
 mod explain;
