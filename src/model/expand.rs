@@ -215,7 +215,7 @@ impl<'m> Writer<'m> {
         let (lead, rest) = (&value.axes[..last], &value.axes[last + 1..]);
         let fits = value.axes[last].size == axis.size
             && self.is_permutation(place)
-            && last_index(place) == Some(&At::Linear(Linear::var(axis.var)))
+            && goes_through(place, axis)
             && !mentions(body, var)
             && !mentions(place, var);
         if !fits {
@@ -257,9 +257,12 @@ fn is_whole(sort: Sort) -> bool {
     }
 }
 
-fn last_index(place: &Term) -> Option<&At> {
-    let (Term::Read(_, at) | Term::Whole { at, .. }) = place else { return None };
-    at.last()
+/// Whether a place is an entry of one row of an array, one after the other as a variable counts.
+fn goes_through(place: &Term, axis: &Axis) -> bool {
+    let (Term::Read(_, at) | Term::Whole { at, .. }) = place else { return false };
+    let Some((last, row)) = at.split_last() else { return false };
+    let row = Term::Read(Array::Value(0), row.to_vec());
+    *last == At::Linear(Linear::var(axis.var)) && !mentions(&row, axis.var)
 }
 
 fn span() -> Span {

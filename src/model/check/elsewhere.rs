@@ -134,7 +134,7 @@ impl Cx<'_, '_> {
         Some(Places { own: own.collect(), computed, over })
     }
 
-    fn in_scope(&self, name: &str) -> Option<VarId> {
+    pub(super) fn in_scope(&self, name: &str) -> Option<VarId> {
         self.scope.iter().rev().find(|(known, _)| known == name).map(|(_, var)| *var)
     }
 

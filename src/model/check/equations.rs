@@ -7,6 +7,7 @@ use super::super::errors;
 use super::super::int::VarId;
 use super::super::typed::{Equation, Expr, Extent, Left, PartId, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, Pending, Progress};
+use super::whole::sort_of_entries;
 
 /// The deepest chain of values that need each other's shapes.
 const DEEPEST: usize = 5_000;
@@ -318,9 +319,13 @@ impl Cx<'_, '_> {
         } else {
             let mut shape = leading;
             shape.extend(right.shape.clone());
+            let last = match &left {
+                Left::Bare(vars) => vars.last().copied(),
+                Left::Permuted(..) => None,
+            };
             let value = &mut self.def.values[id.0 as usize];
             value.shape = shape;
-            value.sort = right.sort.clone();
+            value.sort = sort_of_entries(&right, last);
         }
         let wanted = self.def.value(id).sort.clone();
         if right.sort != wanted {
@@ -443,6 +448,10 @@ impl Cx<'_, '_> {
             return None;
         };
         self.refuse_value(&name)?;
+        if self.in_scope(&name.text).is_some() {
+            self.sink().push(errors::not_one_to_one(index.span));
+            return None;
+        }
         let found = self.infer(&name.text, &[&index.value, &tree.right]);
         let Some((extent, seen)) = found else { return self.unseen(name.span, &name.text) };
         if axis.is_some_and(|axis| axis != extent) {
@@ -454,8 +463,8 @@ impl Cx<'_, '_> {
         self.seen.insert(var, seen);
         self.scope.push((name.text.clone(), var));
         let order = self.expr(&index.value, None)?;
-        match &order.sort {
-            Sort::Index { below, permutation: true } if *below == extent.size => Some((order, var)),
+        match sort_of_entries(&order, Some(var)) {
+            Sort::Index { below, permutation: true } if below == extent.size => Some((order, var)),
             Sort::Index { .. } => {
                 let edits = self.summed(index, &name.text, tree);
                 self.sink().push(errors::not_one_to_one(index.span).edits(edits));

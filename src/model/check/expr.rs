@@ -209,7 +209,9 @@ impl Cx<'_, '_> {
             let one = errors::wrong_sort(no.span, "two of a kind", "a number and a condition");
             self.sink().push(one);
         }
-        joined
+        // One entry or another: together they are no permutation.
+        let entry = Expr { sort: joined?, ..yes.clone() };
+        Some(super::whole::sort_of_entries(&entry, None))
     }
 
     pub(super) fn mismatch(&mut self, span: Span, left: &Expr, right: &Expr) {
@@ -443,7 +445,7 @@ impl Cx<'_, '_> {
         let mut shape: Vec<Extent> =
             vars.iter().map(|var| self.def.var(*var).extent.clone()).collect();
         shape.extend(body.shape.clone());
-        let sort = body.sort.clone();
+        let sort = super::whole::sort_of_entries(&body, vars.last().copied());
         Some(Expr { kind: ExprKind::For(vars, Box::new(body)), span, shape, sort })
     }
 

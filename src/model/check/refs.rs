@@ -371,7 +371,7 @@ impl Cx<'_, '_> {
         }
         let (vars, mut shape): (Vec<VarId>, Vec<Extent>) = gathered.into_iter().unzip();
         shape.extend(expr.shape.clone());
-        let sort = expr.sort.clone();
+        let sort = super::whole::sort_of_entries(&expr, None);
         Some(Expr { kind: ExprKind::For(vars, Box::new(expr)), span, shape, sort })
     }
 

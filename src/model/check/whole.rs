@@ -67,6 +67,50 @@ impl Sort {
     }
 }
 
+/// The sort of an array of these entries, the last of whose axes a variable runs along; a permutation
+/// stays one only where the entries go through it one by one.
+pub(super) fn sort_of_entries(entry: &Expr, last: Option<VarId>) -> Sort {
+    let through = || last.is_some_and(|var| goes_through(entry, var));
+    match &entry.sort {
+        Sort::Index { below, permutation: true } if entry.shape.is_empty() && !through() => {
+            Sort::Index { below: below.clone(), permutation: false }
+        }
+        sort @ (Sort::Real | Sort::Int | Sort::Bool | Sort::Index { .. }) => sort.clone(),
+    }
+}
+
+/// Whether an expression reads one row of an array, entry by entry as a variable counts.
+fn goes_through(entry: &Expr, var: VarId) -> bool {
+    let (ExprKind::Read { at, .. } | ExprKind::Index(_, at)) = &entry.kind else { return false };
+    let Some((last, row)) = at.split_last() else { return false };
+    let counts = matches!(&last.kind, ExprKind::Int(poly) if poly.as_var() == Some(var));
+    let mut fixed = true;
+    let mut look = |one: &Expr| match &one.kind {
+        ExprKind::Int(poly) => fixed &= !poly.mentions(var),
+        ExprKind::Test(test) | ExprKind::Inside(test, ..) => {
+            fixed &= !test.any(&|atom| *atom == Atom::Var(var));
+        }
+        ExprKind::Real(_)
+        | ExprKind::Read { .. }
+        | ExprKind::Index(..)
+        | ExprKind::Map(..)
+        | ExprKind::If(..)
+        | ExprKind::Reduce { .. }
+        | ExprKind::For(..)
+        | ExprKind::List(_)
+        | ExprKind::Cat(_)
+        | ExprKind::Whole(..)
+        | ExprKind::Squash(..)
+        | ExprKind::Fill(..)
+        | ExprKind::Draw(..)
+        | ExprKind::Call(_)
+        | ExprKind::OneHot(..)
+        | ExprKind::Learned(_) => {}
+    };
+    row.iter().for_each(|one| one.each(&mut look));
+    counts && fixed
+}
+
 /// The sort of a scalar function of numbers.
 pub(super) fn numeric(scalar: Scalar, args: &[Expr]) -> Sort {
     let whole = WHOLE.contains(&scalar) && args.iter().all(|arg| arg.sort.is_whole());
