@@ -85,6 +85,9 @@ impl Prover<'_> {
     // ---- ends ----------------------------------------------------------------------------------
 
     fn ends(&mut self, poly: &Poly, left: usize) -> Interval {
+        if !self.spend(1 + poly.0.len()) {
+            return Interval::WILD;
+        }
         if left > 0
             && let Some((group, total)) = self.group(poly)
         {

@@ -65,6 +65,16 @@ impl Fact {
         Fact { entry, sum, square, peak }
     }
 
+    /// What holds where both hold.
+    pub(super) fn and(self, other: Fact) -> Fact {
+        Fact {
+            entry: self.entry.meet(other.entry),
+            sum: self.sum.meet(other.sum),
+            square: self.square.meet(other.square),
+            peak: self.peak.max(other.peak),
+        }
+    }
+
     /// What holds of either.
     pub(super) fn or(self, other: Fact) -> Fact {
         Fact {

@@ -5,7 +5,8 @@
 //! whether anything may overflow or be undefined; and as a polynomial over what is no polynomial
 //! ([`super::poly`]), in which equal things cancel.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Fact, SLACK};
 use super::poly::{AtomId, Mono, Poly};
@@ -52,7 +53,7 @@ pub(super) struct Known {
 /// How many cases one question may be split into.
 const MOST_CASES: usize = 64;
 /// How deep values are replaced by their equations.
-const DEEPEST: usize = 3;
+pub(super) const DEEPEST: usize = 3;
 /// How many reads of reads are followed.
 const LONGEST: usize = 64;
 
@@ -63,7 +64,8 @@ pub(super) struct Prover<'a> {
     pub starting: bool,
     pub names: Names,
     pub atoms: Vec<Atom>,
-    pub index: BTreeMap<String, AtomId>,
+    /// Unknowns that are terms, by the digest of the term.
+    pub index: BTreeMap<u64, Vec<AtomId>>,
     /// Numbers of points of the variables in scope.
     pub sizes: BTreeMap<Var, u32>,
     /// What holds of indices here.
@@ -74,12 +76,22 @@ pub(super) struct Prover<'a> {
     pub inline: bool,
     /// Whether a sum along an axis is wanted, so that sums inside are kept as sums.
     pub summing: bool,
-    depth: usize,
+    pub depth: usize,
     pub cases: usize,
+    /// Steps that are left; what is said after the last is worth nothing.
+    pub steps: u64,
+    /// Arrays whose facts were asked for.
+    asked: RefCell<BTreeSet<Array>>,
 }
 
 impl<'a> Prover<'a> {
-    pub(super) fn new(model: &'a Model, known: &'a Known, starting: bool, axes: &[Axis]) -> Self {
+    pub(super) fn new(
+        model: &'a Model,
+        known: &'a Known,
+        starting: bool,
+        axes: &[Axis],
+        steps: u64,
+    ) -> Self {
         Prover {
             model,
             known,
@@ -94,10 +106,25 @@ impl<'a> Prover<'a> {
             summing: false,
             depth: 0,
             cases: 0,
+            steps,
+            asked: RefCell::default(),
         }
     }
 
+    /// Takes steps; whether there were any left.
+    pub(super) fn spend(&mut self, steps: usize) -> bool {
+        self.steps = self.steps.saturating_sub(steps as u64);
+        self.steps > 0
+    }
+
+    /// The facts that were asked for.
+    pub(super) fn consulted(&self) -> Vec<(Array, Fact)> {
+        let asked = self.asked.borrow().clone();
+        asked.into_iter().map(|array| (array, self.fact(array))).collect()
+    }
+
     pub(super) fn fact(&self, array: Array) -> Fact {
+        self.asked.borrow_mut().insert(array);
         let values = if self.starting { &self.known.starts } else { &self.known.values };
         let (list, at) = match array {
             Array::Input(at) => (&self.known.inputs, at),
@@ -143,6 +170,9 @@ impl<'a> Prover<'a> {
 
     /// The term in canonical form, with reads of values that only read on followed to where they lead.
     pub(super) fn canonical(&mut self, term: &Term) -> Term {
+        if !self.spend(terms::size(term)) {
+            return term.clone();
+        }
         let list = if self.starting { &self.model.start_values } else { &self.model.values };
         let onward = |term: &Term| {
             let mut found = None;
@@ -168,7 +198,10 @@ impl<'a> Prover<'a> {
         self.names.canon(&term)
     }
 
-    fn bound_canonical(&mut self, term: &Term) -> Interval {
+    pub(super) fn bound_canonical(&mut self, term: &Term) -> Interval {
+        if !self.spend(1) {
+            return Interval::WILD;
+        }
         if self.cases < MOST_CASES
             && let Some(arms) = terms::split(term)
         {
@@ -274,7 +307,7 @@ impl<'a> Prover<'a> {
     }
 
     /// Where a term that is no sum or product lies.
-    fn range(&mut self, term: &Term) -> Interval {
+    pub(super) fn range(&mut self, term: &Term) -> Interval {
         let range = match term {
             Term::Real(value) => Interval::point(*value),
             Term::Truth(value) => Interval::point(f64::from(u8::from(*value))),
@@ -371,193 +404,6 @@ impl<'a> Prover<'a> {
             | Term::Choose(_)
             | Term::Whole { .. } => false,
         }
-    }
-
-    // ---- as a polynomial -----------------------------------------------------------------------
-
-    /// The unknown that a term is.
-    pub(super) fn atom(&mut self, term: &Term) -> AtomId {
-        let key = format!("{term:?}");
-        if let Some(known) = self.index.get(&key) {
-            return *known;
-        }
-        let range = self.range(term);
-        self.add_atom(key, Atom { term: Some(term.clone()), under: None, sum: None, range })
-    }
-
-    pub(super) fn add_atom(&mut self, key: String, atom: Atom) -> AtomId {
-        let id = AtomId(self.atoms.len() as u32);
-        self.atoms.push(atom);
-        self.index.insert(key, id);
-        id
-    }
-
-    /// An unknown about which only its interval is known.
-    pub(super) fn slack(&mut self, range: Interval) -> AtomId {
-        let key = format!("slack {}", self.atoms.len());
-        self.add_atom(key, Atom { term: None, under: None, sum: None, range })
-    }
-
-    /// A term as a polynomial; what is none becomes an unknown.
-    pub(super) fn poly(&mut self, term: &Term) -> Poly {
-        match self.expanded(term) {
-            Some(poly) if !poly.is_large() => poly,
-            Some(_) | None => {
-                let atom = self.atom(term);
-                match self.atoms[atom.0 as usize].range.as_point() {
-                    Some(value) => Poly::constant(value),
-                    None => Poly::atom(atom),
-                }
-            }
-        }
-    }
-
-    fn expanded(&mut self, term: &Term) -> Option<Poly> {
-        match term {
-            Term::Real(value) if value.is_finite() => Some(Poly::constant(*value)),
-            Term::Truth(value) => Some(Poly::constant(f64::from(u8::from(*value)))),
-            Term::Read(Array::Value(value), at) => self.equation(*value, at),
-            Term::Map(scalar, all) => match *scalar {
-                ADD => Some(self.poly(&all[0]).plus(&self.poly(&all[1]))),
-                SUB => Some(self.poly(&all[0]).plus_times(&self.poly(&all[1]), -1.0)),
-                NEG => Some(Poly::default().plus_times(&self.poly(&all[0]), -1.0)),
-                MUL => {
-                    let (left, right) = (self.poly(&all[0]), self.poly(&all[1]));
-                    self.times(&left, &right)
-                }
-                DIV => {
-                    let (over, under) = (self.poly(&all[0]), self.poly(&all[1]));
-                    let under = self.reciprocal(&under)?;
-                    self.times(&over, &under)
-                }
-                POW if matches!(all[1], Term::Real(2.0)) => {
-                    let base = self.poly(&all[0]);
-                    self.times(&base, &base)
-                }
-                _ => None,
-            },
-            Term::Fold { fold: Fold::Sum, over, when, body } => self.sum(over, when, body),
-            Term::Real(_)
-            | Term::Position(_)
-            | Term::Read(..)
-            | Term::Choose(_)
-            | Term::Fold { .. }
-            | Term::Whole { .. } => None,
-        }
-    }
-
-    /// A value replaced by its equation, where that is wanted.
-    fn equation(&mut self, value: u32, at: &[At]) -> Option<Poly> {
-        let list = if self.starting { &self.model.start_values } else { &self.model.values };
-        let one = &list[value as usize];
-        // An array whose sums are known is best kept whole.
-        let fact = self.fact(Array::Value(value));
-        let kept = !one.axes.is_empty() && fact.sum.lo >= -1.0 && fact.sum.hi <= 1.0 + SLACK;
-        if one.sort != Sort::Real || kept || !self.inline || self.depth >= DEEPEST {
-            return None;
-        }
-        let right = self.names.freshened(&one.right);
-        let by = |var: Var| one.axes.iter().position(|axis| axis.var == var).map(|k| at[k].clone());
-        let right = terms::substitute(&right, &by)?;
-        let right = self.canonical(&right);
-        if terms::split(&right).is_some() {
-            return None;
-        }
-        self.depth += 1;
-        let poly = self.poly(&right);
-        self.depth -= 1;
-        Some(poly)
-    }
-
-    /// The product, with what stands above and below a line cancelled.
-    pub(super) fn times(&mut self, left: &Poly, right: &Poly) -> Option<Poly> {
-        let raw = left.times(right)?;
-        let mut all = Poly::default();
-        for (mono, factor) in raw.0 {
-            let (mono, factor) = self.cancelled(mono, factor);
-            all.add(mono, factor);
-        }
-        Some(all)
-    }
-
-    fn cancelled(&self, mut mono: Mono, factor: f64) -> (Mono, f64) {
-        let quotients: Vec<(AtomId, u8, Poly)> = mono
-            .iter()
-            .filter_map(|(atom, power)| {
-                let under = self.atoms[atom.0 as usize].under.clone()?;
-                Some((*atom, *power, under))
-            })
-            .collect();
-        for (quotient, power, under) in quotients {
-            let Some((below, _)) = under.0.iter().next().filter(|_| under.0.len() == 1) else {
-                continue;
-            };
-            let [(atom, 1)] = below[..] else { continue };
-            if !self.atoms[atom.0 as usize].range.excludes_zero() {
-                continue;
-            }
-            let above = mono.iter().find(|(own, _)| *own == atom).map_or(0, |(_, power)| *power);
-            let common = above.min(power);
-            for slot in &mut mono {
-                if slot.0 == atom || slot.0 == quotient {
-                    slot.1 -= common;
-                }
-            }
-            mono.retain(|(_, power)| *power > 0);
-        }
-        (mono, factor)
-    }
-
-    /// One over a polynomial, as unknowns.
-    fn reciprocal(&mut self, under: &Poly) -> Option<Poly> {
-        if let Some(value) = under.as_constant() {
-            return (value != 0.0).then(|| Poly::constant(1.0 / value));
-        }
-        if let Some((mono, factor)) = under.0.iter().next().filter(|_| under.0.len() == 1) {
-            let (mono, factor) = (mono.clone(), *factor);
-            let mut all = Mono::new();
-            for (atom, power) in mono {
-                all.push((self.quotient(&Poly::atom(atom)), power));
-            }
-            all.sort_unstable();
-            return Some(Poly::default().with(all, 1.0 / factor));
-        }
-        Some(Poly::atom(self.quotient(under)))
-    }
-
-    fn quotient(&mut self, under: &Poly) -> AtomId {
-        let key = format!("1 / {under:?}");
-        if let Some(known) = self.index.get(&key) {
-            return *known;
-        }
-        let range = self.bound_poly(under).reciprocal();
-        let term = self.term_of(under).map(|term| Term::Map(DIV, vec![Term::Real(1.0), term]));
-        self.add_atom(key, Atom { term, under: Some(under.clone()), sum: None, range })
-    }
-
-    /// A polynomial as a term again.
-    pub(super) fn term_of(&self, poly: &Poly) -> Option<Term> {
-        let mut sum: Option<Term> = None;
-        for (mono, factor) in &poly.0 {
-            let product = Term::Map(MUL, vec![Term::Real(*factor), self.term_of_mono(mono)?]);
-            sum = Some(match sum {
-                None => product,
-                Some(sum) => Term::Map(ADD, vec![sum, product]),
-            });
-        }
-        Some(sum.unwrap_or(Term::Real(0.0)))
-    }
-
-    /// A product as a term, its factors in an order that depends on what they are.
-    pub(super) fn term_of_mono(&self, mono: &Mono) -> Option<Term> {
-        let mut factors = Vec::new();
-        for (atom, power) in mono {
-            let term = self.atoms[atom.0 as usize].term.clone()?;
-            (0..*power).for_each(|_| factors.push(term.clone()));
-        }
-        factors.sort_by_cached_key(|term| format!("{term:?}"));
-        let product = factors.into_iter().reduce(|a, b| Term::Map(MUL, vec![a, b]));
-        Some(product.unwrap_or(Term::Real(1.0)))
     }
 }
 

@@ -17,11 +17,10 @@ use crate::op::scalar::POW;
 const MOST_SWAPS: usize = 3;
 
 impl Prover<'_> {
-    /// The sum of a term along an axis, where indices meet what is known of them.
-    pub(super) fn bound_sum(&mut self, axis: &Axis, term: &Term) -> Interval {
-        let term = self.canonical(term);
+    /// The sum of a term in canonical form along an axis, where indices meet what is known of them;
+    /// its entries are known.
+    pub(super) fn bound_sum(&mut self, axis: &Axis, term: &Term, entry: Interval) -> Interval {
         let parts = vec![(Vec::new(), term.clone())];
-        let entry = self.bound(&term);
         let plain = entry.times(Interval::point(f64::from(axis.size)));
         let close = self.bound_sums(axis, parts).unwrap_or(plain);
         plain.meet(Interval { wild: plain.wild, ..close })
@@ -98,6 +97,9 @@ impl Prover<'_> {
         poly: &Poly,
         swaps: usize,
     ) -> Poly {
+        if !self.spend(1 + poly.0.len()) {
+            return Poly::atom(self.slack(Interval::WILD));
+        }
         if let [cond] = when
             && let At::Value(value) = &cond.left
             && cond.rel == Rel::Eq
@@ -203,12 +205,15 @@ impl Prover<'_> {
         let Some(term) = old.term.as_ref().map(|term| terms::rename(term, from, to)) else {
             return atom;
         };
-        let key = format!("{term:?}");
-        if let Some(known) = self.index.get(&key) {
-            return *known;
+        let under = old.under.map(|under| self.renamed(&under, from, to));
+        let known = match &under {
+            Some(under) => self.known_quotient(under),
+            None => self.known_atom(&term),
+        };
+        if let Some(known) = known {
+            return known;
         }
         // What it is called changes nothing about where it lies.
-        let under = old.under.map(|under| self.renamed(&under, from, to));
         let sum = old.sum.map(|sum| {
             let by = |one: Var| (one == from).then(|| At::var(to));
             let mono = sum.mono.iter();
@@ -218,7 +223,7 @@ impl Prover<'_> {
             let when = terms::conds(&sum.when, &by).unwrap_or_else(|| sum.when.clone());
             Summed { mono, when, ..sum }
         });
-        self.add_atom(key, Atom { term: Some(term), under, sum, range: old.range })
+        self.add_atom(Atom { term: Some(term), under, sum, range: old.range })
     }
 
     // ---- sums that stay ------------------------------------------------------------------------
@@ -244,8 +249,7 @@ impl Prover<'_> {
         let (when, body) = (when.to_vec(), Box::new(body));
         let fold = Term::Fold { fold: Fold::Sum, over: vec![axis], when, body };
         let fold = self.names.canon(&fold);
-        let key = format!("{fold:?}");
-        let known = self.index.get(&key).copied();
+        let known = self.known_atom(&fold);
         if let Some(known) = known.filter(|known| self.atoms[known.0 as usize].sum.is_some()) {
             return Poly::atom(known);
         }
@@ -266,7 +270,7 @@ impl Prover<'_> {
             return Poly::atom(known);
         }
         let atom = Atom { term: Some(fold.clone()), under: None, sum: Some(sum), range };
-        Poly::atom(self.add_atom(key, atom))
+        Poly::atom(self.add_atom(atom))
     }
 
     /// A read of every entry along the last axis, each once, in any order: the read in plain order, and

@@ -141,6 +141,21 @@ impl Names {
     }
 }
 
+/// How many terms there are in one.
+pub(super) fn size(term: &Term) -> usize {
+    let place = |at: &At| if let At::Value(term) = at { size(term) } else { 0 };
+    let places = |all: &[At]| all.iter().map(place).sum::<usize>();
+    let conds = |when: &[Cond]| when.iter().map(|cond| place(&cond.left)).sum::<usize>();
+    1 + match term {
+        Term::Real(_) | Term::Truth(_) | Term::Position(_) => 0,
+        Term::Read(_, at) => places(at),
+        Term::Map(_, all) => all.iter().map(size).sum(),
+        Term::Choose(arms) => arms.iter().map(|(when, term)| conds(when) + size(term)).sum(),
+        Term::Fold { when, body, .. } => conds(when) + size(body),
+        Term::Whole { body, at, .. } => size(body) + places(at),
+    }
+}
+
 /// Every read replaced, where there is something to put in its place.
 pub(super) fn replaced(term: &Term, by: &dyn Fn(&Term) -> Option<Term>) -> Term {
     let in_at = |at: &At| match at {

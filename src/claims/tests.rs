@@ -8,12 +8,16 @@ use crate::trial;
 
 /// The verdicts on a definition with these arguments, result and body.
 fn verdicts(arguments: &str, result: &str, body: &str) -> Vec<Verdict> {
+    let instance = instance(arguments, result, body);
+    decide(&instance.model, &instance.claims, Effort::QUICK)
+}
+
+fn instance(arguments: &str, result: &str, body: &str) -> trial::Instance {
     let text = format!("ntm 1\n\ndef f({arguments}) -> {result} {{\n{body}\n}}\n");
     let spec = Spec::read(Source::new("text.ntm", text.as_str()), &StdOnly)
         .unwrap_or_else(|error| panic!("{error}"));
     let (_, id) = trial::definitions(&spec).remove(0);
-    let instance = trial::alone(&spec, id).unwrap_or_else(|error| panic!("{error}"));
-    decide(&instance.model, &instance.claims)
+    trial::alone(&spec, id).unwrap_or_else(|error| panic!("{error}"))
 }
 
 const WEIGHTINGS: &str = "w[N]: simplex, v[N]: weighting, g: unit, h: unit, x[N], z";
@@ -109,4 +113,40 @@ fn links_between_slots_stay_weightings() {
     // Without the first condition the diagonal is 1 - 2 w, which may be negative.
     let loose = body.replace("if i == j then 0 else ", "");
     assert!(verdicts("w[N]: weighting", "L[N, N]: weighting", &loose).contains(&Verdict::Open));
+}
+
+#[test]
+fn what_the_effort_does_not_suffice_for_is_open() {
+    let table = [
+        ("out[N]: simplex", "out[i] = sum[k] w[(i - k) mod N] * w[k]", Verdict::Proved),
+        (
+            "out[N]: simplex",
+            "top = max[j] w[j]\n  p[i] = (w[i] / top) ^ (1 + g)\n  out[i] = p[i] / (sum[j] p[j])",
+            Verdict::Proved,
+        ),
+        (
+            "out: unit",
+            "state s: unit = 0\n  s = prev s + g * (1 - prev s)\n  out = s",
+            Verdict::Proved,
+        ),
+        ("out: signed", "out = -2 - abs(z)", Verdict::Refuted(String::new())),
+    ];
+    let kind = |one: &Verdict| std::mem::discriminant(one);
+    for (result, body, wanted) in table {
+        let instance = instance(WEIGHTINGS, result, body);
+        for cut in ["look", "whole"] {
+            let mut first = None;
+            for steps in (0..12).map(|power| (1 << power) - 1) {
+                let mut effort = Effort { look: u64::MAX, whole: u64::MAX };
+                *(if cut == "look" { &mut effort.look } else { &mut effort.whole }) = steps;
+                let all = decide(&instance.model, &instance.claims, effort);
+                let done = all.iter().all(|one| kind(one) == kind(&wanted));
+                let open = |one: &Verdict| *one == Verdict::Open || kind(one) == kind(&wanted);
+                assert!(all.iter().all(open), "{result}: {body}: {cut} {steps}: {all:?}");
+                assert!(done || first.is_none(), "{result}: {body}: {cut} {steps}: {all:?}");
+                first = first.or(done.then_some(steps));
+            }
+            assert!(first.is_some_and(|steps| steps > 1), "{result}: {body}: {cut}: {first:?}");
+        }
+    }
 }

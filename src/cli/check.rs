@@ -229,7 +229,7 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
         return Ok(Right { text, json, spec }.with_digest(&choice).with_notes());
     }
     let (model, claims) = spec.elaborate_with_claims(&choice, &purpose)?;
-    let verdicts = claims::decide(&model, &claims);
+    let verdicts = claims::decide(&model, &claims, claims::Effort::QUICK);
     let refuted = claims::refuted(&claims, &verdicts);
     if !refuted.is_empty() {
         return Err(compile::failure(refuted, spec.sources.clone()));

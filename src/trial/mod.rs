@@ -15,7 +15,7 @@ pub use gradient::{Slope, Slopes, TOLERANCE};
 pub use instance::{Instance, alone, chosen, definitions};
 pub use sample::Counterexample;
 
-use crate::claims::{self, Verdict};
+use crate::claims::{self, Effort, Verdict};
 use crate::diag::Diagnostics;
 use crate::model::typed::Domain;
 
@@ -42,7 +42,7 @@ pub struct Options {
 /// Puts an instance on trial; `progress` hears how many samples have been drawn.
 #[must_use]
 pub fn run(instance: &Instance, options: Options, progress: &mut dyn FnMut(u64)) -> Report {
-    let verdicts = claims::decide(&instance.model, &instance.claims);
+    let verdicts = claims::decide(&instance.model, &instance.claims, Effort::THOROUGH);
     let found = falsify(instance, options, progress);
     Report {
         claims: verdicts.into_iter().zip(found).collect(),

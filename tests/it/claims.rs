@@ -1,6 +1,6 @@
 //! Claims: what the prover decides, what trials find, and that neither is ever wrong.
 
-use ntmc::claims::{self, Verdict};
+use ntmc::claims::{self, Effort, Verdict};
 use ntmc::compile::Spec;
 use ntmc::diag::Style;
 use ntmc::model::domain_name;
@@ -24,7 +24,7 @@ fn definitions(source: Source) -> Vec<Instance> {
 
 /// Every claim with its verdict, a line each; what is proved, and what is open, must hold on the draws.
 fn verdicts(instance: &Instance, draws: u64) -> String {
-    let decided = claims::decide(&instance.model, &instance.claims);
+    let decided = claims::decide(&instance.model, &instance.claims, Effort::THOROUGH);
     let found = trial::falsify(instance, Options { draws, seed: 1 }, &mut |_| {});
     let mut text = String::new();
     for ((claim, verdict), found) in instance.claims.all.iter().zip(decided).zip(found) {
@@ -142,7 +142,7 @@ fn what_is_proved_never_breaks() {
             expression(&mut stream, 3, "0"),
         );
         for instance in definitions(Source::new("random.ntm", text.as_str())) {
-            let decided = claims::decide(&instance.model, &instance.claims);
+            let decided = claims::decide(&instance.model, &instance.claims, Effort::THOROUGH);
             let found = trial::falsify(&instance, Options { draws: 256, seed }, &mut |_| {});
             for ((claim, verdict), found) in instance.claims.all.iter().zip(decided).zip(found) {
                 let path = &claim.path;

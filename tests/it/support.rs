@@ -106,7 +106,7 @@ fn diagnose_source(source: Source, library: &dyn Library) -> (Sources, Diagnosti
     let setting = Setting { given, ports, loss, ..Setting::default() };
     let built = model::elaborate_with_claims(&spec.checked, choice.model, &setting, &mut sink);
     if let Some((model, claimed)) = built {
-        let verdicts = ntmc::claims::decide(&model, &claimed);
+        let verdicts = ntmc::claims::decide(&model, &claimed, ntmc::claims::Effort::QUICK);
         sink.extend(ntmc::claims::refuted(&claimed, &verdicts));
     }
     if !sink.has_errors()
