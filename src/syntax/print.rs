@@ -139,14 +139,8 @@ impl Printer<'_> {
     fn def(&self, word: &str, def: &Def) -> String {
         let above = docs(&def.docs, 0);
         let result = flat_slot_head(&def.result);
-        let generics: Vec<_> = def.generics.iter().map(generic).collect();
-        let generics =
-            if generics.is_empty() { String::new() } else { format!("[{}]", generics.join(", ")) };
-        let head = format!("{word} {}{generics}(", def.name.text);
-        let params: Vec<_> = def.params.iter().map(Piece::Param).collect();
         let tail = format!(") -> {result}");
-        let params = fill(&params, width(&head), width(&tail) + 2);
-        let head = format!("{head}{params}{tail}");
+        let head = head_of(word, def, width(&tail) + 2) + &tail;
         match &def.body {
             Body::Block(stmts) => {
                 let span = Span { start: def.result.span.end, ..def.span };
@@ -320,16 +314,29 @@ fn import_line(import: &Import) -> String {
     match &import.names {
         None => head,
         Some(names) => {
-            let names: Vec<_> = names.iter().map(|name| name.text.as_str()).collect();
-            format!("{head} ({})", names.join(", "))
+            let names: Vec<_> = names.iter().map(Piece::Name).collect();
+            format!("{head} ({})", fill(&names, width(&head) + 2, 1))
         }
     }
 }
 
-fn generic(generic: &Generic) -> String {
-    let list = generic.list.as_ref().map_or(String::new(), |list| format!("[{}]", list.text));
-    let default = generic.default.as_ref().map_or(String::new(), |one| format!(" = {}", flat(one)));
-    format!("{}{list}{default}", generic.name.text)
+/// A definition up to its last parameter, with `rest` columns left free behind it.
+fn head_of(word: &str, def: &Def, rest: usize) -> String {
+    let mut head = format!("{word} {}", def.name.text);
+    if !def.generics.is_empty() {
+        let generics: Vec<_> = def.generics.iter().map(Piece::Generic).collect();
+        head += &format!("[{}]", fill(&generics, width(&head) + 1, 2));
+    }
+    let params: Vec<_> = def.params.iter().map(Piece::Param).collect();
+    let column = last_column(&head, 0) + 1;
+    let one_line = fill(&params, 0, 0);
+    let fits = !one_line.contains('\n') && column + width(&one_line) + rest <= WIDTH;
+    // Parameters far to the right would have no room.
+    if fits || column <= WIDTH / 2 {
+        return format!("{head}({}", fill(&params, column, rest));
+    }
+    let indent = 2 * STEP;
+    format!("{head}\n{:indent$}({}", "", fill(&params, indent + 1, rest))
 }
 
 /// A word and slots, filled under each other.

@@ -17,6 +17,7 @@ mod gradients;
 mod graphs;
 mod guide;
 mod ir;
+mod layouts;
 mod meaning;
 mod mutate;
 mod mutations;

@@ -224,6 +224,13 @@ fn flat_args(args: &[Arg]) -> String {
     args.iter().map(flat_arg).collect::<Vec<_>>().join(", ")
 }
 
+/// A dim of a definition with its default.
+pub(super) fn flat_generic(generic: &Generic) -> String {
+    let list = generic.list.as_ref().map_or(String::new(), |list| format!("[{}]", list.text));
+    let default = generic.default.as_ref().map_or(String::new(), |one| format!(" = {}", flat(one)));
+    format!("{}{list}{default}", generic.name.text)
+}
+
 /// An argument, index or element.
 pub(super) fn flat_arg(arg: &Arg) -> String {
     let name = arg.name.as_ref().map_or(String::new(), |name| format!("{} = ", name.text));

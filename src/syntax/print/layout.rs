@@ -191,6 +191,10 @@ pub(super) enum Item<'a> {
     Param(&'a Param),
     /// An expression.
     Expr(&'a Expr),
+    /// A dim of a definition.
+    Generic(&'a Generic),
+    /// A name.
+    Name(&'a Name),
 }
 
 /// The word before a parameter, with its blank.
@@ -210,6 +214,8 @@ impl Item<'_> {
             Item::Slot(slot) => flat_slot(slot),
             Item::Param(param) => format!("{}{}", role(param.role), flat_slot(&param.slot)),
             Item::Expr(expr) => flat(expr),
+            Item::Generic(generic) => flat_generic(generic),
+            Item::Name(name) => name.text.clone(),
         }
     }
 
@@ -219,6 +225,7 @@ impl Item<'_> {
             Item::Slot(slot) => lay_slot("", slot, room),
             Item::Param(param) => lay_slot(role(param.role), &param.slot, room),
             Item::Expr(expr) => lay(expr, room),
+            Item::Generic(_) | Item::Name(_) => self.flat(),
         }
     }
 }
