@@ -1,6 +1,6 @@
 //! The text form of graphs: the worked examples read, verify and print as they are written.
 
-use ntmc::graph::{canonical, text};
+use ntmc::graph::{Graph, Path, Type, canonical, text};
 
 fn without_comments(text: &str) -> String {
     text.lines().filter(|line| !line.starts_with(';')).map(|line| format!("{line}\n")).collect()
@@ -143,4 +143,110 @@ fn programs_print_and_parse() {
     assert_eq!(text::program_text(&program), source);
     assert_eq!(program.params[0].axes, ["h", "w"]);
     assert!(program.inputs[0].axes.is_empty());
+}
+
+/// Names that could be taken for something else where they stand.
+const ODD: &[&str] = &[
+    "a\u{0}b",
+    "\u{1}",
+    "a\u{7f}",
+    "tab\there",
+    "line\nbreak",
+    "return\r",
+    "\u{85}next",
+    "a\u{200b}b",
+    "\u{feff}mark",
+    "\u{2028}",
+    "quote\"d",
+    "back\\slash",
+    " blank ",
+    "",
+    "adjoint",
+    "adjoint x",
+    "a = b",
+    "a -- b",
+    "a: real",
+    "x[i:3]",
+    "x[i:3]: int",
+    "# no comment",
+    "; nor this",
+    "param 0 x",
+    "graph step",
+    "'",
+    "β",
+    "e\u{301}",
+    "%x",
+    "\u{10ffff}",
+    "\u{1b}[0m",
+    "a\"",
+    "\"a\"",
+    "x]",
+    "[",
+];
+
+#[test]
+fn odd_names_survive_the_text() {
+    let source = "param 0 weight[i:2]\ninput 0 x[i:2]\nstate 0 s[i:2]\n\n\
+                  graph init\n%w[i:2] = param 0 -- w\n%v[i:2] = exp(%w[i]) -- adjoint w\n\
+                  start/s[i:2] = %v[i]\n\ngraph step\n%x[i:2] = input 0\nnext/s[i:2] = %x[i]\n";
+    let good = text::parse_program(source).unwrap();
+    let mut wrong = String::new();
+    for name in ODD {
+        let path = || Path((*name).to_owned());
+        let mut program = good.clone();
+        program.params[0].path = path();
+        program.inputs[0].path = path();
+        program.inputs[0].ty = Type::Int;
+        program.states[0].path = path();
+        let mut parts = program.init.parts();
+        parts.iter_mut().for_each(|part| part.node.origin.path = path());
+        let root = |kind: &str| Path(format!("{kind}{name}"));
+        let first = program.init.roots[0].1.clone();
+        let mut roots = vec![(root("start/"), first.clone())];
+        roots.push((path(), first));
+        roots.sort_by(|left, right| left.0.cmp(&right.0));
+        program.init = Graph::assemble(parts, roots).unwrap();
+        let text = text::program_text(&program);
+        match text::parse_program(&text) {
+            Ok(read) if read == program => {}
+            Ok(_) => wrong += &format!("{name:?} is another program:\n{text}\n"),
+            Err(error) => wrong += &format!("{name:?}: {error}\n{text}\n"),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn whatever_is_read_reads_back() {
+    let letters = ('\u{0}'..='\u{ff}').chain("\u{200b}\u{2028}\u{feff}\u{301}\u{3000}".chars());
+    let mut read = 0;
+    for letter in letters {
+        for name in [format!("a{letter}b"), format!("{letter}b"), format!("a{letter}")] {
+            for source in [
+                format!(
+                    "param 0 {name}[i:2]\n\ngraph init\n%w[i:2] = param 0\nstart/s[i:2] = %w[i]\n"
+                ),
+                format!(
+                    "param 0 w[i:2]\n\ngraph init\n%w[i:2] = param 0 -- {name}\nstart/s[i:2] = %w[i]\n"
+                ),
+                format!(
+                    "param 0 w[i:2]\n\ngraph init\n%w[i:2] = param 0 -- adjoint {name}\nstart/s[i:2] = %w[i]\n"
+                ),
+                format!("param 0 w[i:2]\n\ngraph init\n%w[i:2] = param 0\n{name}[i:2] = %w[i]\n"),
+                format!(
+                    "param 0 w[{name}:2]\n\ngraph init\n%w[{name}:2] = param 0\ny[i:2] = %w[i]\n"
+                ),
+                format!("param 0 \"{name}\"[i:2]\n"),
+            ] {
+                let Ok(program) = text::parse_program(&source) else { continue };
+                read += 1;
+                let printed = text::program_text(&program);
+                let again = text::parse_program(&printed);
+                let again = again.unwrap_or_else(|error| panic!("{source:?}: {error}\n{printed}"));
+                assert_eq!(again, program, "{source:?}\n{printed}");
+                assert_eq!(text::program_text(&again), printed);
+            }
+        }
+    }
+    assert!(read > 1_000, "only {read} texts are programs");
 }

@@ -79,17 +79,30 @@ pub(super) fn unquoted(text: &str) -> Result<String, String> {
     ron::from_str(text).map_err(|_| format!("{text} is not a quoted name"))
 }
 
+/// One past the closing quote of a text that starts with a quoted name.
+fn quoted_end(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    let inside = text.strip_prefix('"')?;
+    for (at, letter) in inside.char_indices() {
+        match letter {
+            '"' if !escaped => return Some(at + 2),
+            _ => escaped = letter == '\\' && !escaped,
+        }
+    }
+    None
+}
+
 /// Splits `name[i:8]` into the name and the axes, which hold a colon.
 pub(super) fn name_and_axes(left: &str) -> Result<(String, &str), Fault> {
     let left = left.trim();
     let open = left.ends_with(']').then(|| left.rfind('[')).flatten();
     let open = open.filter(|at| left[*at..].contains(':')).unwrap_or(left.len());
+    let open = quoted_end(left).unwrap_or(open);
     let (name, axes) = left.split_at(open);
-    let name = unquoted(name.trim()).map_err(|text| (1, text))?;
-    if name.is_empty() {
+    if name.trim().is_empty() {
         return Err((1, "expected a name".to_owned()));
     }
-    Ok((name, axes))
+    Ok((unquoted(name.trim()).map_err(|text| (1, text))?, axes))
 }
 
 /// The parts of a program that lines belong to.
@@ -171,7 +184,7 @@ enum Kind {
     UpdateSlot,
 }
 
-/// A line such as `param 0 weight[i:8]`; roots hold an equals sign.
+/// A line such as `param 0 weight[i:8]`; roots of such a name have no number behind it.
 fn array_line(line: &str) -> Option<(Kind, &str)> {
     let kinds = [
         ("param ", Kind::Param),
@@ -180,10 +193,11 @@ fn array_line(line: &str) -> Option<(Kind, &str)> {
         ("update input ", Kind::UpdateInput),
         ("update slot ", Kind::UpdateSlot),
     ];
-    if line.contains(" = ") {
-        return None;
-    }
-    kinds.iter().find_map(|(word, kind)| line.trim().strip_prefix(word).map(|rest| (*kind, rest)))
+    let array = |(word, kind): &(&str, Kind)| {
+        let rest = line.trim().strip_prefix(word)?;
+        rest.starts_with(|c: char| c.is_ascii_digit()).then_some((*kind, rest))
+    };
+    kinds.iter().find_map(array)
 }
 
 fn array(rest: &str, expected: usize) -> Result<Array, Fault> {
@@ -192,9 +206,11 @@ fn array(rest: &str, expected: usize) -> Result<Array, Fault> {
         return Err((1, format!("expected number {expected}, found `{number}`")));
     }
     // The type stands after the last `: `; sizes stand after a colon without a space.
-    let (left, kind) = match rest.rsplit_once(": ") {
-        Some((left, kind)) if !rest.ends_with('"') => (left, Some(kind)),
-        Some(_) | None => (rest, None),
+    let behind =
+        quoted_end(rest.trim_start()).map_or(0, |end| rest.len() - rest.trim_start().len() + end);
+    let (left, kind) = match rest[behind..].rfind(": ") {
+        Some(at) => (&rest[..behind + at], Some(&rest[behind + at + 2..])),
+        None => (rest, None),
     };
     let (name, axes) = name_and_axes(left)?;
     let none = BTreeMap::new();
