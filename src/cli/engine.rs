@@ -5,7 +5,7 @@ use crate::backend::interp::Interp;
 use crate::compile::{self, Choices, Purpose, Spec};
 use crate::error::Error;
 use crate::graph::Array;
-use crate::model::flat::Draw;
+use crate::model::flat::{Draw, Sort};
 use crate::model::{Given, Loss};
 use crate::run::draw_state;
 use crate::vectors::{Bindings, Compile, Compiled, LossKind, Value};
@@ -71,7 +71,12 @@ impl Compile for Front {
             };
             arrays.iter().zip(&draws).map(one).collect()
         });
-        Ok(Compiled { program, executable, drawn })
+        let whole = |sort: Sort| matches!(sort, Sort::Int | Sort::Index { .. });
+        let values = model.values.iter().map(|one| (one.sort, &one.path));
+        let states = model.states.iter().map(|one| (one.sort, &one.path));
+        let whole = values.chain(states).filter(|(sort, _)| whole(*sort));
+        let whole = whole.map(|(_, path)| path.clone()).collect();
+        Ok(Compiled { program, executable, drawn, whole })
     }
 }
 

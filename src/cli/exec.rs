@@ -92,16 +92,14 @@ pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::E
         Some(path) => Map::parse(&path.display().to_string(), &text(path)?)?,
         None => Map::plain(&file),
     };
-    let mut out = File { name: args.output.display().to_string(), ..File::default() };
-    let mut all = std::collections::BTreeMap::new();
+    let mut all = Vec::new();
     for case in vectors::resolve(&map, &file)? {
         let case = case.to_run(&args.trace, args.grad);
         let mut compiled = compile.compile(&case.bindings)?;
         let results = vectors::run(&mut compiled, &case, &file)?;
-        let named = results.output(&compiled.program, &case).into_iter();
-        all.extend(named.map(|(name, tensor)| (format!("{}{name}", case.prefix), tensor)));
+        all.push(results.output(&compiled, &case));
     }
-    out = File { metadata: out.metadata, ..File::of(&out.name, &all) };
+    let out = File { name: args.output.display().to_string(), ..File::join(all)? };
     std::fs::write(&args.output, out.bytes()).map_err(|why| Error::file(out.name.as_str(), why))?;
     let line = if args.json {
         let shapes: serde_json::Map<_, _> = out

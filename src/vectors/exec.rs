@@ -3,7 +3,7 @@
 //! In: a [`Compiled`] program and a [`Case`]. Out: [`Results`]: every array by name, and the forms that
 //! made the given ones, through which gradients go back to the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::file::File;
@@ -22,6 +22,8 @@ pub struct Compiled {
     pub executable: Box<dyn Executable>,
     /// First states that are drawn: one entry a state, a tensor [B, sizes..] for so many samples.
     pub drawn: Box<dyn Fn(usize) -> Vec<Option<Tensor>>>,
+    /// Paths of the values and states that are whole numbers.
+    pub whole: BTreeSet<String>,
 }
 
 /// Makes programs out of the spec; the command line provides it.
@@ -223,30 +225,46 @@ fn name(program: &Program, outcome: Outcome) -> BTreeMap<String, Tensor> {
 }
 
 impl Results {
-    /// The arrays of a file that `ntmc exec` writes: results, the traces asked for, last states, the
-    /// loss, and gradients with respect to everything the program learns, starts from or reads.
+    /// The file that `ntmc exec` writes of a case: results, the traces asked for, last states, the loss,
+    /// and gradients with respect to everything the program learns, starts from or reads.
     #[must_use]
-    pub fn output(&self, program: &Program, case: &Case) -> BTreeMap<String, Tensor> {
-        let result = |path: &str| match &case.bindings.loss {
-            LossKind::Cotangents(paths) => paths.iter().any(|one| one == path),
-            LossKind::HalfSquares | LossKind::Domain { .. } => false,
+    pub fn output(&self, compiled: &Compiled, case: &Case) -> File {
+        let program = &compiled.program;
+        let named: Vec<(&String, String)> = self
+            .arrays
+            .keys()
+            .filter_map(|name| Some((name, renamed(name, program, case)?)))
+            .map(|(name, new)| (name, format!("{}{new}", case.prefix)))
+            .collect();
+        let arrays = named.iter().map(|(name, new)| (new.clone(), self.arrays[*name].clone()));
+        let is_whole = |name: &str| {
+            let value = name.split_once('/').filter(|(kind, _)| *kind != "grad");
+            value.is_some_and(|(_, path)| compiled.whole.contains(path))
         };
-        let own = |path: &str| !is_given(path) || path == "x";
-        let inputs: Vec<&str> =
-            program.inputs.iter().map(|array| array.path.0.as_str()).filter(|p| own(p)).collect();
-        let rename = |name: &str| {
-            if let Some(path) = name.strip_prefix("value/").or_else(|| name.strip_prefix("next/")) {
-                let kind = if result(path) { "y" } else { "trace" };
-                return Some(format!("{kind}/{path}"));
-            }
-            if let Some(input) = name.strip_prefix("grad/x/") {
-                let alone = inputs == [input] && input == "x";
-                return own(input)
-                    .then(|| if alone { "grad/x".to_owned() } else { name.to_owned() });
-            }
-            (!name.starts_with("start/")).then(|| name.to_owned())
-        };
-        let named = self.arrays.iter();
-        named.filter_map(|(name, tensor)| Some((rename(name)?, tensor.clone()))).collect()
+        let whole = named.iter().filter(|(name, _)| is_whole(name));
+        File {
+            whole: whole.map(|(_, new)| new.clone()).collect(),
+            ..File::of("", &arrays.collect())
+        }
     }
+}
+
+/// What an array is called in the file that `ntmc exec` writes; nothing for those that are left out.
+fn renamed(name: &str, program: &Program, case: &Case) -> Option<String> {
+    let result = |path: &str| match &case.bindings.loss {
+        LossKind::Cotangents(paths) => paths.iter().any(|one| one == path),
+        LossKind::HalfSquares | LossKind::Domain { .. } => false,
+    };
+    if let Some(path) = name.strip_prefix("value/").or_else(|| name.strip_prefix("next/")) {
+        let kind = if result(path) { "y" } else { "trace" };
+        return Some(format!("{kind}/{path}"));
+    }
+    if let Some(input) = name.strip_prefix("grad/x/") {
+        let own = |path: &str| !is_given(path) || path == "x";
+        let mut inputs =
+            program.inputs.iter().map(|array| array.path.0.as_str()).filter(|p| own(p));
+        let alone = input == "x" && inputs.next() == Some("x") && inputs.next().is_none();
+        return own(input).then(|| if alone { "grad/x".to_owned() } else { name.to_owned() });
+    }
+    (!name.starts_with("start/")).then(|| name.to_owned())
 }

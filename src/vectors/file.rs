@@ -3,7 +3,7 @@
 //! In: the bytes of a file. Out: [`File`]. Invariant: whatever the bytes are, the answer is a file or
 //! an [`Error`], and no memory is taken that the length of the bytes does not pay for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::{Dtype, SafeTensors};
 
@@ -29,6 +29,8 @@ pub struct File {
     pub slots: BTreeMap<String, Slot>,
     /// All numbers.
     pub numbers: Vec<f64>,
+    /// Tensors of whole numbers: they are stored as such.
+    pub whole: BTreeSet<String>,
     /// Free text; entries that are JSON are read as such by [`File::meta`].
     pub metadata: BTreeMap<String, String>,
 }
@@ -53,6 +55,9 @@ impl File {
             if count != Some(file.numbers.len() - base) || ndarray_refuses(&shape) {
                 let why = format!("the shape {shape:?} does not go with the bytes stored");
                 return Err(Error { kind: Kind::File, ..wrong(why) });
+            }
+            if [Dtype::I64, Dtype::I32].contains(&view.dtype()) {
+                file.whole.insert(tensor.clone());
             }
             file.slots.insert(tensor, Slot { base, shape });
         }
@@ -79,6 +84,7 @@ impl File {
         for file in files {
             let base = joined.numbers.len();
             joined.numbers.extend(file.numbers);
+            joined.whole.extend(file.whole);
             for (tensor, slot) in file.slots {
                 if joined.slots.contains_key(&tensor) {
                     let why = "another file given has a tensor of this name";
@@ -121,7 +127,8 @@ impl File {
         Value::Record(self.metadata.iter().map(|(key, text)| (key.clone(), read(text))).collect())
     }
 
-    /// The bytes of a file that holds these tensors, in `f64`; equal files give equal bytes.
+    /// The bytes of a file that holds these tensors, in `f64` or as whole numbers of 64 bits; equal files
+    /// give equal bytes.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut header = serde_json::Map::new();
@@ -131,8 +138,9 @@ impl File {
         let mut at = 0;
         for (name, slot) in &self.slots {
             let end = at + 8 * slot.shape.iter().product::<usize>();
+            let dtype = if self.whole.contains(name) { "I64" } else { "F64" };
             let entry = serde_json::json!({
-                "dtype": "F64", "shape": slot.shape, "data_offsets": [at, end],
+                "dtype": dtype, "shape": slot.shape, "data_offsets": [at, end],
             });
             header.insert(name.clone(), entry);
             at = end;
@@ -144,10 +152,16 @@ impl File {
         }
         let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
         bytes.extend(text.as_bytes());
-        for slot in self.slots.values() {
+        for (name, slot) in &self.slots {
             let count = slot.shape.iter().product::<usize>();
-            let numbers = &self.numbers[slot.base..slot.base + count];
-            numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+            let whole = self.whole.contains(name);
+            for number in &self.numbers[slot.base..slot.base + count] {
+                bytes.extend(if whole {
+                    (*number as i64).to_le_bytes()
+                } else {
+                    number.to_le_bytes()
+                });
+            }
         }
         bytes
     }
@@ -210,6 +224,21 @@ mod tests {
         assert_eq!(back.numbers, file.numbers);
         assert_eq!(back.metadata, file.metadata);
         assert_eq!(back.bytes(), file.bytes());
+    }
+
+    #[test]
+    fn whole_numbers_are_stored_as_such() {
+        let mut file = sample();
+        file.whole.insert("a".to_owned());
+        let bytes = file.bytes();
+        let types = |bytes: &[u8]| {
+            let tensors = SafeTensors::deserialize(bytes).unwrap();
+            ["a", "b"].map(|name| tensors.tensor(name).unwrap().dtype())
+        };
+        assert_eq!(types(&bytes), [Dtype::I64, Dtype::F64]);
+        let back = File::parse("back", &bytes).unwrap();
+        assert_eq!(back.numbers, file.numbers);
+        assert_eq!((back.bytes(), back.whole), (bytes, file.whole));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The room as a whole, on a program small enough to know by heart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array1, Array2, IxDyn};
 
@@ -110,7 +110,12 @@ impl Compile for Maker {
             ..Program::default()
         };
         let drawn = Box::new(|_| Vec::new());
-        Ok(Compiled { program, executable: Box::new(Fake { off: self.off }), drawn })
+        Ok(Compiled {
+            program,
+            executable: Box::new(Fake { off: self.off }),
+            drawn,
+            whole: BTreeSet::new(),
+        })
     }
 }
 

@@ -384,3 +384,24 @@ fn every_training_block_is_checked_not_only_the_first() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("error[E0615]") && said.contains("lion"), "{said}");
 }
+
+#[test]
+fn whole_numbers_are_executed_into_whole_numbers() {
+    let (folder, spec) = with_spec(
+        "ntm 1\nmodel m(x[3]) -> y[3] {\n  state t: int = 0\n  t = prev t + 1\n  order = argsort(x)\n  \
+         y[i] = x[order[i]] * t\n}\n",
+    );
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let x = ntmc::tensor::Tensor::from_shape_fn(vec![2, 1, 3], |at| [2.5, 0.5, 1.5][at[2]]);
+    let given = std::collections::BTreeMap::from([("x".to_owned(), x)]);
+    std::fs::write(place("in"), ntmc::vectors::File::of("in", &given).bytes()).unwrap();
+    let (from, to) = (place("in"), place("out"));
+    let output = ntmc(&["exec", &spec, "--in", &from, "--out", &to, "--trace", "order,t"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = ntmc::vectors::File::parse("out", &std::fs::read(&to).unwrap()).unwrap();
+    let whole: Vec<&str> = file.whole.iter().map(String::as_str).collect();
+    assert_eq!(whole, ["final/t", "trace/order", "trace/t"]);
+    assert_eq!(file.tensor("trace/order").unwrap().as_slice().unwrap(), [1., 2., 0., 1., 2., 0.]);
+    assert_eq!(file.tensor("final/t").unwrap().as_slice().unwrap(), [2.0]);
+    assert_eq!(file.tensor("y").unwrap().as_slice().unwrap(), [0.5, 1.5, 2.5, 1.0, 3.0, 5.0]);
+}
