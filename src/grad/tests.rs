@@ -134,6 +134,11 @@ fn kinks_follow_the_table() {
     assert_eq!(at_point(scalar::RELU, &[0.0]), [0.0]);
     assert_eq!(at_point(scalar::ABS, &[0.0]), [0.0]);
     assert_eq!(at_point(scalar::CLIP, &[0.5, 0.1, 0.5]), [1.0, 0.0, 0.0]);
+    assert_eq!(at_point(scalar::CLIP, &[0.5, 0.5, 0.9]), [1.0, 0.0, 0.0]);
+    assert_eq!(at_point(scalar::CLIP, &[0.05, 0.1, 0.5]), [0.0, 1.0, 0.0]);
+    assert_eq!(at_point(scalar::CLIP, &[0.6, 0.1, 0.5]), [0.0, 0.0, 1.0]);
+    // Where the limits cross, the upper one is what comes out.
+    assert_eq!(at_point(scalar::CLIP, &[0.3, 0.4, 0.2]), [0.0, 0.0, 1.0]);
     assert_eq!(at_point(scalar::STOP, &[0.5]), [0.0]);
     assert_eq!(at_point(scalar::FLOOR, &[0.5]), [0.0]);
 }

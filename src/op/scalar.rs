@@ -242,9 +242,11 @@ fn table() -> Vec<Row> {
             vec![Some(share(greater, 0, 1)), Some(share(greater, 1, 0))], true),
         row("min", &[R, R], R, interval::min, |v| smaller(v[0], v[1]),
             vec![Some(share(less, 0, 1)), Some(share(less, 1, 0))], true),
-        // `clip(v, lo, hi)`: 1 on the closed interval, 0 outside; the limits get no gradient.
+        // `clip(v, lo, hi)`: `v` gets the gradient on the closed interval, outside the limit that acts.
         row("clip", &[R, R, R], R, interval::clip, |v| smaller(larger(v[0], v[1]), v[2]),
-            vec![Some(select(f(AND, [f(LE, [x(1), x(0)]), f(LE, [x(0), x(2)])]), c(1.0), c(0.0))), None, None], true),
+            vec![Some(select(f(AND, [f(LE, [x(1), x(0)]), f(LE, [x(0), x(2)])]), c(1.0), c(0.0))),
+                Some(select(f(AND, [f(LT, [x(0), x(1)]), f(LE, [x(1), x(2)])]), c(1.0), c(0.0))),
+                Some(select(f(OR, [f(LT, [x(2), x(0)]), f(LT, [x(2), x(1)])]), c(1.0), c(0.0)))], true),
         row("stop", &[R], R, interval::same, |v| v[0], vec![None], true),
         row("select", &[B, R, R], R, interval::select, |v| if v[0] != 0.0 { v[1] } else { v[2] },
             vec![None, Some(select(x(0), c(1.0), c(0.0))), Some(select(x(0), c(0.0), c(1.0)))], false),
