@@ -37,6 +37,8 @@ pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let mut front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
     match run(args, &mut front)? {
         0 => Ok(()),
+        // The object has said it all.
+        code if args.json => Err(crate::error::Error::Told(code)),
         _ => Err(crate::error::Error::Check(
             "the numbers differ by more than the tolerance".to_owned(),
         )),

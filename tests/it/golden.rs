@@ -100,4 +100,7 @@ fn a_changed_number_is_noticed() {
     std::fs::write(&changed, bytes).unwrap();
     let (agrees, said) = verify(Path::new("specs/pieces/read.ntm"), &changed);
     assert!(!agrees, "{said}");
+    // One object says it all.
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["passed"], false, "{said}");
 }
