@@ -30,4 +30,28 @@ impl Pick {
             sets: self.sets.clone(),
         }
     }
+
+    /// As options of a command that chooses the same, quoted for a shell.
+    pub(super) fn quoted(&self) -> String {
+        let sets = self.sets.iter().map(|one| ("--set", one));
+        let task = self.task.iter().map(|one| ("--task", one));
+        let train = self.train.iter().map(|one| ("--train", one));
+        let model = self.model.iter().map(|one| ("--model", one));
+        let all = sets.chain(task).chain(train).chain(model);
+        all.map(|(name, value)| {
+            // What looks like an option would be taken for one.
+            let between = if value.starts_with('-') { "=" } else { " " };
+            format!(" {name}{between}{}", quoted(value))
+        })
+        .collect()
+    }
+}
+
+/// One word for a POSIX shell, as it is where nothing in it has a meaning of its own there.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |one: char| one.is_ascii_alphanumeric() || "_-./:=,@%+".contains(one);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::choose::Pick;
+use super::choose::{Pick, quoted};
 use super::{Terminal, input, note, print};
 use crate::backend::Precision;
 use crate::backend::interp::Interp;
@@ -89,10 +89,14 @@ pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
 
 /// The command that does the same again.
 fn command(args: &Args) -> String {
-    let mut text = format!("ntmc test {} --draws {} --seed {}", args.spec, args.draws, args.seed);
+    // A name that looks like an option is a path from here.
+    let here = if args.spec.len() > 1 && args.spec.starts_with('-') { "./" } else { "" };
+    let spec = quoted(&format!("{here}{}", args.spec));
+    let mut text = format!("ntmc test {spec}{}", args.pick.quoted());
     if let Some(name) = &args.definition {
-        text.push_str(&format!(" --def {name}"));
+        text.push_str(&format!(" --def {}", quoted(name)));
     }
+    text.push_str(&format!(" --draws {} --seed {}", args.draws, args.seed));
     text
 }
 
