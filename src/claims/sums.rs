@@ -420,10 +420,14 @@ impl Prover<'_> {
         if self.bound_poly(&before).lo < 0.0 {
             return f64::NEG_INFINITY;
         }
-        let [(atom, 1)] = dep[..] else { return f64::NEG_INFINITY };
-        let Some(body) = self.atoms[atom.0 as usize].term.clone() else {
+        let [(atom, power)] = dep[..] else { return f64::NEG_INFINITY };
+        let Atom { term: Some(body), range, .. } = self.atoms[atom.0 as usize].clone() else {
             return f64::NEG_INFINITY;
         };
+        // The largest power is the power of the largest where none is negative.
+        if power > 1 && range.lo < 0.0 {
+            return f64::NEG_INFINITY;
+        }
         let axis = Axis { var, name: String::new(), dim: String::new(), size };
         let (over, when) = (vec![axis], Vec::new());
         let most = Term::Fold { fold: Fold::Max, over, when, body: Box::new(body) };
@@ -431,16 +435,24 @@ impl Prover<'_> {
         if matches!(&most, Term::Fold { body, .. } if **body == *term) {
             return self.peak_of(&dep, var, size);
         }
-        let most = if *factor == 1.0 && before.as_constant() == Some(1.0) {
+        if before.as_constant() == Some(1.0) {
             return self.peak_of(&dep, var, size);
-        } else {
-            Poly::atom(self.atom(&most))
-        };
+        }
+        let most = Poly::default().with(vec![(self.atom(&most), power)], 1.0);
         self.times(&before, &most).map_or(f64::NEG_INFINITY, |poly| self.bound_poly(&poly).lo)
     }
 
     fn peak_of(&mut self, mono: &Mono, var: Var, size: u32) -> f64 {
-        let [(atom, 1)] = mono[..] else { return f64::NEG_INFINITY };
+        let [(atom, power)] = mono[..] else { return f64::NEG_INFINITY };
+        if power > 1 {
+            let most = self.peak_of(&vec![(atom, 1)], var, size);
+            let least = self.atoms[atom.0 as usize].range.lo;
+            return if least < 0.0 {
+                f64::NEG_INFINITY
+            } else {
+                most.max(0.0).powi(i32::from(power))
+            };
+        }
         let whole = self.along(atom, var, size);
         match self.atoms[atom.0 as usize].term.clone() {
             Some(Term::Read(array, _)) if whole.is_some() => self.fact(array).peak,

@@ -54,6 +54,10 @@ fn what_follows_is_proved() {
             "state s[N] = uniform\n  s[i] = sum[k] prev s[(i - k) mod N] * w[k]\n  out = s",
         ),
         ("out[N]: simplex", "p = argsort(x)\n  out[p[j]] = w[j]"),
+        (
+            "out[N]: simplex",
+            "top = max[j] w[j]\n  p[i] = (w[i] / top) ^ 2\n  out[i] = p[i] / (sum[j] p[j])",
+        ),
         ("out[N]: weighting", "p = argsort(v)\n  out[p[j]] = (1 - v[p[j]]) * prod[m < j] v[p[m]]"),
         ("out: unit", "out = 1 - sum[i] v[i] * g"),
         ("out: signed", "out = (sum[i] x[i] * w[i]) / (norm(x) * norm(w) + 1e-3)"),
@@ -75,6 +79,14 @@ fn what_may_fail_is_open() {
         ("out[N]: simplex", "out[i] = w[i] ^ z / (sum[j] w[j] ^ z)"),
         ("out: unit", "out = g + h"),
         ("out: unit", "out = 1 - g - h"),
+        (
+            "out[N]: simplex",
+            "top = max[j] v[j]\n  p[i] = (v[i] / top) ^ 2\n  out[i] = p[i] / (sum[j] p[j])",
+        ),
+        (
+            "out[N]: simplex",
+            "top = max[j] x[j]\n  p[i] = (x[i] / top) ^ 2\n  out[i] = p[i] / (sum[j] p[j])",
+        ),
         ("out: positive", "out = log(g)"),
         ("out: positive", "out = sqrt(1 - g - h)"),
         ("out: unit", "state s = 0\n  s = prev s + 0.1 * g\n  out = s"),
