@@ -16,7 +16,7 @@ pub struct Effort {
 
 impl Effort {
     /// For an answer while somebody waits.
-    pub const QUICK: Effort = Effort { look: 1_000, whole: 24_000 };
+    pub const QUICK: Effort = Effort { look: 1_000, whole: 20_000 };
     /// For a trial, which takes its time anyway.
     pub const THOROUGH: Effort = Effort { look: 100_000, whole: 5_000_000 };
 }
@@ -25,12 +25,18 @@ impl Effort {
 #[derive(Debug)]
 pub(super) struct Purse {
     look: u64,
+    whole: u64,
     left: u64,
 }
 
 impl Purse {
     pub(super) fn new(effort: Effort) -> Purse {
-        Purse { look: effort.look, left: effort.whole }
+        Purse { look: effort.look, whole: effort.whole, left: effort.whole }
+    }
+
+    /// Whether at least as much is left as was spent: a closer look costs more than the first.
+    pub(super) fn suffices_for_more(&self) -> bool {
+        self.left >= self.whole - self.left
     }
 
     /// What the next look may cost.

@@ -11,6 +11,7 @@ use super::effort::Purse;
 use super::facts::{self, Fact};
 use super::needed::Needed;
 use super::prover::{Known, Prover};
+use super::terms::Names;
 use crate::model::Model;
 use crate::model::claim::{Claim, Claims};
 use crate::model::flat::{Array, Axis, Draw, Term};
@@ -40,11 +41,19 @@ pub(super) struct Looks<'a> {
     claims: &'a Claims,
     pub purse: Purse,
     memory: BTreeMap<(Place, bool), Look>,
+    /// Equations in canonical form, with the names in them.
+    canonical: BTreeMap<Place, (Names, Term)>,
 }
 
 impl<'a> Looks<'a> {
     pub(super) fn new(model: &'a Model, claims: &'a Claims, effort: Effort) -> Self {
-        Looks { model, claims, purse: Purse::new(effort), memory: BTreeMap::new() }
+        Looks {
+            model,
+            claims,
+            purse: Purse::new(effort),
+            memory: BTreeMap::new(),
+            canonical: BTreeMap::new(),
+        }
     }
 
     /// What is known of everything that is needed, and of the rest what was known before. With something
@@ -159,6 +168,20 @@ impl<'a> Looks<'a> {
         {
             return look.found;
         }
+        let term = match self.canonical.get(&place) {
+            Some((names, term)) => {
+                prover.names = names.clone();
+                term
+            }
+            None => {
+                let term = prover.canonical(term);
+                if prover.steps == 0 {
+                    self.purse.paid(steps, &prover);
+                    return None;
+                }
+                &self.canonical.entry(place).or_insert((prover.names.clone(), term)).1
+            }
+        };
         prover.inline = inline;
         let fact = fact(&mut prover, axes, term);
         let found = self.purse.paid(steps, &prover).then_some(fact);
@@ -168,18 +191,18 @@ impl<'a> Looks<'a> {
     }
 }
 
+/// What is known of an array with these entries, in canonical form.
 fn fact(prover: &mut Prover, axes: &[Axis], term: &Term) -> Fact {
-    let term = prover.canonical(term);
-    let entry = prover.bound_canonical(&term);
+    let entry = prover.bound_canonical(term);
     let Some(axis) = axes.last() else { return Fact::of(entry, 1.0) };
     let size = f64::from(axis.size);
     let mut fact = Fact::of(entry, size);
     // Of a sum of numbers on both sides of 0, without end, there is nothing to say.
     if entry.lo.is_finite() || entry.hi.is_finite() {
-        fact.sum = fact.sum.meet(prover.bound_sum(axis, &term, entry));
+        fact.sum = fact.sum.meet(prover.bound_sum(axis, term, entry));
     }
     if entry.lo >= -facts::SLACK && size >= 1.0 {
-        fact.peak = fact.peak.max(prover.peak(&term, axis.var, axis.size));
+        fact.peak = fact.peak.max(prover.peak(term, axis.var, axis.size));
     }
     fact.completed(size)
 }

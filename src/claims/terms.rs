@@ -71,8 +71,8 @@ impl Names {
                     .collect(),
             ),
             Term::Fold { fold, over, when, body } => {
-                let mut inner = Term::Choose(vec![(when.clone(), (**body).clone())]);
-                inner = self.canon(&inner);
+                let when = when.iter().map(|cond| self.canon_cond(cond)).collect();
+                let inner = Term::Choose(vec![(when, self.canon(body))]);
                 let (over, inner) = self.named(over, inner);
                 let Term::Choose(mut arms) = inner else { return term.clone() };
                 let Some((when, body)) = arms.pop() else { return term.clone() };
@@ -106,7 +106,7 @@ impl Names {
         let mut bound = BTreeSet::new();
         bound_vars(&body, &mut bound);
         let mut height = bound.iter().filter_map(|var| self.height(*var)).max().unwrap_or(0);
-        let (mut axes, mut body) = (Vec::new(), body);
+        let mut axes: Vec<(Var, Axis)> = Vec::new();
         for axis in over.iter().rev() {
             let var = loop {
                 height += 1;
@@ -116,18 +116,17 @@ impl Names {
                     break var;
                 }
             };
-            // Through a variable of its own, so that names that change places do not meet.
-            let between = self.fresh(axis.size);
-            body = rename(&body, axis.var, between);
-            axes.push((between, var, axis.size));
+            let (name, dim) = (String::new(), String::new());
+            axes.push((axis.var, Axis { var, name, dim, size: axis.size }));
         }
         axes.reverse();
-        let mut named = Vec::new();
-        for (between, var, size) in axes {
-            body = rename(&body, between, var);
-            named.push(Axis { var, name: String::new(), dim: String::new(), size });
-        }
-        (named, body)
+        // All at once, so that names may change places.
+        let by = |var: Var| {
+            let named = axes.iter().find(|(from, _)| *from == var)?;
+            Some(At::var(named.1.var))
+        };
+        let body = substitute(&body, &by).unwrap_or(body);
+        (axes.into_iter().map(|(_, axis)| axis).collect(), body)
     }
 
     /// The term with every bound variable replaced by a fresh one.

@@ -72,6 +72,16 @@ fn claims_of_shipped_specs_hold() {
     insta::assert_snapshot!(text);
 }
 
+/// What a person who only checks is told of the first spec that people see.
+#[test]
+fn a_quick_look_proves_the_turing_machine() {
+    let path = crate::support::root().join("specs/ntm.ntm");
+    let mut spec = Spec::read(source(&path), &beside(&path)).unwrap();
+    let instance = trial::chosen(&mut spec, &ntmc::compile::Choices::default()).unwrap();
+    let all = claims::decide(&instance.model, &instance.claims, Effort::QUICK);
+    assert!(all.len() >= 20 && all.iter().all(|one| *one == Verdict::Proved), "{all:?}");
+}
+
 /// A random expression under the index `i`, as text.
 fn expression(stream: &mut Stream, depth: u32, index: &str) -> String {
     let entries = [format!("w[{index}]"), format!("v[{index}]"), format!("z[{index}]")];
