@@ -187,6 +187,15 @@ fn every_block(spec: &mut Spec) -> Result<(), Error> {
         let block = spec.block(&choice)?;
         compile::resolve_tasks(&block, &spec.sources)?;
         spec.optimiser(&block, 1)?;
+        if !block.freeze.is_empty() {
+            let purpose = spec.purpose(&choice)?;
+            let model = spec.elaborate(&choice, &purpose)?;
+            let params: Vec<&str> = model.params.iter().map(|param| param.path.as_str()).collect();
+            let wrong = block.unknown_frozen(&params);
+            if !wrong.is_empty() {
+                return Err(compile::failure(wrong, spec.sources.clone()));
+            }
+        }
     }
     Ok(())
 }

@@ -10,10 +10,9 @@ use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
 use crate::backend::interp::Interp;
 use crate::compile::{Choices, Training};
-use crate::diag::{Diagnostics, nearest};
+use crate::diag::Diagnostics;
 use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
-use crate::model::train_errors;
 use crate::run::{Border, Precision, Session, checkpoint};
 use crate::train::figure::terminal::Letters;
 use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
@@ -387,12 +386,10 @@ fn within_limits(settings: &Settings) -> Result<(), Error> {
 }
 
 fn freeze(session: &mut Session, block: &TrainBlock) -> Result<(), Diagnostics> {
-    let mut wrong = Diagnostics::default();
-    for (name, span) in &block.freeze {
-        if session.freeze(name) == 0 {
-            let names = session.border().params.iter().map(|array| array.path.0.as_str());
-            wrong.push(train_errors::unknown_param(*span, name, nearest(name, names)));
-        }
+    let params = session.border().params.iter().map(|array| array.path.0.as_str());
+    let wrong = block.unknown_frozen(&params.collect::<Vec<_>>());
+    for (name, _) in &block.freeze {
+        session.freeze(name);
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

@@ -88,6 +88,16 @@ pub(super) fn unknown_definition(
     }
 }
 
+/// A value where a definition belongs: `f(x)`, `x -> f`.
+pub(super) fn value_called(span: Span, name: &str, place: Span, index: Option<&str>) -> Diagnostic {
+    let one = new("E0102", format!("no definition `{name}`"), span, "called here".to_owned())
+        .label(place, format!("`{name}` is a value"));
+    match index {
+        Some(index) => one.help(format!("its entries are read in brackets: `{name}[{index}]`")),
+        None => one.help(format!("multiply by it, `{name} * ...`, or call a definition")),
+    }
+}
+
 pub(super) fn unknown_module(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let one = new("E0108", format!("no module `{name}`"), span, "imported here".to_owned());
     match nearest {
@@ -458,6 +468,18 @@ pub(super) fn not_a_whole_number(span: Span, what: &str) -> Diagnostic {
     .help("use dims, `int` parameters and indices only")
 }
 
+/// A size written with a point or exponent: `whole` is how it is written.
+pub(super) fn written_as_a_real(span: Span, whole: &str) -> Diagnostic {
+    new(
+        "E0212",
+        "a size is written without a point or exponent".to_owned(),
+        span,
+        "this is a real number".to_owned(),
+    )
+    .help(format!("write `{whole}`"))
+    .edit(span, whole)
+}
+
 pub(super) fn not_affine(span: Span) -> Diagnostic {
     new(
         "E0213",
@@ -497,10 +519,18 @@ pub(super) fn no_start(span: Span, name: &str, start: &str) -> Diagnostic {
     .edit(span.after(), format!(" = {start}"))
 }
 
-pub(super) fn prev_of_value(span: Span, name: &str, place: Span) -> Diagnostic {
+/// `state` is the declaration that is missing.
+pub(super) fn prev_of_value(span: Span, name: &str, place: Span, state: &str) -> Diagnostic {
     new("E0302", format!("`{name}` has no previous value"), span, "one step ago of this".to_owned())
         .label(place, "it is computed afresh each step")
-        .help(format!("declare a state to carry `{name}` from step to step"))
+        .help(format!("declare {state} to carry `{name}` from step to step"))
+}
+
+pub(super) fn prev_of_call(span: Span, name: &str) -> Diagnostic {
+    let message = format!("the call of `{name}` has no previous value");
+    new("E0302", message, span, "one step ago of this".to_owned()).help(format!(
+        "read back what it is called with, or name its value: `part a = {name}(...)`"
+    ))
 }
 
 pub(super) fn never_updated(span: Span, name: &str) -> Diagnostic {

@@ -12,6 +12,7 @@ pub mod library;
 pub mod point;
 pub mod train;
 pub mod train_errors;
+mod train_settings;
 pub mod typed;
 
 pub(crate) mod command_errors;

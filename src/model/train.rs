@@ -4,8 +4,8 @@
 //! Invariant: settings are the closed list [`SETTINGS`]; a block that is returned is complete.
 //! Tasks and the arguments of the optimiser are looked up by others: they live in tables of theirs.
 
-use super::train_errors as errors;
-use crate::diag::{Diagnostics, Edit, nearest};
+use super::{train_errors as errors, train_settings as settings};
+use crate::diag::{Diagnostics, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 
@@ -36,6 +36,33 @@ pub struct TrainBlock {
     pub episodes: u32,
     /// The whole block.
     pub span: Span,
+}
+
+impl TrainBlock {
+    /// Names in `freeze` that are no parameter, and no part that holds one, among these paths.
+    #[must_use]
+    pub fn unknown_frozen(&self, params: &[&str]) -> Diagnostics {
+        let mut wrong = Diagnostics::default();
+        for (name, span) in &self.freeze {
+            if !params.iter().any(|path| holds(name, path)) {
+                let prefixes = |path: &&str| {
+                    let ends: Vec<usize> =
+                        path.match_indices(['.', '[']).map(|(at, _)| at).collect();
+                    ends.into_iter().chain([path.len()]).collect::<Vec<usize>>()
+                };
+                let all = params
+                    .iter()
+                    .flat_map(|path| prefixes(path).into_iter().map(|end| &path[..end]));
+                wrong.push(errors::unknown_param(*span, name, nearest(name, all)));
+            }
+        }
+        wrong
+    }
+}
+
+/// Whether a name is that of a parameter, or of a part that holds it.
+fn holds(name: &str, path: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// `copy(bits = 8, length = 1..20)`.
@@ -211,13 +238,6 @@ pub const SETTINGS: &[Setting] = &[
 /// The largest whole number that an `f64` surely holds.
 const MOST: u64 = 1 << 53;
 
-/// Names by which people look for the learning rate.
-const RATES: &[&str] = &["learning_rate", "lr", "rate", "alpha", "step_size"];
-
-/// Other names people give to arguments of an optimiser.
-const OPTIMISER_ARGUMENTS: &[&str] =
-    &["momentum", "decay", "beta1", "beta2", "epsilon", "eps", "weight_decay"];
-
 /// Why a value cannot be used; the span is inside the setting.
 enum Wrong {
     Kind(Span, &'static str),
@@ -245,7 +265,7 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
     for setting in &train.settings {
         let name = &setting.name;
         let Some(row) = SETTINGS.iter().find(|row| row.name == name.text) else {
-            found.push(unknown(train, setting));
+            found.push(settings::unknown(train, setting));
             continue;
         };
         if let Some(first) = seen.iter().find(|first| **first == name) {
@@ -291,44 +311,6 @@ fn head(train: &ast::Train) -> Span {
     train.name.as_ref().map_or(train.model.span, |name| name.span.to(train.model.span))
 }
 
-fn unknown(train: &ast::Train, setting: &ast::Setting) -> crate::diag::Diagnostic {
-    let name = setting.name.text.as_str();
-    let lower = name.to_lowercase();
-    let belongs = if RATES.contains(&lower.as_str()) {
-        Some(format!("rmsprop(lr = {})", spelling(&setting.value.value)))
-    } else if OPTIMISER_ARGUMENTS.contains(&lower.as_str()) {
-        Some(format!("rmsprop(lr = 1e-4, {lower} = {})", spelling(&setting.value.value)))
-    } else {
-        None
-    };
-    let aliases = [("optimiser", "optimizer"), ("batch_size", "batch"), ("epochs", "steps")];
-    let alias = aliases.iter().find(|(wrong, _)| *wrong == lower).map(|(_, right)| *right);
-    let near = alias.or_else(|| nearest(name, SETTINGS.iter().map(|row| row.name)));
-    let one = errors::unknown_setting(setting.name.span, name, near, belongs.as_deref());
-    let argument = if RATES.contains(&lower.as_str()) { "lr" } else { lower.as_str() };
-    let moved = belongs.and_then(|_| moved(train, setting, argument));
-    one.edits(moved.into_iter().flatten())
-}
-
-/// A setting made an argument of the block's optimiser.
-fn moved(train: &ast::Train, setting: &ast::Setting, argument: &str) -> Option<Vec<Edit>> {
-    let optimiser = train.settings.iter().find(|other| other.name.text == "optimizer")?;
-    let (_, args) = call(&optimiser.value.value)?;
-    let removed = Edit::new(setting.span, "");
-    let named = |arg: &&ast::Arg| arg.name.as_ref().is_some_and(|name| name.text == argument);
-    if args.iter().any(|arg| named(&arg)) {
-        return Some(vec![removed]);
-    }
-    let last = args.last()?;
-    let text = format!(", {argument} = {}", spelling(&setting.value.value));
-    Some(vec![Edit::new(last.span.after(), text), removed])
-}
-
-/// A number as its author spelled it; anything else as a common value.
-fn spelling(expr: &Expr) -> &str {
-    if let ExprKind::Number(_, text) = &expr.kind { text } else { "1e-4" }
-}
-
 /// The task calls of a text given on the command line, or of a block.
 fn tasks(train: &ast::Train, sink: &mut Diagnostics) -> Vec<TaskCall> {
     if train.tasks.is_empty() {
@@ -365,7 +347,7 @@ pub fn task_call(expr: &Expr, sink: &mut Diagnostics) -> Option<TaskCall> {
 }
 
 /// A name with arguments in parentheses, perhaps none.
-fn call(expr: &Expr) -> Option<(&ast::Name, &[ast::Arg])> {
+pub(super) fn call(expr: &Expr) -> Option<(&ast::Name, &[ast::Arg])> {
     let ExprKind::Ref(reference) = &expr.kind else { return None };
     let [segment] = &reference.segments[..] else { return None };
     if segment.brackets.is_some() || segment.after.is_some() {

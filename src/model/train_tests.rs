@@ -119,7 +119,7 @@ fn unknown_settings_say_where_they_belong() {
     assert_eq!(
         helps,
         [
-            "it belongs to the optimizer: `rmsprop(lr = 0.0001)`",
+            "it belongs to the optimizer: `adam(lr = 0.0001)`",
             "did you mean `batch`?",
             "it belongs to the optimizer: `rmsprop(lr = 1e-4, momentum = 0.9)`",
             "did you mean `batch`?",

@@ -169,6 +169,9 @@ fn report(found: Vec<Diagnostic>, sink: &mut Diagnostics) {
                         first.edits.push(Edit { span: first.primary.span, ..edit.clone() });
                     }
                     first.edits.push(Edit { span: one.primary.span, ..edit });
+                    // The same word may stand in one statement more than once.
+                    let again = one.edits.into_iter().skip(1);
+                    first.edits.extend(again);
                 }
             }
             None => kept.push(one),

@@ -4,7 +4,7 @@
 //! The common slips are told apart by the tokens around the place; everything else becomes
 //! "expected X, found Y" in words of the language, never of the grammar.
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
 use crate::syntax::brackets::{ITEMS, STATEMENTS, ends_value};
 use crate::syntax::colons;
@@ -159,6 +159,17 @@ impl Look<'_> {
             Some(Kind::Op) => match word {
                 ";" => Some(errors::semicolon(here)),
                 ":=" => Some(errors::assignment(here)),
+                // `emit = x` where `emit` is meant as the name of a value.
+                "=" if self.token(-1) == Some(self.first())
+                    && KEYWORDS.contains(&self.word(-1)) =>
+                {
+                    let before = self.token(-1).map_or(here, |at| self.text.span(at));
+                    let word = self.word(-1);
+                    let again = (self.at + 1..self.piece.hi)
+                        .filter(|at| STATEMENTS.contains(&word) && self.text.word(*at) == word)
+                        .map(|at| Edit::new(self.text.span(at), format!("{word}_")));
+                    Some(errors::keyword(before, word, true).edits(again))
+                }
                 ":" if self.bracket_word() == "[" => {
                     Some(errors::colon_index(here).edits(colons::edits(self.text, self.at)))
                 }

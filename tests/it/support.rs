@@ -108,6 +108,10 @@ fn diagnose_source(source: Source, library: &dyn Library) -> (Sources, Diagnosti
     if let Some((model, claimed)) = built {
         let verdicts = ntmc::claims::decide(&model, &claimed, ntmc::claims::Effort::QUICK);
         sink.extend(ntmc::claims::refuted(&claimed, &verdicts));
+        if let Some(Ok(block)) = choice.train.is_some().then(|| spec.block(&choice)) {
+            let params: Vec<&str> = model.params.iter().map(|one| one.path.as_str()).collect();
+            sink.extend(block.unknown_frozen(&params));
+        }
     }
     if !sink.has_errors()
         && choice.train.is_some()

@@ -68,8 +68,7 @@ impl Cx<'_, '_> {
         {
             return result;
         }
-        let module = self.module;
-        let id = self.global.lookup(module, &segment.name)?;
+        let id = self.called_definition(segment)?;
         let def = Arc::clone(&self.global.checked.defs[id.0 as usize]);
         let mut binding = Binding {
             dims: vec![None; def.dims.len()],

@@ -11,6 +11,7 @@ mod elsewhere;
 mod equations;
 mod expr;
 mod instances;
+mod mistaken;
 mod range;
 mod refs;
 mod repairs;

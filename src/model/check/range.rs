@@ -14,7 +14,13 @@ pub(super) type Seen = (Extent, (Span, String));
 impl Cx<'_, '_> {
     /// The dim at the first place where an index stands bare in one of these expressions.
     pub(super) fn infer(&mut self, name: &str, trees: &[&ast::Expr]) -> Option<Seen> {
-        trees.iter().find_map(|tree| self.infer_in(name, tree))
+        let circle = self.circle.clone();
+        let found = trees.iter().find_map(|tree| self.infer_in(name, tree));
+        if found.is_some() {
+            // A place whose array has no shape yet does not matter where another tells the range.
+            self.circle = circle;
+        }
+        found
     }
 
     fn infer_in(&mut self, name: &str, tree: &ast::Expr) -> Option<Seen> {

@@ -44,7 +44,7 @@ impl Cx<'_, '_> {
         if let [segment] = &tree.segments[..] {
             if segment.args.is_some() {
                 if prev {
-                    let one = errors::prev_of_value(span, &segment.name.text, segment.name.span);
+                    let one = errors::prev_of_call(span, &segment.name.text);
                     self.sink().push(one);
                     return None;
                 }
@@ -62,6 +62,9 @@ impl Cx<'_, '_> {
             let inner = tree.segments.get(1).map(|segment| segment.name.text.as_str());
             return self.unknown(&first.name, inner);
         };
+        if prev && self.looks_back(tree, span) {
+            return None;
+        }
         let (found, rest) = self.walk(named, tree)?;
         self.time(&found, prev, span)?;
         self.read(found, rest, prev, span)
@@ -265,9 +268,16 @@ impl Cx<'_, '_> {
                 // Told at the state.
                 return None;
             }
-            let one = errors::prev_of_value(span, &found.name, found.place);
             let plain = found.inner.is_empty();
             let edits = if plain { self.carried(found.value, span) } else { Vec::new() };
+            let (name, shape) = (&found.name, self.bracketed(&found.shape));
+            let computed = matches!(self.def.value(found.value).kind, ValueKind::Computed(_));
+            let state = if plain && computed {
+                format!("`state {name}{shape} = 0`")
+            } else {
+                format!("`state {name}_last{shape} = 0` with `{name}_last = {name}`")
+            };
+            let one = errors::prev_of_value(span, name, found.place, &state);
             self.sink().push(one.edits(edits));
             return None;
         }

@@ -214,10 +214,7 @@ impl Cx<'_, '_> {
         let value = self.def.value(id);
         let shape = self.bracketed(&value.shape);
         match value.kind {
-            ValueKind::Computed(_) => {
-                let state = format!("state {}{shape} = 0", value.name);
-                vec![self.line_before(value.span, &state)]
-            }
+            ValueKind::Computed(_) => self.state_for(id, &shape).into_iter().collect(),
             ValueKind::Argument | ValueKind::Emission(_) => {
                 let last = format!("{}_last", value.name);
                 if self.named(&last).is_some() || self.text(read) != format!("prev {}", value.name)

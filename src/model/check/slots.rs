@@ -22,6 +22,9 @@ const DOMAINS: &[&str] = &[
     "bool",
 ];
 
+/// Sizes from here on are larger than any array may be, and no longer exact.
+const LARGEST: f64 = 9_007_199_254_740_992.0;
+
 impl Cx<'_, '_> {
     /// An axis: `N`, or `a..b`.
     pub(super) fn extent(&mut self, range: &ast::Range) -> Option<Extent> {
@@ -41,7 +44,15 @@ impl Cx<'_, '_> {
         if let ExprKind::Int(poly) = expr.kind {
             return Some(poly);
         }
-        self.sink().push(errors::not_a_whole_number(tree.span, "this"));
+        let whole = if let ExprKind::Real(value) = expr.kind { Some(value) } else { None };
+        let one = match whole.filter(|value| value.fract() == 0.0) {
+            Some(value) if value.abs() < LARGEST => {
+                errors::written_as_a_real(tree.span, &format!("{value}"))
+            }
+            Some(_) => errors::too_large(tree.span, "the size", self.text(tree.span)),
+            None => errors::not_a_whole_number(tree.span, "this"),
+        };
+        self.sink().push(one);
         None
     }
 

@@ -1,0 +1,146 @@
+//! Values taken for something else: for a state (`prev` of what is none), for a definition (`f(x)`).
+//!
+//! In: such a use. Out: its message, with what is missing ready to be pasted. Invariant: a value whose
+//! shape is not known yet is not asked for it.
+
+use crate::diag::Edit;
+use crate::op::Scalar;
+use crate::source::Span;
+use crate::syntax::ast::{self, ExprKind};
+
+use super::super::errors;
+use super::super::typed::{DefId, Extent, ValueId, ValueKind};
+use super::declare::{Cx, Named, Pending, Progress};
+use super::equations::bare;
+
+impl Cx<'_, '_> {
+    /// Tells of a value that looks back at itself and is no state; false where a path is no such value.
+    pub(super) fn looks_back(&mut self, path: &ast::Ref, span: Span) -> bool {
+        let Some(id) = self.in_progress(path) else { return false };
+        let value = self.def.value(id);
+        let (name, place) = (value.name.clone(), value.span);
+        if self.misspelt_state(&name).is_some() {
+            // Told at the state.
+            return true;
+        }
+        let shape = self.shape_to_be(id);
+        let shape = shape.map(|shape| self.bracketed(&shape));
+        let edit = shape.as_deref().and_then(|shape| self.state_for(id, shape));
+        let state = match shape {
+            Some(shape) => format!("`state {name}{shape} = 0`"),
+            None => format!("`state {name}[...] = 0`, with its sizes"),
+        };
+        let one = errors::prev_of_value(span, &name, place, &state);
+        self.sink().push(one.edits(edit));
+        true
+    }
+
+    /// The value of a path whose equation is being checked, and whose shape is not known yet.
+    fn in_progress(&self, path: &ast::Ref) -> Option<ValueId> {
+        let mut named = self.named(&path.segments[0].name.text)?;
+        for segment in &path.segments[1..] {
+            let Named::Part(part) = named else { return None };
+            named = *self.names[part.0 as usize].get(&segment.name.text)?;
+        }
+        let Named::Value(id) = named else { return None };
+        let running = self.progress.get(&id) == Some(&Progress::Running);
+        let computed = matches!(self.def.value(id).kind, ValueKind::Computed(_));
+        (running && computed && !self.shape_known(id)).then_some(id)
+    }
+
+    /// The shape that an equation gives its value, as far as what it reads besides tells.
+    fn shape_to_be(&mut self, id: ValueId) -> Option<Vec<Extent>> {
+        let Some(Pending::Equation(tree, part)) = self.pending.get(&id).cloned() else {
+            return None;
+        };
+        if let Some(indices) = &tree.left.segments[0].brackets {
+            if self.stack.last() != Some(&id) {
+                return None;
+            }
+            let families = self.def.families(part);
+            let own = self.scope.iter().map(|(_, var)| *var).filter(|var| !families.contains(var));
+            return Some(own.take(indices.len()).map(|v| self.def.var(v).extent.clone()).collect());
+        }
+        let circle = std::mem::take(&mut self.circle);
+        let shape = self.within(part, |cx| cx.pointwise_shape(&tree.right));
+        self.circle = circle;
+        shape
+    }
+
+    /// The shape of an expression that is the same at every entry, values under check left out.
+    fn pointwise_shape(&mut self, tree: &ast::Expr) -> Option<Vec<Extent>> {
+        let parts: Vec<&ast::Expr> = match &tree.kind {
+            ExprKind::Number(..) => Vec::new(),
+            ExprKind::Binary(_, left, right) => vec![left, right],
+            ExprKind::If(_, yes, no) => vec![yes, no],
+            ExprKind::Unary(_, inner) | ExprKind::Paren(inner) => vec![inner],
+            ExprKind::Prev(one) | ExprKind::Ref(one) => match &one.segments[..] {
+                _ if self.in_progress(one).is_some() => Vec::new(),
+                [segment] if segment.args.is_some() => {
+                    Scalar::named(&segment.name.text)?;
+                    segment.args.iter().flatten().map(|arg| &arg.value).collect()
+                }
+                _ => return self.expr(tree, None).map(|found| found.shape),
+            },
+            ExprKind::Reduce(..) | ExprKind::For(..) | ExprKind::List(_) => {
+                return self.expr(tree, None).map(|found| found.shape);
+            }
+            ExprKind::Text(_) | ExprKind::Pipe(..) => return None,
+        };
+        let mut shape = Vec::new();
+        for part in parts {
+            let found = self.pointwise_shape(part)?;
+            if shape.is_empty() {
+                shape = found;
+            }
+        }
+        Some(shape)
+    }
+
+    /// The definition that a call names.
+    pub(super) fn called_definition(&mut self, segment: &ast::Segment) -> Option<DefId> {
+        if self.calls_value(segment) {
+            return None;
+        }
+        let module = self.module;
+        self.global.lookup(module, &segment.name)
+    }
+
+    /// Tells of a call of something that is no definition but a value: `f(x)`, `x -> f`.
+    fn calls_value(&mut self, segment: &ast::Segment) -> bool {
+        let name = &segment.name;
+        if self.global.modules[self.module].scope.contains_key(&name.text) {
+            return false;
+        }
+        let Some(named) = self.named(&name.text) else { return false };
+        let args = segment.args.as_deref().unwrap_or_default();
+        let index = |arg: &ast::Arg| bare(arg).is_some_and(|i| self.in_scope(&i.text).is_some());
+        let indices = !args.is_empty() && segment.after.is_none() && args.iter().all(index);
+        let inside = args.first().zip(args.last()).map(|(a, b)| a.span.to(b.span));
+        let inside = inside.filter(|_| indices && segment.brackets.is_none());
+        let text = inside.map(|span| self.text(span).to_owned());
+        let one = errors::value_called(name.span, &name.text, self.place(named), text.as_deref());
+        let edits = inside.iter().flat_map(|inside| {
+            let open = Span { start: name.span.end, end: inside.start, ..name.span };
+            let close = Span { start: inside.end, end: inside.end + 1, ..name.span };
+            [Edit::new(open, "["), Edit::new(close, "]")]
+        });
+        let closed = inside.is_some_and(|inside| {
+            let end = Span { start: inside.end, end: inside.end + 1, ..name.span };
+            self.text(end) == ")"
+        });
+        let edits: Vec<Edit> = edits.filter(|_| closed).collect();
+        self.sink().push(one.edits(edits));
+        true
+    }
+
+    /// The declaration of a state before the equation that defines a value.
+    pub(super) fn state_for(&self, id: ValueId, shape: &str) -> Option<Edit> {
+        let Pending::Equation(tree, _) = self.pending.get(&id)? else { return None };
+        let left = tree.left.span;
+        // In `def f(x) -> y = e` the result is declared where no statement can stand.
+        let block = left.end <= tree.span.end && left.start >= tree.span.start;
+        let state = format!("state {}{shape} = 0", self.def.value(id).name);
+        block.then(|| self.line_before(tree.span, &state))
+    }
+}
