@@ -2,8 +2,11 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
-use super::{Diagnostic, Diagnostics};
-use crate::source::Sources;
+use super::{Diagnostic, Diagnostics, Edit};
+use crate::source::{Sources, Span};
+
+/// From how many bytes on a line is long.
+const LONG: usize = 240;
 
 /// How messages are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +34,28 @@ fn render_one(one: &Diagnostic, sources: &Sources, style: Style) -> String {
     let mut group = Group::with_title(level.primary_title(one.message.as_str()).id(one.code.0));
     for file in files {
         let source = sources.get(file);
-        let mut snippet =
-            Snippet::source(source.text.as_str()).path(source.name.as_str()).fold(true);
-        let here = std::iter::once((&one.primary, AnnotationKind::Primary))
+        let mut here = std::iter::once((&one.primary, AnnotationKind::Primary))
             .chain(one.others.iter().map(|label| (label, AnnotationKind::Context)))
-            .filter(|(label, _)| label.span.file == file);
-        for (label, kind) in here {
-            let mark = kind.span(label.span.start as usize..label.span.end as usize);
-            snippet = snippet.annotation(mark.label(label.text.as_str()));
+            .filter(|(label, _)| label.span.file == file)
+            .collect::<Vec<_>>();
+        // Lines drawn together are cut at the same columns, so a long one is drawn alone.
+        let long = here.iter().any(|(label, _)| is_long(&source.text, label.span));
+        while !here.is_empty() {
+            let together = if long { 1 } else { here.len() };
+            let mut snippet =
+                Snippet::source(source.text.as_str()).path(source.name.as_str()).fold(true);
+            for (label, kind) in here.drain(..together) {
+                let mark = kind.span(label.span.start as usize..label.span.end as usize);
+                snippet = snippet.annotation(mark.label(label.text.as_str()));
+            }
+            group = group.element(snippet);
         }
-        group = group.element(snippet);
     }
     let mut groups = vec![];
     if let Some(help) = &one.help {
-        if one.edits.is_empty() {
+        // Lines as they should read are not cut, so long ones are left out.
+        let long = |edit: &Edit| is_long(&sources.get(edit.span.file).text, edit.span);
+        if one.edits.is_empty() || one.edits.iter().any(long) {
             group = group.element(Level::HELP.message(help.as_str()));
         } else {
             groups.push(patched(one, help, sources));
@@ -56,6 +67,14 @@ fn render_one(one: &Diagnostic, sources: &Sources, style: Style) -> String {
         Style::Colour => Renderer::styled(),
     };
     format!("{}\n\n", renderer.render(&groups))
+}
+
+/// Whether a place lies in a line that does not fit a screen.
+fn is_long(text: &str, place: Span) -> bool {
+    let (start, end) = (place.start as usize, place.end as usize);
+    let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let to = text[end..].find('\n').map_or(text.len(), |at| end + at);
+    text[from..to].lines().any(|line| line.len() > LONG)
 }
 
 /// The help with the lines as they should read.

@@ -768,8 +768,14 @@ pub(super) fn state_under_index(span: Span, def: &str, index: &str, dim: &str) -
     .help(format!("make a family: `part each[{index}: {dim}] {{ ... {def}(...) }}`"))
 }
 
-pub(super) fn recursion(span: Span, name: &str) -> Diagnostic {
-    new("E0504", format!("`{name}` calls itself"), span, "through this call".to_owned())
+/// `through` are the definitions between the two calls.
+pub(super) fn recursion(span: Span, name: &str, through: &[String]) -> Diagnostic {
+    let through: Vec<String> = through.iter().map(|one| format!("`{one}`")).collect();
+    let message = match &through[..] {
+        [] => format!("`{name}` calls itself"),
+        between => format!("`{name}` calls itself through {}", between.join(" and ")),
+    };
+    new("E0504", message, span, "through this call".to_owned())
         .help("definitions cannot be recursive; repeat with a family")
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod copies;
 mod corpus;
 mod digest;
+mod drawn;
 mod errors;
 mod expand;
 mod explain;

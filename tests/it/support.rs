@@ -169,6 +169,15 @@ fn unbound(spec: &Spec, choice: &Choice) -> Vec<(String, (Given, ntmc::source::S
     open.map(|(dim, size)| (dim.name.clone(), (Given::Number(size), dim.span))).collect()
 }
 
+/// What a terminal shows of all diagnostics about a text, its colours taken away again.
+pub(crate) fn on_a_terminal(text: &str) -> String {
+    let (sources, sink) = diagnose_beside(Path::new("text.ntm"), text);
+    let coloured = render(&sink, &sources, Style::Colour);
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    let parts = coloured.split("\u{1b}[").enumerate();
+    parts.map(|(at, part)| if at == 0 { part } else { part.split_once('m').unwrap().1 }).collect()
+}
+
 /// A spec that must be right so far.
 pub(crate) fn spec(source: Source, library: &dyn Library) -> Spec {
     Spec::read(source, library).unwrap_or_else(|error| panic!("{}", error.render(Style::Plain)))

@@ -467,7 +467,8 @@ impl Cx<'_, '_> {
             Sort::Index { below, permutation: true } if below == extent.size => Some((order, var)),
             Sort::Index { .. } => {
                 let edits = self.summed(index, &name.text, tree);
-                self.sink().push(errors::not_one_to_one(index.span).edits(edits));
+                let one = self.with_order(errors::not_one_to_one(index.span), &order);
+                self.sink().push(one.edits(edits));
                 None
             }
             Sort::Real | Sort::Int | Sort::Bool => {

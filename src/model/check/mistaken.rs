@@ -3,13 +3,14 @@
 //! In: such a use. Out: its message, with what is missing ready to be pasted. Invariant: a value whose
 //! shape is not known yet is not asked for it.
 
-use crate::diag::Edit;
+use crate::diag::{Diagnostic, Edit};
 use crate::op::Scalar;
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind};
 
 use super::super::errors;
-use super::super::typed::{DefId, Extent, ValueId, ValueKind};
+use super::super::int::Poly;
+use super::super::typed::{DefId, Expr, ExprKind as TypedKind, Extent, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, Pending, Progress};
 use super::equations::bare;
 
@@ -142,5 +143,34 @@ impl Cx<'_, '_> {
         let block = left.end <= tree.span.end && left.start >= tree.span.start;
         let state = format!("state {}{shape} = 0", self.def.value(id).name);
         block.then(|| self.line_before(tree.span, &state))
+    }
+
+    // ---- what a message disagrees with -----------------------------------------------------------
+
+    /// An index that is not bound: the left side, which does not name it.
+    pub(super) fn push_with_left(&mut self, one: Diagnostic, name: &str) {
+        let one = match self.equation_here().map(|tree| tree.left.span) {
+            Some(left) => one.label(left, format!("the left does not name `{name}`")),
+            None => one,
+        };
+        self.sink().push(one);
+    }
+
+    /// An index that may leave its axis: the ranges of what it is made of.
+    pub(super) fn with_ranges(&self, one: Diagnostic, index: &Poly) -> Diagnostic {
+        let seen = self.seen.iter().filter(|(var, _)| index.mentions(**var));
+        seen.fold(one, |one, (var, (place, told))| {
+            one.label(*place, format!("`{}` runs over {told}", self.def.var(*var).name))
+        })
+    }
+
+    /// A left side through an array that is no permutation: that array.
+    pub(super) fn with_order(&self, one: Diagnostic, order: &Expr) -> Diagnostic {
+        let TypedKind::Read { value, inner, .. } = &order.kind else { return one };
+        let value = self.def.value(*value);
+        if !inner.is_empty() || matches!(value.sort, Sort::Index { permutation: true, .. }) {
+            return one;
+        }
+        one.label(value.span, format!("`{}` is not a permutation", value.name))
     }
 }

@@ -67,6 +67,8 @@ struct Global<'a> {
     checked: Checked,
     /// Where something is wrong for a reason that is told at another place.
     told: Vec<Span>,
+    /// Definitions being checked, outermost first.
+    running: Vec<String>,
 }
 
 /// Checks a parsed spec and everything it uses. Mistakes go to the sink; what could be checked in
@@ -86,6 +88,7 @@ pub fn check(
         status: BTreeMap::new(),
         checked: Checked::default(),
         told: Vec::new(),
+        running: Vec::new(),
     };
     for (name, text) in STD.iter() {
         global.load_std(name, text);
@@ -240,7 +243,9 @@ impl Global<'_> {
         let (ast::Item::Def(def) | ast::Item::Model(def)) = &file.items[key.1] else { return None };
         let is_model = matches!(file.items[key.1], ast::Item::Model(_));
         self.status.insert(key, Status::Running);
+        self.running.push(def.name.text.clone());
         let checked = declare::Cx::check(self, key.0, def, is_model);
+        self.running.pop();
         let id = checked.map(|def| {
             self.checked.defs.push(Arc::new(def));
             DefId(self.checked.defs.len() as u32 - 1)
@@ -259,7 +264,9 @@ impl Global<'_> {
             }
             [(key, _)] => {
                 if let Some(Status::Running) = self.status.get(&key) {
-                    self.sink.push(errors::recursion(name.span, &name.text));
+                    let first = self.running.iter().rposition(|one| *one == name.text);
+                    let through = first.map_or(&[][..], |at| &self.running[at + 1..]);
+                    self.sink.push(errors::recursion(name.span, &name.text, through));
                     return None;
                 }
                 let id = self.definition(key);

@@ -308,6 +308,7 @@ impl Cx<'_, '_> {
             let what = format!("`{}{}`", found.name, self.bracketed(&found.shape));
             let one = errors::too_many_indices(span, &what, found.shape.len(), indices.len());
             let edits = self.shortened(indices, found.shape.len());
+            let one = one.label(found.place, format!("`{}` is declared here", found.name));
             self.sink().push(one.edits(edits));
             return None;
         }
@@ -461,7 +462,8 @@ impl Cx<'_, '_> {
             && self.named(&name.text).is_none()
         {
             let near = self.index_over(extent, &name.text);
-            self.sink().push(errors::unbound_index(name.span, &name.text, near.as_deref()));
+            let one = errors::unbound_index(name.span, &name.text, near.as_deref());
+            self.push_with_left(one, &name.text);
             return None;
         }
         let expr = self.expr(&arg.value, None)?;
@@ -549,6 +551,7 @@ impl Cx<'_, '_> {
                 let text = self.text(arg.value.span).to_owned();
                 let size = show::poly(&self.def, &extent.size);
                 let one = errors::outside(arg.span, &text, below, told, &size);
+                let one = self.with_ranges(one, poly);
                 if default {
                     one.edit(arg.value.span.after(), " else 0")
                 } else if told.contains("member") {

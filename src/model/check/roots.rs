@@ -8,7 +8,7 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::typed::ValueId;
+use super::super::typed::{Param, ParamKind, ValueId};
 use super::declare::{Cx, Named, Pending};
 use super::repairs::words;
 use super::trees;
@@ -52,11 +52,39 @@ impl Cx<'_, '_> {
         for array in arrays {
             unknown |= self.is_unknown(array);
         }
-        if !unknown {
+        if !unknown && !self.shares_call(span, name) {
             let edits = self.give_range(span, name);
             self.sink().push(errors::unseen_range(span, name).edits(edits));
         }
         None
+    }
+
+    /// Tells of a call on the right that emits or keeps state where an index on the left would repeat it,
+    /// and that does not speak of the index: `c[n] = content(M)`.
+    fn shares_call(&mut self, span: Span, name: &str) -> bool {
+        let Some(tree) = self.equation_here().cloned() else { return false };
+        let mut places = Vec::new();
+        trees::indices_of(&tree.right, name, &mut places);
+        if !within(span, tree.left.span) || !places.is_empty() {
+            return false;
+        }
+        let Some(begun) = self.begun(&tree.right) else { return false };
+        let def = self.global.checked.def(begun.def);
+        let given = trees::arguments(&tree.right);
+        let emitted = |param: &Param| {
+            matches!(param.kind, ParamKind::Emit(_)) && !given.contains(&param.name.as_str())
+        };
+        let emits = def.owns.emits || def.params.iter().any(emitted);
+        let (called, owns, range) = (def.name.clone(), def.owns, "R");
+        let one = if owns.state {
+            errors::state_under_index(tree.right.span, &called, name, range)
+        } else if emits {
+            errors::shared_emission(tree.right.span, &called, name, range)
+        } else {
+            return false;
+        };
+        self.sink().push(one);
+        true
     }
 
     /// Whether a name of a path means nothing here, which is told.

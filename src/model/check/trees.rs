@@ -96,6 +96,13 @@ pub(super) fn indexed_by<'t>(tree: &'t ast::Expr, name: &str, found: &mut Vec<&'
     inner(tree).into_iter().for_each(|one| indexed_by(one, name, found));
 }
 
+/// The named arguments of a call, or of the last stage of a pipe.
+pub(super) fn arguments(tree: &ast::Expr) -> Vec<&str> {
+    let (ExprKind::Ref(one) | ExprKind::Pipe(_, one)) = &tree.kind else { return Vec::new() };
+    let args = one.segments.iter().flat_map(|segment| segment.args.iter().flatten());
+    args.filter_map(|arg| arg.name.as_ref()).map(|name| name.text.as_str()).collect()
+}
+
 /// The places where a bare `name` stands.
 fn words_of(tree: &ast::Expr, name: &str, places: &mut Vec<Span>) {
     if let ExprKind::Ref(one) = &tree.kind
