@@ -809,6 +809,17 @@ pub(super) fn not_a_stage(span: Span, name: &str, nearest: Option<&str>) -> Diag
     .did_you_mean(nearest)
 }
 
+/// A function of a whole vector where one of each number stands.
+pub(super) fn joint_stage(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0508",
+        format!("`{name}` cannot stand here: only a function of each number can"),
+        span,
+        "it is one of a whole vector".to_owned(),
+    )
+    .help("emit raw numbers, apply it to all of them joined, and cut what comes out")
+}
+
 pub(super) fn not_callable(span: Span, name: &str) -> Diagnostic {
     new("E0509", format!("`{name}` is not a call"), span, "expected a call".to_owned())
         .help(format!("write `{name}(...)`"))

@@ -516,7 +516,7 @@ impl Cx<'_, '_> {
                 } else {
                     cx.own(|owns| owns.params = true);
                 }
-                let through = tree.through.as_ref().and_then(|stage| cx.stage(stage));
+                let through = cx.stage_of_emissions(&tree);
                 for id in &ids {
                     if let ValueKind::Emission(emission) = &mut cx.def.values[id.0 as usize].kind {
                         emission.from = from.clone().flatten().map(Box::new);

@@ -7,8 +7,10 @@ use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
-use super::super::typed::{Expr, ExprKind, Pointwise, Sort, Stage};
+use super::super::typed::{Expr, ExprKind, ParamKind, Pointwise, Sort, Stage};
 use super::declare::{Cx, number};
+use super::repairs::words;
+use crate::diag::Edit;
 
 impl Cx<'_, '_> {
     /// The stage between an affine map and its squash: a function of each number.
@@ -65,5 +67,106 @@ impl Cx<'_, '_> {
             return None;
         }
         Some(Stage { function: Pointwise::Def(call), args: Vec::new() })
+    }
+
+    /// The same for emissions: a stage of all of them at once is written out by hand instead.
+    pub(super) fn stage_of_emissions(&mut self, emit: &ast::Emit) -> Option<Stage> {
+        let tree = emit.through.as_ref()?;
+        let reported = self.sink().clone();
+        let stage = self.stage(tree);
+        if stage.is_none()
+            && let Some(text) = self.by_hand(emit, tree)
+        {
+            *self.sink() = reported;
+            let name = &tree.segments[0].name.text;
+            let edits = vec![Edit::new(emit.span, text)];
+            self.sink().push(errors::joint_stage(tree.span, name).edits(edits));
+        }
+        stage
+    }
+
+    /// `emit k[W], beta: positive through layer_norm` as raw emissions, the stage of all of them joined,
+    /// and the equations that cut the result; nothing where the stage is no function of a whole vector.
+    fn by_hand(&mut self, emit: &ast::Emit, tree: &ast::Ref) -> Option<String> {
+        let [stage] = &tree.segments[..] else { return None };
+        if stage.brackets.is_some() || stage.after.is_some() || !self.is_joint(&stage.name) {
+            return None;
+        }
+        let all = &self.global.sources.get(emit.span.file).text;
+        // Comments do not count.
+        let code = || all.lines().filter_map(|line| line.split('#').next()).flat_map(words);
+        let fresh = |base: String| code().all(|word| word != base).then_some(base);
+        let joined = fresh("joined".to_owned())?;
+        let index = fresh("i".to_owned()).or_else(|| fresh("a".to_owned()))?;
+        let (mut slots, mut raws, mut cuts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut offset = Vec::new();
+        for slot in &emit.slots {
+            let raw = fresh(format!("raw_{}", slot.name.text))?;
+            let plain = slot.value.is_none() && slot.shape.iter().all(|axis| axis.end.is_none());
+            let function = match &slot.of {
+                None => "",
+                Some(of) if of.bounds.is_some() || of.via.is_some() => return None,
+                Some(of) => of.name.text.as_str(),
+            };
+            let place = |own: &str| {
+                let sum = offset.iter().map(String::as_str).chain((!own.is_empty()).then_some(own));
+                let sum: Vec<&str> = sum.collect();
+                if sum.is_empty() { "0".to_owned() } else { sum.join(" + ") }
+            };
+            let (size, entry) = match &slot.shape[..] {
+                [] if plain => ("1".to_owned(), format!("{joined}[{}]", place(""))),
+                [axis] if plain && emit.slots.len() == 1 => {
+                    (self.text(axis.span).to_owned(), joined.clone())
+                }
+                [axis] if plain => {
+                    let size = self.text(axis.span).to_owned();
+                    let at = place(&index);
+                    (size.clone(), format!("for {index} in {size}: {joined}[{at}]"))
+                }
+                _ => return None,
+            };
+            let head = if slot.shape.is_empty() { raw.clone() } else { format!("{raw}[{size}]") };
+            let cut = match function {
+                "" | "real" => entry,
+                function => format!("{function}({entry})"),
+            };
+            slots.push(head);
+            raws.push(raw);
+            cuts.push(format!("{} = {cut}", slot.name.text));
+            offset.push(size);
+        }
+        let from = emit.from.as_ref().map(|from| format!(" from {}", self.text(from.span)));
+        let whole = match (&emit.slots[..], &raws[..]) {
+            ([slot], [raw]) if !slot.shape.is_empty() => raw.clone(),
+            _ => format!("cat({})", raws.join(", ")),
+        };
+        let args = stage.args.iter().flatten().map(|arg| format!(", {}", self.text(arg.span)));
+        let args: String = args.collect();
+        let mut lines = vec![
+            format!("emit {}{}", slots.join(", "), from.unwrap_or_default()),
+            format!("{joined} = {}({whole}{args})", stage.name.text),
+        ];
+        lines.extend(cuts);
+        let before = &all[..emit.span.start as usize];
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let indent = before.len() - line - before[line..].trim_start().len();
+        let indent = if before[line..].trim().is_empty() { before.len() - line } else { indent };
+        Some(lines.join(&format!("\n{}", " ".repeat(indent))))
+    }
+
+    /// Whether a name is a function of a whole vector that gives one of the same length.
+    fn is_joint(&mut self, name: &ast::Name) -> bool {
+        if !self.global.modules[self.module].scope.contains_key(&name.text) {
+            return name.text == "softmax";
+        }
+        let module = self.module;
+        let Some(id) = self.global.lookup(module, name) else { return false };
+        let def = self.global.checked.def(id);
+        let first = def.params.first().map(|param| &param.kind);
+        let Some(ParamKind::Plain(first, None)) = first else { return false };
+        match (&def.value(*first).shape[..], &def.value(def.result).shape[..]) {
+            ([taken], [given]) => taken.size == given.size && !def.owns.state && !def.owns.emits,
+            _ => false,
+        }
     }
 }
