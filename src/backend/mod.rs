@@ -5,6 +5,7 @@
 //! and batch give the same bits, for any number of threads.
 
 pub mod interp;
+mod phase;
 
 use std::collections::BTreeMap;
 
@@ -84,4 +85,36 @@ pub trait Executable {
         rate: f64,
         slots: &mut Vec<Tensor>,
     ) -> Tensor;
+}
+
+/// A part of a buffer that holds several arrays one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// First element.
+    pub(super) offset: usize,
+    /// Number of elements.
+    pub(super) len: usize,
+}
+
+impl Part {
+    /// The parts of a buffer, in order, and its length.
+    pub(super) fn list(lens: impl IntoIterator<Item = usize>) -> (Vec<Part>, usize) {
+        let mut offset: usize = 0;
+        let mut parts = Vec::new();
+        for len in lens {
+            parts.push(Part { offset, len });
+            offset = offset.saturating_add(len);
+        }
+        (parts, offset)
+    }
+
+    /// Its elements.
+    pub(super) fn of<F>(self, all: &[F]) -> &[F] {
+        &all[self.offset..self.offset + self.len]
+    }
+
+    /// Its elements, to be written.
+    pub(super) fn of_mut<F>(self, all: &mut [F]) -> &mut [F] {
+        &mut all[self.offset..self.offset + self.len]
+    }
 }

@@ -5,10 +5,11 @@
 //! arithmetic overflows, however absurd the sizes.
 
 use crate::backend::Precision;
+use crate::backend::phase::{Wanted, wanted_of, wanted_of_init, wanted_of_step};
 use crate::graph::{Array, Cond, Graph, Index, Node, Op, Program};
 
-use super::engine::{MAX_CHUNKS, wanted_of, wanted_of_init, wanted_of_step};
-use super::layout::{Layout, Wanted, layout};
+use super::engine::MAX_CHUNKS;
+use super::layout::{Layout, layout};
 
 /// Bytes of one entry of a table of positions.
 const POSITION: u64 = 4;

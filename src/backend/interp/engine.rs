@@ -8,14 +8,14 @@
 use std::borrow::Cow;
 use std::sync::Mutex;
 
-use crate::backend::{Batch, Gradients, Outcome, Want};
+use crate::backend::phase::{Wanted, names, wanted_of, wanted_of_init, wanted_of_step};
+use crate::backend::{Batch, Gradients, Outcome, Part, Want};
 use crate::graph::{Array, Program};
 use crate::tensor::Tensor;
 
 use super::float::Float;
-use super::layout::Wanted;
 use super::plan::{Plan, Source};
-use super::sweep::{Blind, Memory, Part, Ports, Sample, Shared, Watch, round};
+use super::sweep::{Blind, Memory, Ports, Sample, Shared, Watch, round};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
 /// length, few enough that one gradient buffer each is no burden.
@@ -55,10 +55,6 @@ struct Share<F> {
     sum: Vec<F>,
     seeds: Vec<F>,
     samples: Vec<Sample<F>>,
-}
-
-fn names(prefix: &str, arrays: &[Array]) -> Vec<String> {
-    arrays.iter().map(|array| format!("{prefix}/{}", array.path)).collect()
 }
 
 fn tensor(shape: &[usize], values: Vec<f64>) -> Tensor {
@@ -370,40 +366,6 @@ impl<F: Float> Share<F> {
             buffer.resize(len, F::zero());
         }
     }
-}
-
-/// What the init graph gives.
-pub(super) fn wanted_of_init(program: &Program) -> Wanted {
-    Wanted {
-        forward: names("start", &program.states),
-        backward: names("grad/param", &program.params),
-        ..Wanted::default()
-    }
-}
-
-/// What an optimiser gives.
-pub(super) fn wanted_of(update: &crate::graph::Update) -> Wanted {
-    let mut forward = names("next", &update.slots);
-    forward.push("value".to_owned());
-    Wanted { forward, ..Wanted::default() }
-}
-
-/// What a step gives.
-pub(super) fn wanted_of_step(program: &Program, roots: &[String], gradients: bool) -> Wanted {
-    let mut forward = names("next", &program.states);
-    forward.push("loss".to_owned());
-    forward.extend_from_slice(roots);
-    let mut wanted = Wanted { forward, ..Wanted::default() };
-    if gradients {
-        let params = names("grad/param", &program.params);
-        let (parts, _) = Part::list(program.params.iter().map(Array::len));
-        let places = parts.iter().map(|part| part.offset);
-        wanted.sums = params.iter().cloned().zip(places).collect();
-        wanted.backward = params;
-        wanted.backward.extend(names("grad/input", &program.inputs));
-        wanted.backward.extend(names("grad/prev", &program.states));
-    }
-    wanted
 }
 
 /// Hands the chunks to threads; with one chunk or one thread, the caller does them all.

@@ -5,37 +5,12 @@
 //! below what it writes; how a node computes depends on the graph alone, never on the roots asked
 //! for, so that asking for more changes no bit.
 
-use std::collections::BTreeMap;
-
-use crate::graph::{Graph, Index, Leaf, NodeId, Op};
+use crate::backend::phase::{Phase, Wanted, kept, phases, uses};
+use crate::graph::{Graph, Index, NodeId, Op};
 use crate::op::scalar;
 
 use super::kernel::{Contracted, contractible};
 use super::place::{Region, Slot};
-
-/// When a node is evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    /// Once: it depends on nothing.
-    Constant,
-    /// Once a run: it depends on parameters alone.
-    Params,
-    /// At every step.
-    Forward,
-    /// At every step of the backward sweep.
-    Backward,
-}
-
-/// What is wanted of a graph.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    /// Roots of the forward sweep.
-    pub(super) forward: Vec<String>,
-    /// Roots of the backward sweep.
-    pub(super) backward: Vec<String>,
-    /// Backward roots that are summed over steps, with their place in the sum.
-    pub(super) sums: BTreeMap<String, usize>,
-}
 
 /// The plan of a graph's memory.
 #[derive(Clone, Debug)]
@@ -59,20 +34,10 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted) -> Layout {
     let uses = uses(graph);
     let contracted: Vec<Contracted> =
         graph.ids().map(|id| contractible(graph, id, &uses)).collect();
-    let forward = reach(graph, &wanted.forward, &contracted);
-    let backward = reach(graph, &wanted.backward, &contracted);
-    let rates = rates(graph);
+    let read = |id| reads(graph, id, &contracted);
+    let phases = phases(graph, wanted, &read);
+    let kept = kept(graph, wanted, &phases, &read);
     let at = |id: NodeId| id.0 as usize;
-    let phases: Vec<Option<Phase>> = graph
-        .ids()
-        .map(|id| match (forward[at(id)], backward[at(id)], rates[at(id)]) {
-            (false, false, _) => None,
-            (_, _, rate @ (Phase::Constant | Phase::Params)) => Some(rate),
-            (true, _, _) => Some(Phase::Forward),
-            (false, true, _) => Some(Phase::Backward),
-        })
-        .collect();
-    let kept = kept(graph, wanted, &phases, &contracted);
     let mut layout = Layout {
         slots: Vec::with_capacity(graph.len()),
         contracted,
@@ -115,83 +80,10 @@ fn points(graph: &Graph, id: NodeId) -> u64 {
     graph.node(id).space.points()
 }
 
-/// How often each node is read, by other nodes and as a root.
-fn uses(graph: &Graph) -> Vec<usize> {
-    let mut uses = vec![0; graph.len()];
-    for id in graph.ids() {
-        for (from, _) in graph.operands(id) {
-            uses[from.0 as usize] += 1;
-        }
-    }
-    for (_, read) in &graph.roots {
-        uses[read.node.0 as usize] += 1;
-    }
-    uses
-}
-
 /// What a node reads when it runs: a contraction reads the factors, not the product.
 pub(super) fn reads(graph: &Graph, id: NodeId, contracted: &[Contracted]) -> Vec<NodeId> {
     let from = contracted[id.0 as usize].unwrap_or(id);
     graph.operands(from).into_iter().map(|(node, _)| node).collect()
-}
-
-fn reach(graph: &Graph, roots: &[String], contracted: &[Contracted]) -> Vec<bool> {
-    let mut needed = vec![false; graph.len()];
-    for name in roots {
-        if let Some(read) = graph.root(name) {
-            needed[read.node.0 as usize] = true;
-        }
-    }
-    for id in graph.ids().rev() {
-        if needed[id.0 as usize] {
-            for from in reads(graph, id, contracted) {
-                needed[from.0 as usize] = true;
-            }
-        }
-    }
-    needed
-}
-
-/// The latest thing each node depends on; what depends on a step counts as `Forward`.
-fn rates(graph: &Graph) -> Vec<Phase> {
-    let mut rates: Vec<Phase> = Vec::with_capacity(graph.len());
-    for id in graph.ids() {
-        let own = match &graph.node(id).op {
-            Op::Leaf(Leaf::Const(_) | Leaf::Axis(_)) => Phase::Constant,
-            Op::Leaf(Leaf::Param(_)) => Phase::Params,
-            Op::Leaf(Leaf::Input(_) | Leaf::Prev(_) | Leaf::Seed(_)) => Phase::Forward,
-            Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
-                Phase::Constant
-            }
-        };
-        let operands = graph.operands(id);
-        let latest = operands.iter().map(|(from, _)| rates[from.0 as usize]).max();
-        rates.push(latest.map_or(own, |latest| latest.max(own)));
-    }
-    rates
-}
-
-/// The tape: values of the forward sweep that the backward sweep reads.
-fn kept(
-    graph: &Graph,
-    wanted: &Wanted,
-    phases: &[Option<Phase>],
-    contracted: &[Contracted],
-) -> Vec<bool> {
-    let mut kept = vec![false; graph.len()];
-    for id in graph.ids() {
-        if phases[id.0 as usize] == Some(Phase::Backward) {
-            for from in reads(graph, id, contracted) {
-                kept[from.0 as usize] = true;
-            }
-        }
-    }
-    for name in &wanted.backward {
-        if let Some(read) = graph.root(name) {
-            kept[read.node.0 as usize] = true;
-        }
-    }
-    kept
 }
 
 /// Where a product that is nothing but a summed root may be added straight into the sum.

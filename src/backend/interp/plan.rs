@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::backend::phase::{Phase, Wanted};
 use crate::graph::{Graph, Leaf, NodeId, Op};
 
 use super::float::Float;
 use super::kernel::{Kernel, compile, compile_read};
-use super::layout::{Phase, Wanted, layout};
+use super::layout::layout;
 use super::line::Arm;
 use super::place::{Region, Regions, Slot};
 
