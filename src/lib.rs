@@ -15,7 +15,7 @@
 //! | [`lower`] | model | [`graph::Program`]: graphs of the first states and of one step |
 //! | [`grad`] | graph | the same graph with adjoint nodes |
 //! | [`opt`] | graph | the same meaning, less work |
-//! | [`backend`] | program | numbers; `interp` is the definition of what a program means |
+//! | [`backend`] | program | numbers; `interp` is the definition of what a program means, `jit` runs it as machine code |
 //!
 //! Beside it: [`notes`] sees what is allowed and yet seldom meant, [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
 //! petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and checkpoints,

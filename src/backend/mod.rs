@@ -5,6 +5,7 @@
 //! and batch give the same bits, for any number of threads.
 
 pub mod interp;
+pub mod jit;
 mod phase;
 
 use std::collections::BTreeMap;

@@ -6,22 +6,7 @@ use crate::run::{Border, Executable, Precision};
 use crate::source::Sources;
 use crate::task::Instance;
 
-/// What runs the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Backend {
-    /// Node by node, in the order of the graph.
-    Interp,
-}
-
-impl Backend {
-    /// Its name on the command line and in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Backend::Interp => "interp",
-        }
-    }
-}
+use super::backend::Backend;
 
 /// How a spec is to be made ready for training.
 #[derive(Clone, Debug)]

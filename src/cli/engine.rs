@@ -1,7 +1,6 @@
 //! A spec made ready for `exec` and `verify`: sizes from a map, then graphs, then a backend.
 
 use crate::backend::Precision;
-use crate::backend::interp::Interp;
 use crate::compile::{self, Choices, Purpose, Spec};
 use crate::error::Error;
 use crate::graph::Array;
@@ -10,7 +9,7 @@ use crate::model::{Given, Loss};
 use crate::run::draw_state;
 use crate::vectors::{Bindings, Compile, Compiled, LossKind, Value};
 
-use super::choose::Pick;
+use super::backend::Backend;
 use super::input;
 
 /// The compiler as the room of vectors sees it.
@@ -18,6 +17,7 @@ pub(super) struct Front {
     spec: Spec,
     choices: Choices,
     precision: Precision,
+    backend: Backend,
     seed: u64,
 }
 
@@ -26,8 +26,10 @@ impl Front {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn read(path: &str, pick: &Pick, precision: Precision) -> Result<Front, Error> {
-        Ok(Front { spec: input::spec(path)?, choices: pick.choices(), precision, seed: 0 })
+    pub(super) fn read(path: &str, engine: &super::exec::Engine) -> Result<Front, Error> {
+        let (precision, backend) = (engine.precision, engine.backend);
+        let (spec, choices) = (input::spec(path)?, engine.pick.choices());
+        Ok(Front { spec, choices, precision, backend, seed: 0 })
     }
 
     /// With the seed of first states that are drawn.
@@ -59,9 +61,9 @@ impl Compile for Front {
             program = compile::with_adjoints(program);
         }
         let program = compile::optimised(program);
-        let bytes = Interp::plan_bytes(&program, 1, 1, 1, self.precision);
+        let bytes = self.backend.plan_bytes(&program, (1, 1), 1, self.precision);
         input::within_memory(bytes, "one step of this model")?;
-        let executable = Box::new(Interp::new(&program, self.precision, 1));
+        let executable = self.backend.ready(&program, self.precision, 1);
         let draws: Vec<_> = model.states.iter().map(|state| state.draw.clone()).collect();
         let (arrays, seed) = (program.states.clone(), self.seed);
         let drawn = Box::new(move |samples: usize| {

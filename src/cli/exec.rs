@@ -3,8 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
+use super::backend::Backend;
 use super::choose::Pick;
 use crate::backend::Precision;
 use crate::vectors::{self, Compile, Error, File, Map};
@@ -61,13 +60,6 @@ pub struct Engine {
     pub(super) pick: Pick,
 }
 
-/// What can run a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
-    /// Node by node.
-    Interp,
-}
-
 fn precision(text: &str) -> Result<Precision, String> {
     match text {
         "f32" => Ok(Precision::F32),
@@ -79,7 +71,7 @@ fn precision(text: &str) -> Result<Precision, String> {
 /// The verb with the real compiler.
 pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let spec = args.spec.display().to_string();
-    let front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
+    let front = super::engine::Front::read(&spec, &args.engine)?;
     let mut front = front.with_seed(args.seed);
     run(args, &mut front).map(|_| ())
 }

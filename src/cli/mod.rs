@@ -4,6 +4,7 @@
 //! wrong usage, 3 a limit, 4 a file, 101 a bug of ours, 130 and 143 interrupted after saving.
 //! Invariant: results go to standard output, everything else to standard error.
 
+mod backend;
 mod check;
 mod choose;
 mod compiled;
@@ -23,7 +24,8 @@ mod test;
 pub mod verify;
 mod watch;
 
-pub use compiled::{Backend, CompileOptions, Compiled};
+pub use backend::Backend;
+pub use compiled::{CompileOptions, Compiled};
 pub use report::Report;
 pub use run::{Options, execute};
 pub use watch::Signals;

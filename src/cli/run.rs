@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::compiled::{Backend, CompileOptions, Compiled};
+use super::backend::Backend;
+use super::compiled::{CompileOptions, Compiled};
 use super::directory::{Directory, FORMAT, Manifest};
 use super::report::{self, Report};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
-use crate::backend::interp::Interp;
 use crate::compile::{Choices, Training};
 use crate::diag::Diagnostics;
 use crate::error::Error;
@@ -159,9 +159,9 @@ fn for_training(options: &CompileOptions) -> Result<Compiled, Error> {
     let threads = options.threads.unwrap_or_else(threads);
     let steps = tasks.iter().map(crate::task::Instance::longest).max().unwrap_or(1) as usize;
     let batch = block.batch as usize;
-    let bytes = Interp::plan_bytes(&program, steps, batch, threads, options.precision);
+    let bytes = options.backend.plan_bytes(&program, (steps, batch), threads, options.precision);
     super::input::within_memory(bytes, "training this model")?;
-    let executable = Box::new(Interp::new(&program, options.precision, threads));
+    let executable = options.backend.ready(&program, options.precision, threads);
     let border = Border::of(&program);
     let (expanded, sources) = (effective, spec.sources);
     Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })
@@ -194,6 +194,11 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         same(args.batch, kept.batch, "--batch")?;
         let asked = args.precision.map(|asked| name_of(precision(asked)).to_owned());
         same(asked, kept.precision.clone(), "--precision")?;
+        let asked = args.backend.map(|asked| asked.name().to_owned());
+        same(asked, kept.backend.clone(), "--backend")?;
+        if let Some(backend) = Backend::named(&kept.backend) {
+            compile.backend = backend;
+        }
         options_seed = kept.seed;
         batch = Some(kept.batch);
         compile.precision = if kept.precision == "f64" { Precision::F64 } else { Precision::F32 };

@@ -34,7 +34,7 @@ pub struct Args {
 /// The verb with the real compiler.
 pub(super) fn command(args: &Args) -> Result<(), crate::error::Error> {
     let spec = args.spec.display().to_string();
-    let mut front = super::engine::Front::read(&spec, &args.engine.pick, args.engine.precision)?;
+    let mut front = super::engine::Front::read(&spec, &args.engine)?;
     match run(args, &mut front)? {
         0 => Ok(()),
         // The object has said it all.

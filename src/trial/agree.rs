@@ -6,6 +6,7 @@
 use super::gradient::Setup;
 use super::instance::Instance;
 use crate::backend::interp::Interp;
+use crate::backend::jit::Jit;
 use crate::backend::{Executable, Outcome, Precision, Want};
 use crate::compile;
 use crate::graph::Program;
@@ -21,11 +22,23 @@ pub struct Backend {
 }
 
 /// Everything that is compared with the interpreter in `f64`.
-pub const BACKENDS: &[Backend] = &[Backend {
-    name: "interp f32",
-    make: |program| Box::new(Interp::new(program, Precision::F32, 1)),
-    tolerance: 1e-3,
-}];
+pub const BACKENDS: &[Backend] = &[
+    Backend {
+        name: "interp f32",
+        make: |program| Box::new(Interp::new(program, Precision::F32, 1)),
+        tolerance: 1e-3,
+    },
+    Backend {
+        name: "jit f64",
+        make: |program| Box::new(Jit::new(program, Precision::F64, 1)),
+        tolerance: 1e-9,
+    },
+    Backend {
+        name: "jit f32",
+        make: |program| Box::new(Jit::new(program, Precision::F32, 1)),
+        tolerance: 1e-3,
+    },
+];
 
 /// Sets the numbers apart from those of the gradients.
 const OTHER: u64 = 1 << 32;

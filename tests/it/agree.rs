@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use ndarray::IxDyn;
 use ntmc::backend::interp::Interp;
+use ntmc::backend::jit::Jit;
 use ntmc::backend::{Batch, Executable, Gradients, Outcome, Precision, Want};
 use ntmc::compile::{optimised, with_adjoints};
 use ntmc::graph::eval::{Values, evaluate};
@@ -316,4 +317,95 @@ fn gradients_through_time_are_slopes() {
         }
     }
     assert!(compared > 500 && used.len() > 30, "{compared} slopes of {} graphs", used.len());
+}
+
+/// Whether two numbers are equal up to rounding.
+fn alike(left: f64, right: f64, tolerance: f64) -> bool {
+    left == right
+        || (left.is_nan() && right.is_nan())
+        || (left - right).abs() <= tolerance * left.abs().max(right.abs()).max(1.0)
+}
+
+/// Every number of two outcomes, with the name of what it belongs to.
+fn same_outcome(left: &Outcome, right: &Outcome, tolerance: f64) -> Result<(), String> {
+    let mut pairs: Vec<(String, Vec<f64>, Vec<f64>)> =
+        vec![("loss".to_owned(), left.loss.clone(), right.loss.clone())];
+    let mut all = |name: &str, left: &[Tensor], right: &[Tensor]| {
+        assert_eq!(left.len(), right.len(), "{name}");
+        for (at, (left, right)) in left.iter().zip(right).enumerate() {
+            let flat = |tensor: &Tensor| tensor.iter().copied().collect();
+            assert_eq!(left.shape(), right.shape(), "{name} {at}");
+            pairs.push((format!("{name} {at}"), flat(left), flat(right)));
+        }
+    };
+    let values = |outcome: &Outcome| -> Vec<Tensor> { outcome.roots.values().cloned().collect() };
+    all("root", &values(left), &values(right));
+    all("final", &left.finals, &right.finals);
+    if let (Some(left), Some(right)) = (&left.gradients, &right.gradients) {
+        all("gradient of parameter", &left.params, &right.params);
+        all("gradient of input", &left.inputs, &right.inputs);
+        all("gradient of start", &left.starts, &right.starts);
+    }
+    assert_eq!(left.gradients.is_some(), right.gradients.is_some());
+    for (name, left, right) in pairs {
+        for (at, (left, right)) in left.iter().zip(&right).enumerate() {
+            if !alike(*left, *right, tolerance) {
+                return Err(format!("{name} at {at}: {left} and {right}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A run of the case of a seed on several samples, each with numbers of its own: how often machine
+/// code computed gradients too.
+fn machine_code(seed: u64) -> bool {
+    let case = case(seed);
+    let program = match seed % 3 {
+        0 => case.program.clone(),
+        1 => with_adjoints(case.program.clone()),
+        _ => optimised(with_adjoints(case.program.clone())),
+    };
+    let roots = program.step.roots.iter().map(|(path, _)| path.0.clone());
+    let roots: Vec<String> = match seed % 2 {
+        0 => roots.filter(|name| !name.starts_with("grad/")).collect(),
+        _ => Vec::new(),
+    };
+    let want = Want { roots, gradients: !seed.is_multiple_of(3) };
+    // Groups of 16, 4 and 1 samples; those of unequal length run apart.
+    let lengths =
+        [vec![STEPS], vec![STEPS; 21], vec![2, 2, 2, 2, 1]][seed as usize / 3 % 3].clone();
+    let mut dice = Dice(seed);
+    let inputs = program.inputs.iter().map(|array| {
+        let shape = [&[STEPS, lengths.len()][..], &array.shape()].concat();
+        numbers(&mut dice, &shape, array.ty)
+    });
+    let starts = vec![None; program.states.len()];
+    let batch = Batch { inputs: inputs.collect(), starts, lengths };
+    let told = |what: String| format!("seed {seed}: {what}\n{}", text::print(&program.step));
+    let truth = Interp::new(&program, Precision::F64, 1).run(&case.params, &batch, &want);
+    let mut jit = Jit::new(&program, Precision::F64, 1);
+    let outcome = jit.run(&case.params, &batch, &want);
+    same_outcome(&truth, &outcome, 1e-9).unwrap_or_else(|what| panic!("{}", told(what)));
+    // The same bytes again, and from code made anew for two threads.
+    let again = jit.run(&case.params, &batch, &want);
+    same_outcome(&outcome, &again, 0.0).unwrap_or_else(|what| panic!("again: {}", told(what)));
+    if seed.is_multiple_of(8) {
+        let anew = Jit::new(&program, Precision::F64, 2).run(&case.params, &batch, &want);
+        same_outcome(&outcome, &anew, 0.0).unwrap_or_else(|what| panic!("anew: {}", told(what)));
+    }
+    want.gradients
+}
+
+/// Two tests, so that two cores share them.
+#[test]
+fn machine_code_computes_what_the_interpreter_does() {
+    let gradients = (0..1000).filter(|seed| machine_code(*seed)).count();
+    assert!(gradients > 500);
+}
+
+#[test]
+fn machine_code_computes_what_the_interpreter_does_elsewhere() {
+    let gradients = (1000..2000).filter(|seed| machine_code(*seed)).count();
+    assert!(gradients > 500);
 }

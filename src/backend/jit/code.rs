@@ -1,0 +1,307 @@
+//! Machine code: made once, run many times, freed in the end.
+//!
+//! In: what each function computes. Out: [`Code`], a list of functions. Invariants: pages are written,
+//! then made executable, never both at once; a function touches nothing but the memory it is given.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{LazyLock, Mutex};
+
+use cranelift_codegen::ir::{
+    AbiParam, Function, InstBuilder, Signature, StackSlotData, StackSlotKind, UserFuncName, types,
+};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa, TargetFrontendConfig};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CodegenError, Context};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
+
+use crate::graph::{Graph, NodeId, Read};
+
+use super::emit::{Emitter, Shape};
+use super::helpers::Number;
+use super::layout::Layout;
+use super::vector::{PARTS, Work, choose};
+
+/// What one function computes.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    /// A node that is held.
+    Node(NodeId),
+    /// A root, added to the gradient from that place on.
+    Sum(Read, usize),
+}
+
+/// The memory of a call.
+pub(super) struct Regions<'a, F> {
+    /// See [`Region::Fixed`](super::layout::Region::Fixed): read only.
+    pub(super) fixed: &'a [F],
+    /// The frame of this step.
+    pub(super) tape: &'a mut [F],
+    /// See [`Region::Work`](super::layout::Region::Work).
+    pub(super) work: &'a mut [F],
+    /// Sums over steps and samples.
+    pub(super) gradient: &'a mut [F],
+}
+
+/// For what functions are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    /// Samples that lie side by side.
+    pub(super) samples: usize,
+    /// Whether they compute what is the same for all samples.
+    pub(super) writes_fixed: bool,
+}
+
+const SMALL: &str = "internal error: jit: not the memory that the plan asked for";
+
+/// How much memory a function may touch, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sizes {
+    fixed: usize,
+    tape: usize,
+    work: usize,
+    gradient: usize,
+}
+
+type Entry = unsafe extern "C" fn(*mut u8, *mut u8, *mut u8, *mut u8);
+
+/// Functions in executable memory.
+pub(super) struct Code {
+    /// Keeps the code mapped; behind a lock, since a module may not be looked at by two threads.
+    module: Option<Mutex<JITModule>>,
+    entries: Vec<Entry>,
+    sizes: Sizes,
+    bytes: i64,
+    writes_fixed: bool,
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Code({} functions)", self.entries.len())
+    }
+}
+
+/// The machine this runs on.
+fn machine() -> Result<OwnedTargetIsa, String> {
+    static MACHINE: LazyLock<Result<OwnedTargetIsa, String>> = LazyLock::new(look);
+    MACHINE.clone()
+}
+
+fn look() -> Result<OwnedTargetIsa, String> {
+    let mut flags = settings::builder();
+    let set = [
+        ("opt_level", "speed"),
+        ("use_colocated_libcalls", "false"),
+        ("is_pic", "false"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+    ];
+    for (name, value) in set {
+        flags.set(name, value).map_err(|error| error.to_string())?;
+    }
+    let isa = cranelift_native::builder().map_err(str::to_owned)?;
+    isa.finish(settings::Flags::new(flags)).map_err(|error: CodegenError| error.to_string())
+}
+
+/// How the values of a group of samples lie in registers.
+fn shape(samples: usize, bytes: i64) -> Shape {
+    let width = (16 / bytes) as usize;
+    if samples.is_multiple_of(width) {
+        Shape { width, parts: samples / width, samples: true }
+    } else {
+        Shape { width: 1, parts: samples, samples: true }
+    }
+}
+
+impl Code {
+    /// Compiles functions for groups of that many samples.
+    pub(super) fn new<F: Number>(
+        graph: &Graph,
+        layout: &Layout,
+        tasks: &[Task],
+        group: Group,
+    ) -> Code {
+        let Group { samples, writes_fixed } = group;
+        let ends = tasks.iter().map(|task| match task {
+            Task::Node(_) => 0,
+            Task::Sum(read, offset) => {
+                offset + read.sizes.iter().map(|size| *size as usize).product::<usize>()
+            }
+        });
+        let gradient = ends.max().unwrap_or(0);
+        let sizes = Sizes {
+            fixed: layout.fixed,
+            tape: layout.tape * samples,
+            work: layout.work * samples,
+            gradient,
+        };
+        let mut code =
+            Code { module: None, entries: Vec::new(), sizes, bytes: F::BYTES, writes_fixed };
+        if tasks.is_empty() {
+            return code;
+        }
+        match code.fill(graph, layout, tasks, samples) {
+            Ok(()) => code,
+            Err(error) => panic!("internal error: jit: {error}"),
+        }
+    }
+
+    fn fill(
+        &mut self,
+        graph: &Graph,
+        layout: &Layout,
+        tasks: &[Task],
+        samples: usize,
+    ) -> Result<(), String> {
+        let said = |error: ModuleError| format!("{error:?}");
+        let mut module = JITModule::new(JITBuilder::with_isa(machine()?, default_libcall_names()));
+        let config = module.target_config();
+        let mut context = module.make_context();
+        let mut room = FunctionBuilderContext::new();
+        let mut made: Vec<FuncId> = Vec::new();
+        for (number, task) in tasks.iter().enumerate() {
+            context.func.signature = signature();
+            context.func.name = UserFuncName::user(0, number as u32);
+            self.body(&mut context.func, &mut room, (graph, layout), task, (samples, config));
+            let name = format!("k{number}");
+            let id = module
+                .declare_function(&name, Linkage::Local, &context.func.signature)
+                .map_err(said)?;
+            define(&mut module, id, &mut context)?;
+            module.clear_context(&mut context);
+            made.push(id);
+        }
+        module.finalize_definitions().map_err(said)?;
+        for id in made {
+            let address = module.get_finalized_function(id);
+            #[expect(unsafe_code, reason = "machine code just made for exactly this signature")]
+            // SAFETY: the function was declared with `signature()`, which is that of `Entry`.
+            let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
+            self.entries.push(entry);
+        }
+        self.module = Some(Mutex::new(module));
+        Ok(())
+    }
+
+    fn body(
+        &self,
+        function: &mut Function,
+        room: &mut FunctionBuilderContext,
+        (graph, layout): (&Graph, &Layout),
+        task: &Task,
+        (samples, config): (usize, TargetFrontendConfig),
+    ) {
+        let float = if self.bytes == 4 { types::F32 } else { types::F64 };
+        let shape = shape(samples, self.bytes);
+        let width = (16 / self.bytes) as usize;
+        let mut to = FunctionBuilder::new(function, room);
+        let entry = to.create_block();
+        to.append_block_params_for_function_params(entry);
+        to.switch_to_block(entry);
+        let params = to.block_params(entry).to_vec();
+        let numbers = shape.count().max(width * PARTS) as i64;
+        let scratch = to.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            (numbers * self.bytes * 4) as u32,
+            4,
+        ));
+        let fixed = match task {
+            Task::Node(id) => layout.slot(*id).is_some_and(|slot| !slot.per_sample()),
+            Task::Sum(..) => false,
+        };
+        let shape = if fixed { Shape { width: 1, parts: 1, samples: true } } else { shape };
+        let vector = (samples == 1 || fixed)
+            .then(|| match task {
+                Task::Node(id) => choose(graph, layout, Work::Node(*id), width),
+                Task::Sum(read, _) => choose(graph, layout, Work::Sum(read), width),
+            })
+            .flatten();
+        let mut emitter = Emitter {
+            to,
+            graph,
+            layout,
+            float,
+            shape,
+            samples,
+            fixed: params[0],
+            tape: params[1],
+            work: params[2],
+            gradient: params[3],
+            scratch,
+        };
+        match task {
+            Task::Node(id) => emitter.node(*id, vector),
+            Task::Sum(read, offset) => emitter.sum(read, *offset, vector),
+        }
+        emitter.to.ins().return_(&[]);
+        emitter.to.seal_all_blocks();
+        emitter.to.finalize(config);
+    }
+
+    /// Runs functions of one time step, in order. They write every region but the fixed one.
+    pub(super) fn run<F: Number>(&self, list: Range<usize>, regions: &mut Regions<'_, F>) {
+        let Sizes { fixed, tape, work, gradient } = self.sizes;
+        let fit = regions.fixed.len() >= fixed
+            && regions.tape.len() >= tape
+            && regions.work.len() >= work
+            && regions.gradient.len() >= gradient;
+        assert!(fit && F::BYTES == self.bytes && !self.writes_fixed, "{SMALL}");
+        self.enter(
+            list,
+            [
+                regions.fixed.as_ptr().cast_mut().cast(),
+                regions.tape.as_mut_ptr().cast(),
+                regions.work.as_mut_ptr().cast(),
+                regions.gradient.as_mut_ptr().cast(),
+            ],
+        );
+    }
+
+    /// Runs functions of values that are the same for all steps and samples, in order.
+    pub(super) fn run_fixed<F: Number>(&self, list: Range<usize>, fixed: &mut [F]) {
+        let fit = fixed.len() >= self.sizes.fixed && F::BYTES == self.bytes;
+        assert!(fit && self.writes_fixed, "{SMALL}");
+        let none = std::ptr::null_mut();
+        self.enter(list, [fixed.as_mut_ptr().cast(), none, none, none]);
+    }
+
+    fn enter(&self, list: Range<usize>, [fixed, tape, work, gradient]: [*mut u8; 4]) {
+        for entry in &self.entries[list] {
+            #[expect(unsafe_code, reason = "the one place where machine code is entered")]
+            // SAFETY: the functions touch only the regions they are given, inside the sizes that the
+            // callers assert: every position comes from an access that `graph::verify` has proved to
+            // lie inside its operand, gathered ones are cut to the size of their axis, and the slots
+            // of the layout lie inside the sizes. Functions that write the fixed region, and no others,
+            // are entered by `run_fixed`, which holds it alone. `module` keeps the code mapped as long
+            // as `self` lives.
+            unsafe {
+                entry(fixed, tape, work, gradient);
+            }
+        }
+    }
+}
+
+fn define(module: &mut JITModule, id: FuncId, context: &mut Context) -> Result<(), String> {
+    module
+        .define_function(id, context)
+        .map_err(|error| format!("{error:?}\n{}", context.func.display()))
+}
+
+fn signature() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([AbiParam::new(types::I64); 4]);
+    signature
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        if let Some(Ok(module)) = self.module.take().map(Mutex::into_inner) {
+            #[expect(unsafe_code, reason = "gives the code memory back")]
+            // SAFETY: the entries die with `self`, and no call is running: `run` borrows `self`.
+            unsafe {
+                module.free_memory();
+            }
+        }
+    }
+}

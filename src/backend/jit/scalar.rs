@@ -1,0 +1,198 @@
+//! Scalar functions as instructions.
+//!
+//! In: tuples of arguments. Out: a tuple of results, with the bits of the function's row. Invariant: a
+//! function without instructions of its own is called, so that adding a row to the table touches
+//! nothing here.
+
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
+use cranelift_codegen::isa::CallConv;
+
+use crate::graph::{Leaf, NodeId, Op, Rel};
+use crate::op::{Scalar, scalar};
+
+use super::emit::{Coord, Emitter};
+use super::helpers::{Apply, Number};
+
+impl<'a, 'g> Emitter<'a, 'g> {
+    /// A value that is computed where it is read.
+    pub(super) fn compute(&mut self, id: NodeId, point: &[Coord]) -> Vec<Value> {
+        let graph = self.graph;
+        let node = graph.node(id);
+        match &node.op {
+            Op::Leaf(Leaf::Const(bits)) => self.constant(bits.value()),
+            Op::Leaf(Leaf::Axis(axis)) => self.place(point[usize::from(axis.0)]),
+            Op::Map(function) => {
+                let operands = graph.operands(id);
+                let reader = (&node.space.sizes[..], point);
+                let arity = graph.arity(id);
+                let values = operands[..arity].iter();
+                let values: Vec<Vec<Value>> = values
+                    .map(|(from, operand)| self.read(*from, &operand.access, reader, &operands))
+                    .collect();
+                self.function(*function, &values)
+            }
+            Op::Leaf(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
+                panic!("internal error: jit: a value that is neither held nor a function")
+            }
+        }
+    }
+
+    /// A coordinate as a number.
+    pub(super) fn place(&mut self, coord: Coord) -> Vec<Value> {
+        let count = self.shape.count();
+        let mut numbers = Vec::with_capacity(count);
+        for number in 0..count {
+            let at = Coord { add: coord.add + number as i64 * coord.step, ..coord };
+            let at = self.coord(at);
+            numbers.push(self.to.ins().fcvt_from_sint(self.float, at));
+            if coord.step == 0 {
+                return self.splat(numbers[0]);
+            }
+        }
+        self.tuple(&numbers)
+    }
+
+    fn each(
+        &mut self,
+        args: &[Vec<Value>],
+        mut f: impl FnMut(&mut Self, &[Value]) -> Value,
+    ) -> Vec<Value> {
+        let parts = (0..self.shape.parts).map(|part| {
+            let args: Vec<Value> = args.iter().map(|arg| arg[part]).collect();
+            f(self, &args)
+        });
+        parts.collect()
+    }
+
+    /// One where the mask holds, the other elsewhere.
+    pub(super) fn choose(&mut self, mask: Value, yes: Value, no: Value) -> Value {
+        if self.shape.width == 1 {
+            return self.to.ins().select(mask, yes, no);
+        }
+        let part = self.part();
+        let little = MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
+        let mask = self.to.ins().bitcast(part, little, mask);
+        self.to.ins().bitselect(mask, yes, no)
+    }
+
+    fn truth(&mut self, mask: Value) -> Value {
+        let (one, zero) = (self.constant(1.0)[0], self.constant(0.0)[0]);
+        self.choose(mask, one, zero)
+    }
+
+    /// Whether a truth value holds.
+    fn mask(&mut self, value: Value) -> Value {
+        let zero = self.constant(0.0)[0];
+        self.to.ins().fcmp(FloatCC::NotEqual, value, zero)
+    }
+
+    /// `left rel right`, number by number.
+    pub(super) fn compare(&mut self, left: Value, rel: Rel, right: Value) -> Value {
+        let code = match rel {
+            Rel::Eq => FloatCC::Equal,
+            Rel::Ne => FloatCC::NotEqual,
+            Rel::Lt => FloatCC::LessThan,
+            Rel::Ge => FloatCC::GreaterThanOrEqual,
+        };
+        self.to.ins().fcmp(code, left, right)
+    }
+
+    /// The one that wins, the first of equals; NaN in either gives NaN.
+    fn extreme(&mut self, wins: FloatCC, left: Value, right: Value) -> Value {
+        let first = self.to.ins().fcmp(wins, left, right);
+        let nan = self.to.ins().fcmp(FloatCC::Unordered, left, left);
+        let first = self.to.ins().bor(first, nan);
+        self.choose(first, left, right)
+    }
+
+    /// The larger, as [`scalar::MAX`] has it.
+    pub(super) fn larger(&mut self, left: Value, right: Value) -> Value {
+        self.extreme(FloatCC::GreaterThanOrEqual, left, right)
+    }
+
+    /// The smaller, as [`scalar::MIN`] has it.
+    pub(super) fn smaller(&mut self, left: Value, right: Value) -> Value {
+        self.extreme(FloatCC::LessThanOrEqual, left, right)
+    }
+
+    /// A function of the table.
+    fn function(&mut self, function: Scalar, args: &[Vec<Value>]) -> Vec<Value> {
+        match function {
+            scalar::ADD => self.each(args, |e, a| e.to.ins().fadd(a[0], a[1])),
+            scalar::SUB => self.each(args, |e, a| e.to.ins().fsub(a[0], a[1])),
+            scalar::MUL => self.each(args, |e, a| e.to.ins().fmul(a[0], a[1])),
+            scalar::DIV => self.each(args, |e, a| e.to.ins().fdiv(a[0], a[1])),
+            scalar::NEG => self.each(args, |e, a| e.to.ins().fneg(a[0])),
+            scalar::SQRT => self.each(args, |e, a| e.to.ins().sqrt(a[0])),
+            scalar::FLOOR => self.each(args, |e, a| e.to.ins().floor(a[0])),
+            scalar::ABS => self.each(args, |e, a| e.to.ins().fabs(a[0])),
+            scalar::STOP => args[0].clone(),
+            scalar::MAX => self.each(args, |e, a| e.larger(a[0], a[1])),
+            scalar::MIN => self.each(args, |e, a| e.smaller(a[0], a[1])),
+            scalar::RELU => self.each(args, |e, a| {
+                let zero = e.constant(0.0)[0];
+                e.larger(zero, a[0])
+            }),
+            scalar::CLIP => self.each(args, |e, a| {
+                let raised = e.larger(a[0], a[1]);
+                e.smaller(raised, a[2])
+            }),
+            scalar::SELECT => self.each(args, |e, a| {
+                let mask = e.mask(a[0]);
+                e.choose(mask, a[1], a[2])
+            }),
+            scalar::LT => self.truths(args, FloatCC::LessThan),
+            scalar::LE => self.truths(args, FloatCC::LessThanOrEqual),
+            scalar::EQ => self.truths(args, FloatCC::Equal),
+            scalar::AND => self.each(args, |e, a| {
+                let (left, right) = (e.mask(a[0]), e.mask(a[1]));
+                let both = e.to.ins().band(left, right);
+                e.truth(both)
+            }),
+            scalar::OR => self.each(args, |e, a| {
+                let (left, right) = (e.mask(a[0]), e.mask(a[1]));
+                let either = e.to.ins().bor(left, right);
+                e.truth(either)
+            }),
+            scalar::NOT => self.each(args, |e, a| {
+                let zero = e.constant(0.0)[0];
+                let is = e.to.ins().fcmp(FloatCC::Equal, a[0], zero);
+                e.truth(is)
+            }),
+            other => self.call(other, args),
+        }
+    }
+
+    fn truths(&mut self, args: &[Vec<Value>], code: FloatCC) -> Vec<Value> {
+        self.each(args, |e, a| {
+            let mask = e.to.ins().fcmp(code, a[0], a[1]);
+            e.truth(mask)
+        })
+    }
+
+    /// A function without instructions of its own.
+    fn call(&mut self, function: Scalar, args: &[Vec<Value>]) -> Vec<Value> {
+        let scratch = self.to.ins().stack_addr(types::I64, self.scratch, 0);
+        let each = self.shape.count() as i64 * self.bytes();
+        for (number, arg) in args.iter().enumerate() {
+            self.store(scratch, (number as i64 * each) as i32, arg);
+        }
+        let address = if self.float == types::F32 { f32::APPLY } else { f64::APPLY };
+        let row = self.int(i64::from(function.0));
+        let count = self.int(self.shape.count() as i64);
+        self.call_address(address as Apply as usize, &[row, scratch, count]);
+        self.load_step(scratch, 0, 1)
+    }
+
+    /// A call of a function of ours; every argument is a whole number of 64 bits.
+    pub(super) fn call_address(&mut self, address: usize, args: &[Value]) {
+        let mut signature = Signature::new(CallConv::SystemV);
+        for _ in args {
+            signature.params.push(cranelift_codegen::ir::AbiParam::new(types::I64));
+        }
+        let signature = self.to.import_signature(signature);
+        let address = self.int(address as i64);
+        self.to.ins().call_indirect(signature, address, args);
+    }
+}

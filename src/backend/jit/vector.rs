@@ -1,0 +1,162 @@
+//! Along which axis the numbers of a vector lie, where they do not belong to different samples.
+//!
+//! In: what a function computes. Out: the axis that reads most values side by side, if one pays.
+//! Invariant: along the chosen axis no condition changes and no index is gathered or reduced.
+
+use crate::graph::{Access, Axis, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read};
+
+use super::emit::{Shape, row_major};
+use super::kernels::mentions;
+use super::layout::Layout;
+
+/// The axis of a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Vector {
+    /// Position in the scope of the node.
+    pub(super) axis: usize,
+    /// How a value lies in registers along it.
+    pub(super) shape: Shape,
+}
+
+/// The most vectors that are worked on together; more would not fit the registers.
+pub(super) const PARTS: usize = 4;
+
+/// What a function computes.
+#[derive(Clone, Copy)]
+pub(super) enum Work<'g> {
+    /// A node.
+    Node(NodeId),
+    /// A root that is added to the gradient.
+    Sum(&'g Read),
+}
+
+/// Chooses an axis, for vectors of that many numbers.
+pub(super) fn choose(
+    graph: &Graph,
+    layout: &Layout,
+    work: Work<'_>,
+    width: usize,
+) -> Option<Vector> {
+    let weigh = Weigh { graph, layout };
+    let (sizes, stored) = match work {
+        Work::Node(id) => (graph.scope(id), graph.node(id).space.sizes.clone()),
+        Work::Sum(read) => (read.sizes.clone(), read.sizes.clone()),
+    };
+    let strides = row_major(&stored);
+    let mut best: Option<(i64, usize)> = None;
+    for axis in 0..sizes.len() {
+        let beside = strides.get(axis).is_none_or(|stride| *stride == 1);
+        if !beside || (sizes[axis] as usize) < width {
+            continue;
+        }
+        let gain = match work {
+            Work::Node(id) => weigh.node(id, axis),
+            Work::Sum(read) => weigh.read(read.node, &read.access, &steps(sizes.len(), axis)),
+        };
+        if let Some(gain) = gain.filter(|gain| *gain > 0)
+            && best.is_none_or(|(most, _)| gain > most)
+        {
+            best = Some((gain, axis));
+        }
+    }
+    let (_, axis) = best?;
+    let parts = (sizes[axis] as usize / width).min(PARTS);
+    Some(Vector { axis, shape: Shape { width, parts, samples: false } })
+}
+
+fn steps(rank: usize, axis: usize) -> Vec<i64> {
+    (0..rank).map(|other| i64::from(other == axis)).collect()
+}
+
+struct Weigh<'g> {
+    graph: &'g Graph,
+    layout: &'g Layout,
+}
+
+impl Weigh<'_> {
+    fn node(&self, id: NodeId, axis: usize) -> Option<i64> {
+        let node = self.graph.node(id);
+        let operands = self.graph.operands(id);
+        let steps = steps(self.graph.scope(id).len(), axis);
+        let steady = |cond: &Cond| {
+            !matches!(cond.left, Index::Value(_))
+                && cond.axes().all(|other| usize::from(other.0) != axis)
+        };
+        if !node.space.when.iter().all(steady) {
+            return None;
+        }
+        let all = |operands: &[(NodeId, &Operand)]| {
+            let each =
+                operands.iter().map(|(from, operand)| self.read(*from, &operand.access, &steps));
+            each.sum::<Option<i64>>()
+        };
+        match &node.op {
+            Op::Map(_) | Op::Leaf(_) => self.compute(id, &steps),
+            Op::Join => {
+                let fixed = operands.iter().all(|(_, operand)| operand.when.iter().all(steady));
+                if fixed { all(&operands) } else { None }
+            }
+            Op::Reduce { when, .. } => {
+                if when.iter().all(steady) {
+                    all(&operands)
+                } else {
+                    None
+                }
+            }
+            Op::Recur { along, .. } => {
+                if usize::from(along.0) == axis {
+                    None
+                } else {
+                    all(&operands)
+                }
+            }
+            Op::Opaque { .. } => None,
+        }
+    }
+
+    fn compute(&self, id: NodeId, steps: &[i64]) -> Option<i64> {
+        let operands = self.graph.operands(id);
+        match &self.graph.node(id).op {
+            Op::Leaf(Leaf::Axis(axis)) => Some(-steps[usize::from(axis.0)].abs()),
+            Op::Leaf(_) => Some(1),
+            Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
+                let each =
+                    operands.iter().map(|(from, operand)| self.read(*from, &operand.access, steps));
+                each.sum()
+            }
+        }
+    }
+
+    /// What reading a value in vectors gains: something where its numbers lie side by side, nothing
+    /// where there is one number, a loss where they lie apart.
+    fn read(&self, from: NodeId, access: &Access, steps: &[i64]) -> Option<i64> {
+        let own: Option<Vec<i64>> = access.0.iter().map(|index| step_of(index, steps)).collect();
+        let own = own?;
+        if self.layout.slot(from).is_none() {
+            return self.compute(from, &own);
+        }
+        let sizes = &self.graph.node(from).space.sizes;
+        let step: i64 = row_major(sizes).iter().zip(&own).map(|(by, step)| by * step).sum();
+        Some(match step {
+            0 => 0,
+            1 => 2,
+            _ => -2,
+        })
+    }
+}
+
+fn step_of(index: &Index, steps: &[i64]) -> Option<i64> {
+    match index {
+        Index::Affine(of) => {
+            Some(of.terms.iter().map(|(axis, by)| by * steps[usize::from(axis.0)]).sum())
+        }
+        Index::Digit { of, .. } => {
+            let moves = steps
+                .iter()
+                .enumerate()
+                .any(|(axis, step)| *step != 0 && mentions(of, Axis(axis as u8)));
+            (!moves).then_some(0)
+        }
+        Index::Value(_) => None,
+    }
+}

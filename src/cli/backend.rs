@@ -1,0 +1,58 @@
+//! `--backend`: what runs the program.
+
+use crate::backend::interp::Interp;
+use crate::backend::jit::Jit;
+use crate::backend::{Executable, Precision};
+use crate::graph::Program;
+
+/// What runs the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Backend {
+    /// Node by node, in the order of the graph: the definition.
+    Interp,
+    /// Machine code, made for the program when it starts.
+    Jit,
+}
+
+impl Backend {
+    /// Its name on the command line and in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Interp => "interp",
+            Backend::Jit => "jit",
+        }
+    }
+
+    /// The backend of that name.
+    pub(super) fn named(name: &str) -> Option<Backend> {
+        [Backend::Interp, Backend::Jit].into_iter().find(|backend| backend.name() == name)
+    }
+
+    /// Makes a program ready.
+    pub(super) fn ready(
+        self,
+        program: &Program,
+        precision: Precision,
+        threads: usize,
+    ) -> Box<dyn Executable> {
+        match self {
+            Backend::Interp => Box::new(Interp::new(program, precision, threads)),
+            Backend::Jit => Box::new(Jit::new(program, precision, threads)),
+        }
+    }
+
+    /// Bytes that training on a batch of that many sequences of that many steps takes.
+    pub(super) fn plan_bytes(
+        self,
+        program: &Program,
+        (steps, batch): (usize, usize),
+        threads: usize,
+        precision: Precision,
+    ) -> u64 {
+        match self {
+            Backend::Interp => Interp::plan_bytes(program, steps, batch, threads, precision),
+            Backend::Jit => Jit::plan_bytes(program, steps, batch, threads, precision),
+        }
+    }
+}
