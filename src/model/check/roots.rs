@@ -23,7 +23,8 @@ impl Cx<'_, '_> {
         let circles = std::mem::take(&mut self.circles);
         for circle in &circles {
             let explained = |id: &ValueId| {
-                self.statement_of(*id).is_some_and(|span| self.wrong_within(span))
+                self.statement_of(*id)
+                    .is_some_and(|span| self.wrong_within(span) || self.reads_misdeclared(span))
                     || self.misspelt_state(&self.def.value(*id).name).is_some()
             };
             if !circle.iter().any(explained) {
@@ -131,6 +132,13 @@ impl Cx<'_, '_> {
     fn wrong_within(&self, span: Span) -> bool {
         let here = |one: &Diagnostic| one.code.0 != UNSEEN && within(one.primary.span, span);
         self.global.sink.iter().any(here) || self.told_elsewhere(span)
+    }
+
+    /// Whether a place speaks of a value that was declared wrongly, and so has no shape.
+    fn reads_misdeclared(&self, span: Span) -> bool {
+        let lost = self.broken.iter().filter(|id| !self.pending.contains_key(id));
+        let lost: Vec<&str> = lost.map(|id| self.def.value(*id).name.as_str()).collect();
+        words(self.text(span)).any(|word| lost.contains(&word))
     }
 
     /// Whether something within a place is wrong for a reason that is told elsewhere.
