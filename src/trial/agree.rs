@@ -111,13 +111,7 @@ fn one(
     let (truth, other) = (arrays(program, &truth), arrays(program, &other));
     for ((name, truth), (_, other)) in truth.iter().zip(&other) {
         let largest = truth.iter().fold(1.0_f64, |most, one| most.max(one.abs()));
-        let far = |(truth, other): (&f64, &f64)| {
-            if truth.to_bits() == other.to_bits() {
-                return 0.0;
-            }
-            let distance = (truth - other).abs() / largest;
-            if distance.is_nan() { f64::INFINITY } else { distance }
-        };
+        let far = |(truth, other): (&f64, &f64)| distance(*truth, *other, largest);
         let worst = truth.iter().zip(other).map(far).fold(0.0, f64::max);
         if worst > error || of.is_empty() {
             (error, of) = (worst, name.clone());
@@ -125,6 +119,15 @@ fn one(
     }
     let (backend, tolerance) = (backend.name, backend.tolerance);
     Agreement { backend, error, of, tolerance, arrays: truth.len() }
+}
+
+/// How far two numbers are apart; where neither is a number, they agree, whatever its sign and payload.
+fn distance(truth: f64, other: f64, largest: f64) -> f64 {
+    if truth == other || (truth.is_nan() && other.is_nan()) {
+        return 0.0;
+    }
+    let distance = (truth - other).abs() / largest;
+    if distance.is_nan() { f64::INFINITY } else { distance }
 }
 
 /// Everything that came out, by name.
@@ -150,4 +153,18 @@ fn arrays(program: &Program, outcome: &Outcome) -> Vec<(String, Vec<f64>)> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn what_is_no_number_is_so_on_both_sides() {
+        assert_eq!(distance(f64::NAN, -f64::NAN, 1.0), 0.0);
+        assert_eq!(distance(f64::INFINITY, f64::INFINITY, 1.0), 0.0);
+        assert_eq!(distance(f64::NAN, 0.0, 1.0), f64::INFINITY);
+        assert_eq!(distance(f64::INFINITY, -f64::INFINITY, 1.0), f64::INFINITY);
+        assert_eq!(distance(3.0, 1.0, 4.0), 0.5);
+    }
 }
