@@ -196,9 +196,9 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         same(asked, kept.precision.clone(), "--precision")?;
         let asked = args.backend.map(|asked| asked.name().to_owned());
         same(asked, kept.backend.clone(), "--backend")?;
-        if let Some(backend) = Backend::named(&kept.backend) {
-            compile.backend = backend;
-        }
+        compile.backend = Backend::named(&kept.backend).ok_or_else(|| {
+            Error::Usage(format!("this version has no backend `{}`", kept.backend))
+        })?;
         options_seed = kept.seed;
         batch = Some(kept.batch);
         compile.precision = if kept.precision == "f64" { Precision::F64 } else { Precision::F32 };

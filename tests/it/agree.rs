@@ -357,8 +357,8 @@ fn same_outcome(left: &Outcome, right: &Outcome, tolerance: f64) -> Result<(), S
     Ok(())
 }
 
-/// A run of the case of a seed on several samples, each with numbers of its own: how often machine
-/// code computed gradients too.
+/// A run of the case of a seed on several samples, each with numbers of its own; whether gradients
+/// were compared too.
 fn machine_code(seed: u64) -> bool {
     let case = case(seed);
     let program = match seed % 3 {
@@ -405,7 +405,7 @@ fn machine_code_computes_what_the_interpreter_does() {
 }
 
 #[test]
-fn machine_code_computes_what_the_interpreter_does_elsewhere() {
+fn machine_code_computes_what_the_interpreter_does_from_1000_on() {
     let gradients = (1000..2000).filter(|seed| machine_code(*seed)).count();
     assert!(gradients > 500);
 }

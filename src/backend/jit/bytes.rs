@@ -34,7 +34,8 @@ pub(super) fn plan_bytes(
     };
     let group = GROUPS.into_iter().find(|size| *size <= batch).unwrap_or(1) as u64;
     let (steps, batch) = (steps as u64, batch as u64);
-    let workers = (threads.max(1) as u64).min(batch.div_ceil(group));
+    // Every worker may meet a group of the largest size.
+    let workers = (threads.max(1) as u64).min(batch).min(MAX_CHUNKS as u64);
     let chunks = (MAX_CHUNKS as u64).min(batch);
     let [fixed, tape, work] =
         regions(&program.step, &wanted_of_step(program, &["y".to_owned()], true));

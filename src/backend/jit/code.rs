@@ -20,7 +20,7 @@ use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_nam
 use crate::graph::{Graph, NodeId, Read};
 
 use super::emit::{Emitter, Shape};
-use super::helpers::Number;
+use super::helpers::{MOST_ARGUMENTS, Number};
 use super::layout::Layout;
 use super::vector::{PARTS, Work, choose};
 
@@ -161,7 +161,7 @@ impl Code {
         let mut room = FunctionBuilderContext::new();
         let mut made: Vec<FuncId> = Vec::new();
         for (number, task) in tasks.iter().enumerate() {
-            context.func.signature = signature();
+            context.func.signature = signature(config.default_call_conv);
             context.func.name = UserFuncName::user(0, number as u32);
             self.body(&mut context.func, &mut room, (graph, layout), task, (samples, config));
             let name = format!("k{number}");
@@ -176,7 +176,7 @@ impl Code {
         for id in made {
             let address = module.get_finalized_function(id);
             #[expect(unsafe_code, reason = "machine code just made for exactly this signature")]
-            // SAFETY: the function was declared with `signature()`, which is that of `Entry`.
+            // SAFETY: the function was declared with `signature`, which is that of `Entry`.
             let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
             self.entries.push(entry);
         }
@@ -203,7 +203,7 @@ impl Code {
         let numbers = shape.count().max(width * PARTS) as i64;
         let scratch = to.create_sized_stack_slot(StackSlotData::new(
             StackSlotKind::ExplicitSlot,
-            (numbers * self.bytes * 4) as u32,
+            (numbers * self.bytes * MOST_ARGUMENTS as i64) as u32,
             4,
         ));
         let fixed = match task {
@@ -229,6 +229,7 @@ impl Code {
             work: params[2],
             gradient: params[3],
             scratch,
+            careful: false,
         };
         match task {
             Task::Node(id) => emitter.node(*id, vector),
@@ -288,8 +289,9 @@ fn define(module: &mut JITModule, id: FuncId, context: &mut Context) -> Result<(
         .map_err(|error| format!("{error:?}\n{}", context.func.display()))
 }
 
-fn signature() -> Signature {
-    let mut signature = Signature::new(CallConv::SystemV);
+/// The signature of [`Entry`], as the machine calls C functions.
+fn signature(convention: CallConv) -> Signature {
+    let mut signature = Signature::new(convention);
     signature.params.extend([AbiParam::new(types::I64); 4]);
     signature
 }

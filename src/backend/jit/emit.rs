@@ -72,6 +72,9 @@ pub(super) struct Emitter<'a, 'g> {
     pub(super) gradient: Value,
     /// Room for the arguments of a call.
     pub(super) scratch: StackSlot,
+    /// Whether positions are cut to the sizes of their axes: below a condition on values, which is
+    /// only looked at after what it guards is read.
+    pub(super) careful: bool,
 }
 
 /// The body of a loop or a guard: takes and gives the values carried.
@@ -205,6 +208,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         for ((index, by), size) in access.0.iter().zip(row_major(of)).zip(of) {
             let Index::Value(port) = index else {
                 let at = self.index(index, sizes, point);
+                let at = if self.careful { self.inside(at, i64::from(*size)) } else { at };
                 let at = self.times(at, by);
                 common = self.plus(common, at);
                 continue;
@@ -217,8 +221,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let numbers = self.numbers(&values);
             let positions = numbers.into_iter().map(|number| {
                 let whole = self.to.ins().fcvt_to_uint_sat(types::I64, number);
-                // A number out of range cannot come from a verified graph; never read outside.
-                let last = self.int(i64::from(*size) - 1);
+                // Inputs may hold any number; never read outside. `read` loads nothing from
+                // an axis without places.
+                let last = self.int((i64::from(*size) - 1).max(0));
                 let whole = self.to.ins().umin(whole, last);
                 self.to.ins().imul_imm_s(whole, by)
             });
@@ -233,6 +238,19 @@ impl<'a, 'g> Emitter<'a, 'g> {
             });
         }
         Position { common, each }
+    }
+
+    /// A coordinate cut to an axis.
+    fn inside(&mut self, at: Coord, size: i64) -> Coord {
+        let last = (size - 1).max(0);
+        if at.base.is_none() {
+            return Coord::constant(at.add.clamp(0, last));
+        }
+        let value = self.coord(at);
+        let (zero, last) = (self.int(0), self.int(last));
+        let value = self.to.ins().smax(value, zero);
+        let value = self.to.ins().smin(value, last);
+        Coord { base: Some(value), add: 0, step: 0 }
     }
 
     /// The numbers of a tuple, one by one.
@@ -299,6 +317,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return self.compute(from, &point);
         };
         let sizes = &self.graph.node(from).space.sizes;
+        if sizes.contains(&0) {
+            // Only a number that is no position can lead here.
+            return self.constant(0.0);
+        }
         let position = self.position(access, sizes, reader, operands);
         self.load(slot, position)
     }
@@ -357,7 +379,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.tuple(&numbers)
     }
 
-    /// Numbers that lie `step` apart.
+    /// Numbers that lie `step` apart; [`vector::choose`](super::vector::choose) keeps their distance
+    /// small.
     pub(super) fn load_step(&mut self, base: Value, offset: i32, step: i64) -> Vec<Value> {
         let (bytes, part) = (self.bytes(), self.part());
         let Shape { width, parts, .. } = self.shape;

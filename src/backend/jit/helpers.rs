@@ -23,6 +23,9 @@ pub(super) trait Number: Copy + Default + Send + Sync + 'static + std::fmt::Debu
     fn plus(self, other: Self) -> Self;
 }
 
+/// The most arguments of a function of the table.
+pub(super) const MOST_ARGUMENTS: usize = 4;
+
 /// Row, address of the arguments, numbers in each.
 pub(super) type Apply = unsafe extern "C" fn(usize, *mut u8, usize);
 /// Address and stride of a line, its length, address and stride of the result, its length, and one
@@ -64,11 +67,11 @@ number!(f64, 8);
     reason = "called by machine code, with the address of its own scratch memory"
 )]
 unsafe extern "C" fn apply<F: Number>(row: usize, args: *mut u8, n: usize) {
-    let Some(row) = scalar::rows().get(row) else { return };
+    let row = &scalar::rows()[row];
     let count = row.takes.len();
     // SAFETY: the caller's promise.
     let all = unsafe { std::slice::from_raw_parts_mut(args.cast::<F>(), count * n) };
-    let mut point = [0.0; 4];
+    let mut point = [0.0; MOST_ARGUMENTS];
     for at in 0..n {
         for (number, value) in point[..count].iter_mut().enumerate() {
             *value = all[number * n + at].wide();

@@ -5,7 +5,7 @@
 //! folded over in ascending order; along an axis whose neighbours share a vector it is cut into as many
 //! sums as a vector has numbers, added by a fixed tree.
 
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use crate::graph::{Affine, Axis, Cond, Fold, Index, NodeId, Op, Operand, Port, Read, Rel, Toward};
@@ -199,7 +199,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let values: Vec<&Cond> = when.iter().filter(gathered).collect();
         self.guard(&fixed, sizes, point, carried, &mut |emitter, point, carried| {
             let reader = (sizes, &point[..]);
+            emitter.careful = !values.is_empty();
             let term = emitter.read(operands[0].0, &operands[0].1.access, reader, &operands);
+            emitter.careful = false;
             let mut sum = emitter.fold_all(fold, &carried, &term);
             for cond in &values {
                 let Index::Value(port) = cond.left else { continue };
@@ -346,7 +348,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.nest(&axes, &mut point, Vec::new(), &mut |emitter, point, none| {
             emitter.guard(&fixed, &sizes, point, none, &mut |emitter, point, none| {
                 let reader = (&sizes[..], &point[..]);
+                emitter.careful = true;
                 let term = emitter.read(operands[0].0, &operands[0].1.access, reader, &operands);
+                emitter.careful = false;
                 let target = emitter.port(&operands, port, reader);
                 emitter.add_at(id, &point[..rank], (by, sizes[axis]), &target, &term);
                 none
@@ -383,7 +387,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let before = self.to.ins().load(self.float, super::emit::flags(), address, offset);
             let sum = self.to.ins().fadd(before, term);
             // A value that is no position along this axis meets the condition nowhere.
-            let meets = self.to.ins().icmp(IntCC::Equal, kept, whole);
+            let position = self.to.ins().fcvt_from_uint(self.float, kept);
+            let meets = self.to.ins().fcmp(FloatCC::Equal, position, target);
             let sum = self.to.ins().select(meets, sum, before);
             self.to.ins().store(super::emit::flags(), sum, address, offset);
         }

@@ -88,6 +88,11 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted) -> Layout {
     layout
 }
 
+/// Points of a box; the largest number there is where they do not fit one.
+fn points(sizes: &[u32]) -> u64 {
+    sizes.iter().fold(1, |product: u64, size| product.saturating_mul(u64::from(*size)))
+}
+
 /// Who reads a value.
 #[derive(Clone, Copy, Debug, Default)]
 struct Readers {
@@ -106,7 +111,7 @@ fn held(graph: &Graph, wanted: &Wanted, phases: &[Option<Phase>]) -> Vec<bool> {
     let mut readers = vec![Readers::default(); graph.len()];
     for id in graph.ids().filter(|id| phases[id.0 as usize].is_some()) {
         let opaque = matches!(graph.node(id).op, Op::Opaque { .. });
-        let points = graph.scope(id).iter().map(|size| u64::from(*size)).product();
+        let points = points(&graph.scope(id));
         let arity = graph.arity(id);
         for (number, (from, operand)) in graph.operands(id).into_iter().enumerate() {
             let gathered = operand.access.0.iter().any(|index| matches!(index, Index::Value(_)));
@@ -122,7 +127,7 @@ fn held(graph: &Graph, wanted: &Wanted, phases: &[Option<Phase>]) -> Vec<bool> {
         let Some(Read { node, sizes, .. }) = graph.root(name) else { continue };
         let reader = &mut readers[node.0 as usize];
         reader.count += 1;
-        reader.points = sizes.iter().map(|size| u64::from(*size)).product();
+        reader.points = points(sizes);
         reader.memory |= !wanted.sums.contains_key(name);
         reader.apart |= phases[node.0 as usize] != Some(Phase::Backward);
     }

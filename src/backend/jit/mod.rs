@@ -19,7 +19,7 @@ mod scalar;
 mod sweep;
 mod vector;
 
-use crate::graph::Program;
+use crate::graph::{self, Program};
 use crate::tensor::Tensor;
 
 use super::{Batch, Executable, Outcome, Precision, Want};
@@ -47,8 +47,18 @@ macro_rules! with_engine {
 
 impl Jit {
     /// Makes a program ready; batches are shared by that many threads.
+    ///
+    /// # Panics
+    /// With an internal error, if a graph of the program is not one that [`graph::verify()`] accepts:
+    /// machine code reads where it proves that something is.
     #[must_use]
     pub fn new(program: &Program, precision: Precision, threads: usize) -> Jit {
+        let update = program.update.iter().flat_map(|update| [&update.graph, &update.init]);
+        for graph in [&program.init, &program.step].into_iter().chain(update) {
+            if let Err(violation) = graph::verify(graph) {
+                panic!("internal error: jit: {violation}");
+            }
+        }
         Jit(match precision {
             Precision::F32 => Inner::F32(Box::new(Engine::new(program, threads))),
             Precision::F64 => Inner::F64(Box::new(Engine::new(program, threads))),

@@ -6,13 +6,12 @@
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
-use cranelift_codegen::isa::CallConv;
 
 use crate::graph::{Leaf, NodeId, Op, Rel};
 use crate::op::{Scalar, scalar};
 
 use super::emit::{Coord, Emitter};
-use super::helpers::{Apply, Number};
+use super::helpers::{Apply, MOST_ARGUMENTS, Number};
 
 impl<'a, 'g> Emitter<'a, 'g> {
     /// A value that is computed where it is read.
@@ -173,6 +172,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// A function without instructions of its own.
     fn call(&mut self, function: Scalar, args: &[Vec<Value>]) -> Vec<Value> {
+        assert!(args.len() <= MOST_ARGUMENTS, "internal error: jit: a function of many arguments");
         let scratch = self.to.ins().stack_addr(types::I64, self.scratch, 0);
         let each = self.shape.count() as i64 * self.bytes();
         for (number, arg) in args.iter().enumerate() {
@@ -187,7 +187,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// A call of a function of ours; every argument is a whole number of 64 bits.
     pub(super) fn call_address(&mut self, address: usize, args: &[Value]) {
-        let mut signature = Signature::new(CallConv::SystemV);
+        let mut signature = Signature::new(self.to.func.signature.call_conv);
         for _ in args {
             signature.params.push(cranelift_codegen::ir::AbiParam::new(types::I64));
         }

@@ -21,6 +21,9 @@ pub(super) struct Vector {
 /// The most vectors that are worked on together; more would not fit the registers.
 pub(super) const PARTS: usize = 4;
 
+/// The most numbers between neighbours of a tuple: so many that all of it lies within 2^29 bytes.
+const MOST_APART: i64 = 1 << 21;
+
 /// What a function computes.
 #[derive(Clone, Copy)]
 pub(super) enum Work<'g> {
@@ -137,11 +140,13 @@ impl Weigh<'_> {
         }
         let sizes = &self.graph.node(from).space.sizes;
         let step: i64 = row_major(sizes).iter().zip(&own).map(|(by, step)| by * step).sum();
-        Some(match step {
-            0 => 0,
-            1 => 2,
-            _ => -2,
-        })
+        match step {
+            0 => Some(0),
+            1 => Some(2),
+            // The numbers of a tuple are reached by offsets of 32 bits from its first.
+            far if far.abs() > MOST_APART => None,
+            _ => Some(-2),
+        }
     }
 }
 
