@@ -147,7 +147,7 @@ impl Engine<'_> {
                 let (Some(family), Some(axis)) = (&families[*at], leading.get(*at)) else {
                     continue;
                 };
-                let place = *member - family.low;
+                let place = member.checked_sub(family.low).unwrap_or(-1);
                 if !(0..i64::from(family.size)).contains(&place) {
                     let high = family.low + i64::from(family.size) - 1;
                     let range = (family.low, high);
@@ -205,7 +205,6 @@ impl Engine<'_> {
         own: &[Axis],
         (path, span, declared): (&str, Span, Span),
     ) -> Option<Term> {
-        let points: f64 = own.iter().map(|axis| f64::from(axis.size)).product();
         let numbers = match (given, own) {
             (Given::Number(value), _) => vec![*value],
             (Given::List(all), [axis]) if all.len() == axis.size as usize => all.clone(),
@@ -224,8 +223,7 @@ impl Engine<'_> {
         let over = |all: f64, times: f64| if numbers.len() == 1 { numbers[0] * times } else { all };
         let sum = over(numbers.iter().sum(), last);
         let squares: f64 = numbers.iter().map(|one| one * one).sum();
-        let norm =
-            if numbers.len() == 1 { numbers[0].abs() * points.sqrt() } else { squares.sqrt() };
+        let norm = if numbers.len() == 1 { numbers[0].abs() * last.sqrt() } else { squares.sqrt() };
         let (low, high) = match domain {
             Domain::Real(low, high) => (*low, *high),
             Domain::Simplex | Domain::Weighting => (Some(0.0), Some(1.0)),
