@@ -637,6 +637,13 @@ pub(super) fn result_missing(span: Span, name: &str, nearest: Option<&str>) -> D
         .did_you_mean(nearest)
 }
 
+pub(super) fn result_is_an_argument(span: Span, name: &str, argument: Span) -> Diagnostic {
+    let message = format!("the result `{name}` is an argument, so nothing is computed");
+    new("E0309", message, span, "the result".to_owned())
+        .label(argument, "the argument of that name")
+        .help("give the result a name of its own, and an equation")
+}
+
 pub(super) fn needs_itself(span: Span, name: &str) -> Diagnostic {
     new(
         "E0304",

@@ -14,6 +14,7 @@ use super::super::typed::{
 };
 use super::Global;
 use super::repairs::usual_start;
+use super::states::{declares, defines};
 
 /// What a name of a block stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +205,15 @@ impl<'g, 'a> Cx<'g, 'a> {
             return self.result_missing(&result.name);
         };
         self.def.result = id;
+        let argument = matches!(self.def.value(id).kind, ValueKind::Argument);
+        // An equation for an argument is told where it stands.
+        if argument
+            && !matches!(&tree.body, ast::Body::Block(block) if defines(block, &result.name.text))
+        {
+            let place = self.def.value(id).span;
+            let one = errors::result_is_an_argument(result.name.span, &result.name.text, place);
+            self.sink().push(one);
+        }
         let defined = match self.def.value(id).kind {
             ValueKind::Computed(_) => self.pending.contains_key(&id),
             ValueKind::Argument
@@ -577,15 +587,4 @@ pub(super) fn known(test: Test, span: Span) -> Expr {
 
 fn segment(name: &ast::Name) -> ast::Segment {
     ast::Segment { name: name.clone(), brackets: None, args: None, after: None }
-}
-
-/// Whether a block declares a name other than by an equation.
-fn declares(block: &[ast::Stmt], name: &str) -> bool {
-    let has = |slots: &[ast::Slot]| slots.iter().any(|slot| slot.name.text == name);
-    block.iter().any(|stmt| match stmt {
-        ast::Stmt::State(_, _, slots, _) => has(slots),
-        ast::Stmt::Emit(emit) => has(&emit.slots),
-        ast::Stmt::Controller(one) => one.name.text == name,
-        ast::Stmt::Part(_) | ast::Stmt::Require(_) | ast::Stmt::Equation(_) => false,
-    })
 }

@@ -68,3 +68,26 @@ impl Cx<'_, '_> {
             .find(|value| self.misspelt_state(&value.name) == Some(state))
     }
 }
+
+/// Whether a block declares a name other than by an equation.
+pub(super) fn declares(block: &[ast::Stmt], name: &str) -> bool {
+    let has = |slots: &[ast::Slot]| slots.iter().any(|slot| slot.name.text == name);
+    block.iter().any(|stmt| match stmt {
+        ast::Stmt::State(_, _, slots, _) => has(slots),
+        ast::Stmt::Emit(emit) => has(&emit.slots),
+        ast::Stmt::Controller(one) => one.name.text == name,
+        ast::Stmt::Part(_) | ast::Stmt::Require(_) | ast::Stmt::Equation(_) => false,
+    })
+}
+
+/// Whether a block has an equation for a name.
+pub(super) fn defines(block: &[ast::Stmt], name: &str) -> bool {
+    block.iter().any(|stmt| match stmt {
+        ast::Stmt::Equation(one) => one.left.segments[0].name.text == name,
+        ast::Stmt::State(..)
+        | ast::Stmt::Emit(_)
+        | ast::Stmt::Controller(_)
+        | ast::Stmt::Part(_)
+        | ast::Stmt::Require(_) => false,
+    })
+}
