@@ -4,9 +4,14 @@
 //! backend owns the loops over time and samples. Invariant: the same program, precision, parameters
 //! and batch give the same bits, for any number of threads.
 
+mod bytes;
+mod engine;
+mod float;
 pub mod interp;
 pub mod jit;
 mod phase;
+mod plan;
+mod sweep;
 
 use std::collections::BTreeMap;
 

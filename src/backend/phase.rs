@@ -37,12 +37,19 @@ pub(super) fn names(prefix: &str, arrays: &[Array]) -> Vec<String> {
     arrays.iter().map(|array| format!("{prefix}/{}", array.path)).collect()
 }
 
+/// The gradients of all parameters, one after the other.
+fn sums(program: &Program) -> BTreeMap<String, usize> {
+    let (parts, _) = Part::list(program.params.iter().map(Array::len));
+    let places = parts.iter().map(|part| part.offset);
+    names("grad/param", &program.params).into_iter().zip(places).collect()
+}
+
 /// What the init graph gives.
 pub(super) fn wanted_of_init(program: &Program) -> Wanted {
     Wanted {
         forward: names("start", &program.states),
         backward: names("grad/param", &program.params),
-        ..Wanted::default()
+        sums: sums(program),
     }
 }
 
@@ -60,11 +67,8 @@ pub(super) fn wanted_of_step(program: &Program, roots: &[String], gradients: boo
     forward.extend_from_slice(roots);
     let mut wanted = Wanted { forward, ..Wanted::default() };
     if gradients {
-        let params = names("grad/param", &program.params);
-        let (parts, _) = Part::list(program.params.iter().map(Array::len));
-        let places = parts.iter().map(|part| part.offset);
-        wanted.sums = params.iter().cloned().zip(places).collect();
-        wanted.backward = params;
+        wanted.sums = sums(program);
+        wanted.backward = names("grad/param", &program.params);
         wanted.backward.extend(names("grad/input", &program.inputs));
         wanted.backward.extend(names("grad/prev", &program.states));
     }

@@ -1,8 +1,8 @@
 //! `--backend`: what runs the program.
 
 use crate::backend::interp::Interp;
-use crate::backend::jit::Jit;
-use crate::backend::{Executable, Precision};
+use crate::backend::{Executable, Precision, jit};
+use crate::error::Error;
 use crate::graph::Program;
 
 /// What runs the program.
@@ -30,15 +30,22 @@ impl Backend {
     }
 
     /// Makes a program ready.
+    ///
+    /// # Errors
+    /// Where this machine cannot run it.
     pub(super) fn ready(
         self,
         program: &Program,
         precision: Precision,
         threads: usize,
-    ) -> Box<dyn Executable> {
+    ) -> Result<Box<dyn Executable>, Error> {
         match self {
-            Backend::Interp => Box::new(Interp::new(program, precision, threads)),
-            Backend::Jit => Box::new(Jit::new(program, precision, threads)),
+            Backend::Interp => Ok(Box::new(Interp::new(program, precision, threads))),
+            Backend::Jit => jit::ready(program, precision, threads).map_err(|why| {
+                Error::Limit(format!(
+                    "no machine code on this machine ({why}): use `--backend interp`"
+                ))
+            }),
         }
     }
 
@@ -52,7 +59,7 @@ impl Backend {
     ) -> u64 {
         match self {
             Backend::Interp => Interp::plan_bytes(program, steps, batch, threads, precision),
-            Backend::Jit => Jit::plan_bytes(program, steps, batch, threads, precision),
+            Backend::Jit => jit::plan_bytes(program, steps, batch, threads, precision),
         }
     }
 }

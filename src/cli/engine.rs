@@ -63,7 +63,7 @@ impl Compile for Front {
         let program = compile::optimised(program);
         let bytes = self.backend.plan_bytes(&program, (1, 1), 1, self.precision);
         input::within_memory(bytes, "one step of this model")?;
-        let executable = self.backend.ready(&program, self.precision, 1);
+        let executable = self.backend.ready(&program, self.precision, 1)?;
         let draws: Vec<_> = model.states.iter().map(|state| state.draw.clone()).collect();
         let (arrays, seed) = (program.states.clone(), self.seed);
         let drawn = Box::new(move |samples: usize| {

@@ -161,7 +161,7 @@ fn for_training(options: &CompileOptions) -> Result<Compiled, Error> {
     let batch = block.batch as usize;
     let bytes = options.backend.plan_bytes(&program, (steps, batch), threads, options.precision);
     super::input::within_memory(bytes, "training this model")?;
-    let executable = options.backend.ready(&program, options.precision, threads);
+    let executable = options.backend.ready(&program, options.precision, threads)?;
     let border = Border::of(&program);
     let (expanded, sources) = (effective, spec.sources);
     Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })

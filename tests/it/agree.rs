@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use ndarray::IxDyn;
 use ntmc::backend::interp::Interp;
-use ntmc::backend::jit::Jit;
+use ntmc::backend::jit;
 use ntmc::backend::{Batch, Executable, Gradients, Outcome, Precision, Want};
 use ntmc::compile::{optimised, with_adjoints};
 use ntmc::graph::eval::{Values, evaluate};
@@ -384,14 +384,15 @@ fn machine_code(seed: u64) -> bool {
     let batch = Batch { inputs: inputs.collect(), starts, lengths };
     let told = |what: String| format!("seed {seed}: {what}\n{}", text::print(&program.step));
     let truth = Interp::new(&program, Precision::F64, 1).run(&case.params, &batch, &want);
-    let mut jit = Jit::new(&program, Precision::F64, 1);
+    let mut jit = jit::ready(&program, Precision::F64, 1).unwrap();
     let outcome = jit.run(&case.params, &batch, &want);
     same_outcome(&truth, &outcome, 1e-9).unwrap_or_else(|what| panic!("{}", told(what)));
     // The same bytes again, and from code made anew for two threads.
     let again = jit.run(&case.params, &batch, &want);
     same_outcome(&outcome, &again, 0.0).unwrap_or_else(|what| panic!("again: {}", told(what)));
     if seed.is_multiple_of(8) {
-        let anew = Jit::new(&program, Precision::F64, 2).run(&case.params, &batch, &want);
+        let anew =
+            jit::ready(&program, Precision::F64, 2).unwrap().run(&case.params, &batch, &want);
         same_outcome(&outcome, &anew, 0.0).unwrap_or_else(|what| panic!("anew: {}", told(what)));
     }
     want.gradients

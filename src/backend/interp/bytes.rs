@@ -1,81 +1,17 @@
-//! How much memory a run takes, worked out before any is taken.
+//! How much memory a plan of the interpreter takes, worked out before any is taken.
 //!
-//! In: a program and the size of a batch. Out: a number of bytes, never too small by more than the
-//! tensors that the caller holds. Invariant: nothing of the size of a value is allocated and no
-//! arithmetic overflows, however absurd the sizes.
+//! In: a graph and what is wanted of it. Out: a number of elements, never too small. Invariant: nothing
+//! of the size of a value is allocated and no arithmetic overflows, however absurd the sizes.
 
-use crate::backend::Precision;
-use crate::backend::phase::{Wanted, wanted_of, wanted_of_init, wanted_of_step};
-use crate::graph::{Array, Cond, Graph, Index, Node, Op, Program};
+use crate::backend::bytes::points;
+use crate::backend::phase::Wanted;
+use crate::backend::plan::Size;
+use crate::graph::{Cond, Graph, Index, Node, Op};
 
-use super::engine::MAX_CHUNKS;
 use super::layout::{Layout, layout};
 
-/// Bytes of one entry of a table of positions.
-const POSITION: u64 = 4;
-
-fn elements(arrays: &[Array]) -> u64 {
-    let each = arrays.iter().map(|array| points(&array.sizes));
-    each.fold(0, u64::saturating_add)
-}
-
-fn points(sizes: &[u32]) -> u64 {
-    sizes.iter().fold(1, |product: u64, size| product.saturating_mul(u64::from(*size)))
-}
-
-/// Bytes that training on a batch takes, the inputs and results of the run included.
-pub(super) fn plan_bytes(
-    program: &Program,
-    steps: usize,
-    batch: usize,
-    threads: usize,
-    precision: Precision,
-) -> u64 {
-    let number: u64 = match precision {
-        Precision::F32 => 4,
-        Precision::F64 => 8,
-    };
-    let (steps, batch) = (steps as u64, batch as u64);
-    let workers = (threads.max(1) as u64).min(batch);
-    let chunks = (MAX_CHUNKS as u64).min(batch);
-    let step = graph_size(&program.step, &wanted_of_step(program, &["y".to_owned()], true));
-    let init = graph_size(&program.init, &wanted_of_init(program));
-    let update = program.update.as_ref().map_or(Size::default(), |update| {
-        let mut size = graph_size(&update.graph, &wanted_of(update));
-        // Parameters, gradient and slots cross the border twice.
-        size.work = size.work.saturating_add(elements(&update.slots).saturating_mul(2));
-        size
-    });
-    let one = step.tape.saturating_mul(steps.max(1)).saturating_add(step.work);
-    let params = elements(&program.params);
-    let states = elements(&program.states);
-    let y = program.step.root("y").map_or(0, |read| points(&read.sizes));
-    let shown = elements(&program.inputs).saturating_mul(2).saturating_add(y);
-    let numbers = [
-        one.saturating_mul(workers),
-        step.fixed,
-        init.fixed,
-        init.work,
-        update.fixed,
-        update.work,
-        params.saturating_mul(chunks.saturating_add(4)),
-        states.saturating_mul(batch.saturating_mul(4)),
-        shown.saturating_mul(steps).saturating_mul(batch).saturating_mul(2),
-    ];
-    let numbers = numbers.into_iter().fold(0, u64::saturating_add).saturating_mul(number);
-    let tables = step.tables.saturating_add(init.tables).saturating_add(update.tables);
-    numbers.saturating_add(tables.saturating_mul(POSITION))
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Size {
-    fixed: u64,
-    tape: u64,
-    work: u64,
-    tables: u64,
-}
-
-fn graph_size(graph: &Graph, wanted: &Wanted) -> Size {
+/// What a plan of the graph will take.
+pub(super) fn size(graph: &Graph, wanted: &Wanted) -> Size {
     let Layout { phases, contracted, fixed, tape, work, .. } = layout(graph, wanted);
     let live = graph.ids().filter(|id| phases[id.0 as usize].is_some());
     let tables = live.map(|id| {

@@ -4,15 +4,15 @@
 //! evaluation, that holds a NaN or an infinity. Invariant: forward values are looked at before
 //! backward ones.
 
+use crate::backend::engine::Engine;
+use crate::backend::float::Float;
+use crate::backend::plan::Watch;
 use crate::backend::{Batch, Want};
 use crate::graph::{Graph, NodeId, Path};
 use crate::source::Span;
 use crate::tensor::Tensor;
 
-use super::engine::Engine;
-use super::float::Float;
-use super::plan::{Plan, Schedule};
-use super::sweep::{Memory, Shared, Watch};
+use super::plan::{Interpreted, Schedule};
 
 /// The first value that is NaN or infinite.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ fn bad(graph: &Graph, node: NodeId, sample: usize, step: usize, adjoint: bool) -
 }
 
 /// The first bad value among those that depend on parameters alone.
-fn fixed<F: Float>(plan: &Plan<F>) -> Option<NodeId> {
+fn fixed<F: Float>(plan: &Interpreted<F>) -> Option<NodeId> {
     let Schedule { feeds, steps } = &plan.params;
     let leaves = feeds.iter().map(|feed| (feed.id, feed.slot));
     let nodes = leaves.chain(steps.iter().map(|step| (step.id, step.slot)));
@@ -61,7 +61,7 @@ fn fixed<F: Float>(plan: &Plan<F>) -> Option<NodeId> {
     bad.next().map(|(id, _)| id)
 }
 
-impl<F: Float> Engine<F> {
+impl<F: Float> Engine<Interpreted<F>> {
     /// Runs a batch again and names the first bad value.
     pub(super) fn first_bad(&mut self, params: &[Tensor], batch: &Batch) -> Option<Bad> {
         let forward = self.search(params, batch, false);
@@ -69,7 +69,7 @@ impl<F: Float> Engine<F> {
     }
 
     fn search(&mut self, params: &[Tensor], batch: &Batch, gradients: bool) -> Option<Bad> {
-        let ready = self.ready(params, &Want { roots: Vec::new(), gradients });
+        let mut ready = self.ready(params, &Want { roots: Vec::new(), gradients });
         let settled = fixed(&self.init)
             .map(|node| bad(&self.program.init, node, 0, 0, false))
             .or_else(|| fixed(&ready.plan).map(|node| bad(&self.program.step, node, 0, 0, false)));
@@ -77,36 +77,14 @@ impl<F: Float> Engine<F> {
             self.keep(ready);
             return settled;
         }
-        let starts = self.first_states();
-        let inputs: Vec<_> = batch.inputs.iter().map(super::engine::flat).collect();
-        let inputs = self.inputs(&inputs);
-        let given = self.given(batch);
-        let shared = Shared {
-            plan: &ready.plan,
-            ports: &ready.ports,
-            gradients,
-            states: &self.states,
-            lengths: &batch.lengths,
-            inputs: &inputs,
-            starts: &starts,
-            given: &given,
-        };
-        let mut memory = Memory::new();
-        memory.renew(&ready.plan);
-        let mut sum = vec![F::zero(); self.params.iter().map(|part| part.len).sum()];
-        let mut seeds = vec![F::zero(); self.state_len];
         let mut search = Search { backward: gradients, found: None };
-        for sample in 0..batch.lengths.len() {
-            shared.run(sample, &mut memory, &mut sum, &mut seeds, &mut search);
-            if let Some((step, node)) = search.found {
-                self.keep(ready);
-                return Some(bad(&self.program.step, node, sample, step, gradients));
-            }
-        }
-        if gradients {
-            self.init_gradients(&seeds, &mut sum, &mut search);
-        }
+        let sample = self.watched(&mut ready, batch, &mut search, |search| search.found.is_some());
         self.keep(ready);
-        search.found.map(|(step, node)| bad(&self.program.init, node, 0, step, gradients))
+        let (step, node) = search.found?;
+        Some(if sample < batch.lengths.len() {
+            bad(&self.program.step, node, sample, step, gradients)
+        } else {
+            bad(&self.program.init, node, 0, step, gradients)
+        })
     }
 }

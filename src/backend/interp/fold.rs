@@ -6,10 +6,10 @@
 
 use crate::graph::{Fold, Rel};
 
-use super::float::Float;
 use super::map::{larger, smaller};
 use super::nest::{self, Loop, Positions};
 use super::place::{Listed, Regions, Slot, compare};
+use crate::backend::float::Float;
 
 /// The value of a fold over nothing.
 fn empty<F: Float>(fold: Fold) -> F {

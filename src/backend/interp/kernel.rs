@@ -10,12 +10,12 @@ use crate::graph::{
 use crate::op::{Scalar, scalar};
 
 use super::contract::Contract;
-use super::float::Float;
 use super::fold::{Check, Scatter, Segments, Solved, Whole};
 use super::line::{self, Along, Arm, Copies, Recur, Run};
 use super::map::{Map, Walk};
 use super::nest;
 use super::place::{Domain, Listed, Reader, Regions, Slot, Strided, row_major};
+use crate::backend::float::Float;
 
 /// The work of one node.
 #[derive(Clone, Debug)]

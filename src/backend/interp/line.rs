@@ -6,8 +6,8 @@
 use crate::graph::Toward;
 use crate::op::Opaque;
 
-use super::float::Float;
 use super::place::{Listed, Regions, Slot};
+use crate::backend::float::Float;
 
 /// How an axis lies in a row-major array.
 #[derive(Clone, Copy, Debug)]

@@ -5,9 +5,9 @@
 
 use crate::op::{Scalar, scalar};
 
-use super::float::Float;
 use super::nest::{self, Loop, Positions};
 use super::place::{Listed, Regions, Slot};
+use crate::backend::float::Float;
 
 /// How the points are visited.
 #[derive(Clone, Debug)]

@@ -10,8 +10,6 @@
 mod bytes;
 mod check;
 mod contract;
-mod engine;
-mod float;
 mod fold;
 mod kernel;
 mod layout;
@@ -20,7 +18,6 @@ mod map;
 mod nest;
 mod place;
 mod plan;
-mod sweep;
 
 #[cfg(test)]
 mod tests;
@@ -30,8 +27,10 @@ pub use check::Bad;
 use crate::graph::Program;
 use crate::tensor::Tensor;
 
+use super::bytes::plan_bytes;
+use super::engine::Engine;
 use super::{Batch, Executable, Outcome, Precision, Want};
-use engine::Engine;
+use plan::Interpreted;
 
 /// A program made ready to be interpreted.
 #[derive(Debug)]
@@ -39,8 +38,8 @@ pub struct Interp(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    F32(Box<Engine<f32>>),
-    F64(Box<Engine<f64>>),
+    F32(Box<Engine<Interpreted<f32>>>),
+    F64(Box<Engine<Interpreted<f64>>>),
 }
 
 /// Runs a body with the engine of either precision.
@@ -78,7 +77,10 @@ impl Interp {
         threads: usize,
         precision: Precision,
     ) -> u64 {
-        bytes::plan_bytes(program, steps, batch, threads, precision)
+        match precision {
+            Precision::F32 => plan_bytes::<Interpreted<f32>>(program, (steps, batch), threads),
+            Precision::F64 => plan_bytes::<Interpreted<f64>>(program, (steps, batch), threads),
+        }
     }
 }
 

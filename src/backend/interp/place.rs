@@ -6,7 +6,7 @@
 
 use crate::graph::{Access, Affine, Cond, Graph, Index, NodeId, Operand, Port, Rel};
 
-use super::float::Float;
+use crate::backend::float::Float;
 
 /// Which memory a value lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

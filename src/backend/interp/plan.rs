@@ -1,14 +1,15 @@
 //! A graph made ready: kernels in order, leaves to fill, roots to read.
 //!
-//! In: a graph and what is wanted of it. Out: a [`Plan`]. Invariant: running a plan allocates
+//! In: a graph and what is wanted of it. Out: an [`Interpreted`] plan. Invariant: running a plan allocates
 //! nothing, except where positions depend on data and in whole-axis primitives.
 
 use std::collections::BTreeMap;
 
+use crate::backend::float::Float;
 use crate::backend::phase::{Phase, Wanted};
-use crate::graph::{Graph, Leaf, NodeId, Op};
+use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
+use crate::graph::{Graph, NodeId};
 
-use super::float::Float;
 use super::kernel::{Kernel, compile, compile_read};
 use super::layout::layout;
 use super::line::Arm;
@@ -22,19 +23,6 @@ pub(super) struct Step {
     /// Where its value goes.
     pub(super) slot: Slot,
     kernel: Kernel,
-}
-
-/// Where the value of a leaf comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// An input of the step.
-    Input(usize),
-    /// A parameter.
-    Param(usize),
-    /// A state before the step.
-    Prev(usize),
-    /// The adjoint of a state after the step.
-    Seed(usize),
 }
 
 /// A leaf to fill.
@@ -57,52 +45,53 @@ pub(super) struct Schedule {
     pub(super) steps: Vec<Step>,
 }
 
-/// A named result.
-#[derive(Clone, Debug)]
-pub(super) struct Root {
-    arm: Arm,
-    /// Number of elements.
-    pub(super) len: usize,
-    /// Shape.
-    pub(super) sizes: Vec<u32>,
-}
-
 /// A graph made ready.
 #[derive(Clone, Debug)]
-pub(super) struct Plan<F> {
+pub(super) struct Interpreted<F> {
     /// Values of constants, and of what depends on parameters alone.
     pub(super) fixed: Vec<F>,
     /// Once a run.
     pub(super) params: Schedule,
     /// Every step.
-    pub(super) forward: Schedule,
+    forward: Schedule,
     /// Every step, backwards.
-    pub(super) backward: Schedule,
+    backward: Schedule,
     /// Elements of a frame of the tape.
-    pub(super) tape: usize,
+    tape: usize,
     /// Elements of the work memory.
-    pub(super) work: usize,
-    roots: BTreeMap<String, Root>,
+    work: usize,
+    roots: BTreeMap<String, Root<Arm>>,
+    /// Roots that are added to the gradient after each step, with their places in it.
+    sums: Vec<(usize, Root<Arm>)>,
+}
+
+/// The memory of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Memory<F> {
+    tape: Vec<F>,
+    work: Vec<F>,
+    room: Vec<F>,
+    spare: [Vec<u32>; 3],
 }
 
 /// The memory of one step.
-pub(super) struct Frame<'a, F> {
+struct Frame<'a, F> {
     /// Shared values.
-    pub(super) fixed: &'a [F],
+    fixed: &'a [F],
     /// This step's frame of the tape.
-    pub(super) tape: &'a mut [F],
+    tape: &'a mut [F],
     /// Values that the next step overwrites.
-    pub(super) work: &'a mut [F],
+    work: &'a mut [F],
     /// Sums over steps.
-    pub(super) gradient: &'a mut [F],
+    gradient: &'a mut [F],
     /// Room for positions that depend on data.
-    pub(super) spare: &'a mut [Vec<u32>; 3],
+    spare: &'a mut [Vec<u32>; 3],
 }
 
 impl<F: Float> Frame<'_, F> {
     /// Evaluates one node.
     #[inline]
-    pub(super) fn run(&mut self, step: &Step) {
+    fn run(&mut self, step: &Step) {
         let Slot { region, offset, len } = step.slot;
         let fixed = self.fixed;
         match region {
@@ -126,7 +115,7 @@ impl<F: Float> Frame<'_, F> {
     }
 
     /// The value of a leaf, to be filled.
-    pub(super) fn leaf(&mut self, slot: Slot) -> &mut [F] {
+    fn leaf(&mut self, slot: Slot) -> &mut [F] {
         let memory = match slot.region {
             Region::Tape => &mut *self.tape,
             Region::Work => &mut *self.work,
@@ -137,7 +126,7 @@ impl<F: Float> Frame<'_, F> {
     }
 
     /// The value just evaluated.
-    pub(super) fn value(&self, slot: Slot) -> &[F] {
+    fn value(&self, slot: Slot) -> &[F] {
         match slot.region {
             Region::Fixed | Region::Tape | Region::Work => self.regions().read(slot),
             Region::Gradient => &self.gradient[slot.offset..slot.offset + slot.len],
@@ -148,32 +137,100 @@ impl<F: Float> Frame<'_, F> {
         Regions { fixed: self.fixed, tape: self.tape, work: self.work }
     }
 
-    /// Writes a root.
-    pub(super) fn read(&mut self, root: &Root, out: &mut [F]) {
-        let regions = Regions { fixed: self.fixed, tape: self.tape, work: self.work };
-        root.arm.run(out, regions, self.spare);
-    }
-
-    /// Adds a root to a sum.
-    pub(super) fn add(&mut self, root: &Root, offset: usize, room: &mut Vec<F>) {
+    /// Adds a root to the gradient.
+    fn add(&mut self, root: &Root<Arm>, offset: usize, room: &mut Vec<F>) {
         let regions = Regions { fixed: self.fixed, tape: self.tape, work: self.work };
         let sum = &mut self.gradient[offset..offset + root.len];
-        if let Some(value) = root.arm.whole(regions, root.len) {
+        if let Some(value) = root.read.whole(regions, root.len) {
             sum.iter_mut().zip(value).for_each(|(sum, value)| *sum += *value);
             return;
         }
         room.clear();
         room.resize(root.len, F::zero());
-        root.arm.run(room, regions, self.spare);
+        root.read.run(room, regions, self.spare);
         sum.iter_mut().zip(room.iter()).for_each(|(sum, value)| *sum += *value);
+    }
+
+    /// Fills the leaves of a phase and evaluates its nodes.
+    #[inline]
+    fn evaluate(
+        &mut self,
+        schedule: &Schedule,
+        (step, backward): (usize, bool),
+        fill: impl Fn(Source, &mut [F]),
+        watch: &mut impl Watch<F>,
+    ) {
+        for Feed { id, slot, source } in &schedule.feeds {
+            fill(*source, self.leaf(*slot));
+            watch.see(*id, self.value(*slot), step, backward);
+        }
+        for node in &schedule.steps {
+            self.run(node);
+            watch.see(node.id, self.value(node.slot), step, backward);
+        }
     }
 }
 
-impl<F: Float> Plan<F> {
-    /// Makes a graph ready and evaluates what depends on nothing.
-    pub(super) fn new(graph: &Graph, wanted: &Wanted) -> Plan<F> {
+impl<F> Memory<F> {
+    /// The frame of a step.
+    fn frame<'a>(
+        &'a mut self,
+        plan: &'a Interpreted<F>,
+        at: At,
+        gradient: &'a mut [F],
+    ) -> Frame<'a, F> {
+        Frame {
+            fixed: &plan.fixed,
+            tape: &mut self.tape[at.frame * plan.tape..(at.frame + 1) * plan.tape],
+            work: &mut self.work,
+            gradient,
+            spare: &mut self.spare,
+        }
+    }
+}
+
+impl<F: Float> Interpreted<F> {
+    /// Evaluates nodes that are the same for all steps.
+    fn settle(&mut self, schedule: &Schedule) {
+        let mut spare = Default::default();
+        for step in &schedule.steps {
+            let (below, rest) = self.fixed.split_at_mut(step.slot.offset);
+            let regions = Regions { fixed: below, tape: &[], work: &[] };
+            step.kernel.run(&mut rest[..step.slot.len], regions, &mut spare);
+        }
+    }
+
+    /// Finds the roots that are wanted.
+    fn find_roots(&mut self, graph: &Graph, wanted: &Wanted, slots: &[Slot]) {
+        for name in wanted.forward.iter().chain(&wanted.backward) {
+            let Some(read) = graph.root(name) else { continue };
+            let slot = slots[read.node.0 as usize];
+            if slot.region == Region::Gradient {
+                continue;
+            }
+            let from = &graph.node(read.node).space.sizes;
+            let arm = compile_read(&read.access, from, &read.sizes, slot);
+            let root = Root::new(arm, &read.sizes);
+            match wanted.sums.get(name) {
+                Some(offset) => self.sums.push((*offset, root)),
+                None => {
+                    self.roots.insert(name.clone(), root);
+                }
+            }
+        }
+    }
+}
+
+impl<F: Float> Plan for Interpreted<F> {
+    type Float = F;
+    type Read = Arm;
+    type Memory = Memory<F>;
+
+    const GROUPS: &'static [usize] = &[1];
+
+    fn new(graph: &Graph, wanted: &Wanted) -> Interpreted<F> {
         let layout = layout(graph, wanted);
-        let mut plan = Plan {
+        let mut plan = Interpreted {
             fixed: vec![F::zero(); layout.fixed as usize],
             params: Schedule::default(),
             forward: Schedule::default(),
@@ -181,6 +238,7 @@ impl<F: Float> Plan<F> {
             tape: layout.tape as usize,
             work: layout.work as usize,
             roots: BTreeMap::new(),
+            sums: Vec::new(),
         };
         let mut constants = Schedule::default();
         for id in graph.ids() {
@@ -193,7 +251,7 @@ impl<F: Float> Plan<F> {
                 Some(Phase::Backward) => &mut plan.backward,
             };
             let slot = layout.slots[at];
-            if let Some(source) = source(&graph.node(id).op) {
+            if let Some(source) = Source::of(&graph.node(id).op) {
                 schedule.feeds.push(Feed { id, slot, source });
                 continue;
             }
@@ -203,33 +261,20 @@ impl<F: Float> Plan<F> {
                 schedule.steps.push(Step { id, slot, kernel });
             }
         }
-        for name in wanted.forward.iter().chain(&wanted.backward) {
-            let Some(read) = graph.root(name) else { continue };
-            let slot = layout.slots[read.node.0 as usize];
-            let from = &graph.node(read.node).space.sizes;
-            if slot.region == Region::Gradient {
-                continue;
-            }
-            let arm = compile_read(&read.access, from, &read.sizes, slot);
-            let len = read.sizes.iter().map(|size| *size as usize).product();
-            plan.roots.insert(name.clone(), Root { arm, len, sizes: read.sizes.clone() });
-        }
+        plan.find_roots(graph, wanted, &layout.slots);
         plan.settle(&constants);
         plan
     }
 
-    /// Evaluates nodes that are the same for all steps.
-    fn settle(&mut self, schedule: &Schedule) {
-        let mut spare = Default::default();
-        for step in &schedule.steps {
-            let (below, rest) = self.fixed.split_at_mut(step.slot.offset);
-            let regions = Regions { fixed: below, tape: &[], work: &[] };
-            step.kernel.run(&mut rest[..step.slot.len], regions, &mut spare);
-        }
+    fn size(graph: &Graph, wanted: &Wanted) -> Size {
+        super::bytes::size(graph, wanted)
     }
 
-    /// Fills the parameters and evaluates what depends on them alone.
-    pub(super) fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
+    fn prepare(&mut self, samples: usize) {
+        assert_eq!(samples, 1, "internal error: interp: samples are run one by one");
+    }
+
+    fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
         let schedule = std::mem::take(&mut self.params);
         for feed in &schedule.feeds {
             match feed.source {
@@ -243,21 +288,49 @@ impl<F: Float> Plan<F> {
         self.params = schedule;
     }
 
-    /// The root of that name, unless it is missing or summed in place.
-    pub(super) fn root(&self, name: &str) -> Option<Root> {
+    fn root(&self, name: &str) -> Option<Root<Arm>> {
         self.roots.get(name).cloned()
     }
-}
 
-fn source(op: &Op) -> Option<Source> {
-    match op {
-        Op::Leaf(leaf) => match leaf {
-            Leaf::Input(at) => Some(Source::Input(*at as usize)),
-            Leaf::Param(at) => Some(Source::Param(*at as usize)),
-            Leaf::Prev(at) => Some(Source::Prev(*at as usize)),
-            Leaf::Seed(at) => Some(Source::Seed(*at as usize)),
-            Leaf::Const(_) | Leaf::Axis(_) => None,
-        },
-        Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => None,
+    fn fit(&self, memory: &mut Memory<F>, frames: usize, _: usize) {
+        for (memory, len) in [(&mut memory.tape, frames * self.tape), (&mut memory.work, self.work)]
+        {
+            if memory.len() < len {
+                memory.resize(len, F::zero());
+            }
+        }
+    }
+
+    fn forward(
+        &self,
+        memory: &mut Memory<F>,
+        at: At,
+        fill: impl Fn(Source, &mut [F]),
+        watch: &mut impl Watch<F>,
+    ) {
+        let mut frame = memory.frame(self, at, &mut []);
+        frame.evaluate(&self.forward, (at.step, false), fill, watch);
+    }
+
+    fn backward(
+        &self,
+        memory: &mut Memory<F>,
+        at: At,
+        gradient: &mut [F],
+        fill: impl Fn(Source, &mut [F]),
+        watch: &mut impl Watch<F>,
+    ) {
+        let mut room = std::mem::take(&mut memory.room);
+        let mut frame = memory.frame(self, at, gradient);
+        frame.evaluate(&self.backward, (at.step, true), fill, watch);
+        for (offset, root) in &self.sums {
+            frame.add(root, *offset, &mut room);
+        }
+        memory.room = room;
+    }
+
+    fn read(&self, memory: &mut Memory<F>, root: &Root<Arm>, at: At, out: &mut [F]) {
+        let Frame { fixed, tape, work, spare, .. } = memory.frame(self, at, &mut []);
+        root.read.run(out, Regions { fixed, tape, work }, spare);
     }
 }

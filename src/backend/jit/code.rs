@@ -17,11 +17,12 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
 
-use crate::graph::{Graph, NodeId, Read};
+use crate::backend::phase::Wanted;
+use crate::graph::{Access, Graph, NodeId, Read};
 
+use super::called::{MOST_ARGUMENTS, Number};
 use super::emit::{Emitter, Shape};
-use super::helpers::{MOST_ARGUMENTS, Number};
-use super::layout::Layout;
+use super::layout::{Layout, layout};
 use super::vector::{PARTS, Work, choose};
 
 /// What one function computes.
@@ -75,6 +76,8 @@ pub(super) struct Code {
     sizes: Sizes,
     bytes: i64,
     writes_fixed: bool,
+    /// The first function that adds to the gradient: no earlier one touches it.
+    first_sum: usize,
 }
 
 impl fmt::Debug for Code {
@@ -87,6 +90,22 @@ impl fmt::Debug for Code {
 fn machine() -> Result<OwnedTargetIsa, String> {
     static MACHINE: LazyLock<Result<OwnedTargetIsa, String>> = LazyLock::new(look);
     MACHINE.clone()
+}
+
+/// Tries to make a function, so that a machine without a compiler or without executable memory is told
+/// of before work begins.
+pub(super) fn probe() -> Result<(), String> {
+    static PROBE: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        let mut builder = crate::graph::Builder::new();
+        let node = builder.constant(0.0);
+        let read = Read { node, access: Access::default(), sizes: Vec::new() };
+        builder.root("start", read);
+        let graph = builder.finish();
+        let wanted = Wanted { forward: vec!["start".to_owned()], ..Wanted::default() };
+        let group = Group { samples: 1, writes_fixed: true };
+        Code::made::<f32>(&graph, &layout(&graph, &wanted), &[Task::Node(node)], group).map(|_| ())
+    });
+    PROBE.clone()
 }
 
 fn look() -> Result<OwnedTargetIsa, String> {
@@ -122,6 +141,18 @@ impl Code {
         tasks: &[Task],
         group: Group,
     ) -> Code {
+        match Code::made::<F>(graph, layout, tasks, group) {
+            Ok(code) => code,
+            Err(error) => panic!("internal error: jit: {error}"),
+        }
+    }
+
+    fn made<F: Number>(
+        graph: &Graph,
+        layout: &Layout,
+        tasks: &[Task],
+        group: Group,
+    ) -> Result<Code, String> {
         let Group { samples, writes_fixed } = group;
         let ends = tasks.iter().map(|task| match task {
             Task::Node(_) => 0,
@@ -130,21 +161,26 @@ impl Code {
             }
         });
         let gradient = ends.max().unwrap_or(0);
+        let sum = tasks.iter().position(|task| matches!(task, Task::Sum(..)));
+        let first_sum = sum.unwrap_or(tasks.len());
         let sizes = Sizes {
             fixed: layout.fixed,
             tape: layout.tape * samples,
             work: layout.work * samples,
             gradient,
         };
-        let mut code =
-            Code { module: None, entries: Vec::new(), sizes, bytes: F::BYTES, writes_fixed };
-        if tasks.is_empty() {
-            return code;
+        let mut code = Code {
+            module: None,
+            entries: Vec::new(),
+            sizes,
+            bytes: F::BYTES,
+            writes_fixed,
+            first_sum,
+        };
+        if !tasks.is_empty() {
+            code.fill(graph, layout, tasks, samples)?;
         }
-        match code.fill(graph, layout, tasks, samples) {
-            Ok(()) => code,
-            Err(error) => panic!("internal error: jit: {error}"),
-        }
+        Ok(code)
     }
 
     fn fill(
@@ -246,7 +282,7 @@ impl Code {
         let fit = regions.fixed.len() >= fixed
             && regions.tape.len() >= tape
             && regions.work.len() >= work
-            && regions.gradient.len() >= gradient;
+            && (list.end <= self.first_sum || regions.gradient.len() >= gradient);
         assert!(fit && F::BYTES == self.bytes && !self.writes_fixed, "{SMALL}");
         self.enter(
             list,

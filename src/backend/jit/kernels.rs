@@ -11,8 +11,8 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use crate::graph::{Affine, Axis, Cond, Fold, Index, NodeId, Op, Operand, Port, Read, Rel, Toward};
 use crate::op::Opaque;
 
+use super::called::{Number, Order};
 use super::emit::{Coord, Emitter, Shape, row_major};
-use super::helpers::{Number, Order};
 use super::vector::Vector;
 
 /// One operand of a node, and the node it comes from.

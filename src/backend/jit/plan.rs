@@ -1,6 +1,6 @@
 //! A graph made ready: memory laid out, functions listed, leaves to fill, roots to read.
 //!
-//! In: a graph and what is wanted of it. Out: a [`Plan`]. Machine code for a group of samples is made
+//! In: a graph and what is wanted of it. Out: a [`Compiled`] plan. Machine code for a group of samples is made
 //! when such a group first runs. Invariant: what a plan computes depends on the graph and on what is
 //! wanted alone.
 
@@ -8,28 +8,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::backend::phase::Wanted;
-use crate::graph::{Access, Graph, Index, Leaf, Op};
+use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
+use crate::graph::{Access, Graph, Index};
 
-use super::code::{Code, Group, Task};
-use super::helpers::Number;
+use super::called::Number;
+use super::code::{Code, Group, Regions, Task};
 use super::layout::{Layout, Region, Slot, layout};
 
-/// Where the value of a leaf comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// An input of the step.
-    Input(usize),
-    /// A parameter.
-    Param(usize),
-    /// A state before the step.
-    Prev(usize),
-    /// The adjoint of a state after the step.
-    Seed(usize),
-}
-
 /// A leaf to fill.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Feed {
+#[derive(Clone, Debug)]
+struct Feed {
     /// Where its value goes.
     pub(super) slot: Slot,
     /// Number of elements.
@@ -40,94 +28,117 @@ pub(super) struct Feed {
 
 /// What one phase fills and runs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Schedule {
+struct Schedule {
     /// Leaves, filled first.
     pub(super) feeds: Vec<Feed>,
     /// Functions, by their number.
     pub(super) calls: Range<usize>,
 }
 
-/// A named result.
+/// How a root is read.
 #[derive(Clone, Debug)]
-pub(super) struct Root {
-    /// Where the value lives.
-    pub(super) slot: Slot,
+pub(super) struct Copy {
+    slot: Slot,
     /// The position read at each point; `None` for all in order.
     positions: Option<Vec<u32>>,
-    /// Number of elements.
-    pub(super) len: usize,
-    /// Shape.
-    pub(super) sizes: Vec<u32>,
 }
 
 /// A graph made ready.
 #[derive(Debug)]
-pub(super) struct Plan<F> {
+pub(super) struct Compiled<F> {
     graph: Graph,
     layout: Layout,
     /// Values that are the same for all steps and samples.
-    pub(super) fixed: Vec<F>,
+    fixed: Vec<F>,
     params: Schedule,
     fixed_code: Code,
     /// Every step.
-    pub(super) forward: Schedule,
+    forward: Schedule,
     /// Every step, backwards.
-    pub(super) backward: Schedule,
+    backward: Schedule,
     tasks: Vec<Task>,
     codes: BTreeMap<usize, Code>,
-    roots: BTreeMap<String, Root>,
+    roots: BTreeMap<String, Root<Copy>>,
 }
 
-/// The memory of a group at one step.
-pub(super) struct Frame<'a, F> {
-    pub(super) fixed: &'a [F],
-    pub(super) tape: &'a mut [F],
-    pub(super) work: &'a mut [F],
+/// The memory of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Memory<F> {
+    /// Samples that the contents are laid out for.
+    samples: usize,
+    tape: Vec<F>,
+    work: Vec<F>,
 }
 
-impl<F: Number> Frame<'_, F> {
-    /// A value to be filled, `[len][samples]`.
-    pub(super) fn leaf(&mut self, feed: Feed, samples: usize) -> &mut [F] {
-        let memory = match feed.slot.region {
-            Region::Tape => &mut *self.tape,
-            Region::Work => &mut *self.work,
-            Region::Fixed => panic!("internal error: jit: a fixed leaf inside the loop"),
-        };
-        &mut memory[feed.slot.offset * samples..][..feed.len * samples]
-    }
-
-    /// Copies a root, `[len][samples]`.
-    pub(super) fn read(&self, root: &Root, samples: usize, out: &mut [F]) {
-        let memory = match root.slot.region {
-            Region::Tape => &*self.tape,
-            Region::Work => &*self.work,
-            Region::Fixed => self.fixed,
-        };
-        if root.slot.region == Region::Fixed {
-            for (at, out) in out.chunks_exact_mut(samples).enumerate() {
-                out.fill(memory[root.slot.offset + root.position(at)]);
-            }
-            return;
-        }
-        let memory = &memory[root.slot.offset * samples..];
-        if root.positions.is_none() {
-            return out.copy_from_slice(&memory[..root.len * samples]);
-        }
-        for (at, out) in out.chunks_exact_mut(samples).enumerate() {
-            out.copy_from_slice(&memory[root.position(at) * samples..][..samples]);
-        }
+impl<F> Memory<F> {
+    /// The frame of a step.
+    fn tape(&mut self, at: At, one: usize) -> &mut [F] {
+        let len = one * at.samples;
+        &mut self.tape[at.frame * len..(at.frame + 1) * len]
     }
 }
 
-impl Root {
+impl Copy {
     fn position(&self, at: usize) -> usize {
         self.positions.as_ref().map_or(at, |positions| positions[at] as usize)
     }
 }
 
-impl<F: Number> Plan<F> {
-    /// Makes a graph ready and computes what depends on nothing.
-    pub(super) fn new(graph: &Graph, wanted: &Wanted) -> Plan<F> {
+impl<F: Number> Compiled<F> {
+    fn find_roots(&mut self, wanted: &Wanted) {
+        for name in wanted.forward.iter().chain(&wanted.backward) {
+            let Some(read) = self.graph.root(name) else { continue };
+            let Some(slot) = self.layout.slot(read.node) else { continue };
+            if wanted.sums.contains_key(name) {
+                continue;
+            }
+            let from = &self.graph.node(read.node).space.sizes;
+            let whole = read.access.is_identity(from.len()) && read.sizes == *from;
+            let positions = (!whole).then(|| positions(&read.access, from, &read.sizes));
+            self.roots.insert(name.clone(), Root::new(Copy { slot, positions }, &read.sizes));
+        }
+    }
+
+    /// The code for groups of that many samples.
+    fn code(&self, samples: usize) -> &Code {
+        match self.codes.get(&samples) {
+            Some(code) => code,
+            None => panic!("internal error: jit: no code for groups of {samples}"),
+        }
+    }
+
+    /// Fills the leaves of a phase and runs its functions.
+    fn run(
+        &self,
+        memory: &mut Memory<F>,
+        schedule: &Schedule,
+        at: At,
+        gradient: &mut [F],
+        fill: impl Fn(Source, &mut [F]),
+    ) {
+        for Feed { slot, len, source } in &schedule.feeds {
+            let region = match slot.region {
+                Region::Tape => memory.tape(at, self.layout.tape),
+                Region::Work => &mut memory.work,
+                Region::Fixed => panic!("internal error: jit: a fixed leaf inside the loop"),
+            };
+            fill(*source, &mut region[slot.offset * at.samples..][..len * at.samples]);
+        }
+        let len = self.layout.tape * at.samples;
+        let tape = &mut memory.tape[at.frame * len..(at.frame + 1) * len];
+        let mut regions = Regions { fixed: &self.fixed, tape, work: &mut memory.work, gradient };
+        self.code(at.samples).run(schedule.calls.clone(), &mut regions);
+    }
+}
+
+impl<F: Number> Plan for Compiled<F> {
+    type Float = F;
+    type Read = Copy;
+    type Memory = Memory<F>;
+
+    const GROUPS: &'static [usize] = &[16, 8, 4, 1];
+
+    fn new(graph: &Graph, wanted: &Wanted) -> Compiled<F> {
         let layout = layout(graph, wanted);
         let mut lists: [Vec<Task>; 4] = Default::default();
         let mut feeds: [Vec<Feed>; 4] = Default::default();
@@ -137,7 +148,7 @@ impl<F: Number> Plan<F> {
             };
             let node = graph.node(id);
             let len = node.space.points() as usize;
-            match source(&node.op) {
+            match Source::of(&node.op) {
                 Some(source) => feeds[phase as usize].push(Feed { slot, len, source }),
                 None if len == 0 => {}
                 None => lists[phase as usize].push(Task::Node(id)),
@@ -157,7 +168,7 @@ impl<F: Number> Plan<F> {
         let fixed_code = Code::new::<F>(graph, &layout, &fixed_tasks, group);
         let turn = forward.len();
         let tasks = [forward, backward].concat();
-        let mut plan = Plan {
+        let mut plan = Compiled {
             graph: graph.clone(),
             fixed: vec![F::default(); layout.fixed],
             params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
@@ -174,21 +185,22 @@ impl<F: Number> Plan<F> {
         plan
     }
 
-    fn find_roots(&mut self, wanted: &Wanted) {
-        for name in wanted.forward.iter().chain(&wanted.backward) {
-            let Some(read) = self.graph.root(name) else { continue };
-            let Some(slot) = self.layout.slot(read.node) else { continue };
-            let from = &self.graph.node(read.node).space.sizes;
-            let whole = read.access.is_identity(from.len()) && read.sizes == *from;
-            let positions = (!whole).then(|| positions(&read.access, from, &read.sizes));
-            let len = read.sizes.iter().map(|size| *size as usize).product();
-            self.roots
-                .insert(name.clone(), Root { slot, positions, len, sizes: read.sizes.clone() });
+    fn size(graph: &Graph, wanted: &Wanted) -> Size {
+        let layout = layout(graph, wanted);
+        let [fixed, tape, work] =
+            [layout.fixed, layout.tape, layout.work].map(|elements| elements as u64);
+        Size { fixed, tape, work, tables: 0 }
+    }
+
+    fn prepare(&mut self, samples: usize) {
+        if !self.codes.contains_key(&samples) {
+            let group = Group { samples, writes_fixed: false };
+            let code = Code::new::<F>(&self.graph, &self.layout, &self.tasks, group);
+            self.codes.insert(samples, code);
         }
     }
 
-    /// Fills the parameters and computes what depends on them alone.
-    pub(super) fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
+    fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
         for feed in &self.params.feeds {
             if let Source::Param(param) = feed.source {
                 fill(param, &mut self.fixed[feed.slot.offset..][..feed.len]);
@@ -197,44 +209,68 @@ impl<F: Number> Plan<F> {
         self.fixed_code.run_fixed(self.params.calls.clone(), &mut self.fixed);
     }
 
-    /// Makes the code for groups of that many samples, unless it is there.
-    pub(super) fn prepare(&mut self, samples: usize) {
-        if !self.codes.contains_key(&samples) {
-            let group = Group { samples, writes_fixed: false };
-            let code = Code::new::<F>(&self.graph, &self.layout, &self.tasks, group);
-            self.codes.insert(samples, code);
-        }
-    }
-
-    /// The code for groups of that many samples.
-    pub(super) fn code(&self, samples: usize) -> &Code {
-        match self.codes.get(&samples) {
-            Some(code) => code,
-            None => panic!("internal error: jit: no code for groups of {samples}"),
-        }
-    }
-
-    /// Numbers of one frame of the tape, and of the work memory, a sample.
-    pub(super) fn memory(&self) -> (usize, usize) {
-        (self.layout.tape, self.layout.work)
-    }
-
-    /// The root of that name, if it is held.
-    pub(super) fn root(&self, name: &str) -> Option<Root> {
+    fn root(&self, name: &str) -> Option<Root<Copy>> {
         self.roots.get(name).cloned()
     }
-}
 
-fn source(op: &Op) -> Option<Source> {
-    match op {
-        Op::Leaf(leaf) => match leaf {
-            Leaf::Input(at) => Some(Source::Input(*at as usize)),
-            Leaf::Param(at) => Some(Source::Param(*at as usize)),
-            Leaf::Prev(at) => Some(Source::Prev(*at as usize)),
-            Leaf::Seed(at) => Some(Source::Seed(*at as usize)),
-            Leaf::Const(_) | Leaf::Axis(_) => None,
-        },
-        Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => None,
+    fn fit(&self, memory: &mut Memory<F>, frames: usize, samples: usize) {
+        if memory.samples != samples {
+            memory.samples = samples;
+            memory.tape.clear();
+            memory.work.clear();
+        }
+        let Layout { tape, work, .. } = self.layout;
+        for (memory, len) in
+            [(&mut memory.tape, tape * frames * samples), (&mut memory.work, work * samples)]
+        {
+            if memory.len() < len {
+                memory.resize(len, F::default());
+            }
+        }
+    }
+
+    /// Values are looked at by the interpreter only.
+    fn forward(
+        &self,
+        memory: &mut Memory<F>,
+        at: At,
+        fill: impl Fn(Source, &mut [F]),
+        _: &mut impl Watch<F>,
+    ) {
+        self.run(memory, &self.forward, at, &mut [], fill);
+    }
+
+    fn backward(
+        &self,
+        memory: &mut Memory<F>,
+        at: At,
+        gradient: &mut [F],
+        fill: impl Fn(Source, &mut [F]),
+        _: &mut impl Watch<F>,
+    ) {
+        self.run(memory, &self.backward, at, gradient, fill);
+    }
+
+    fn read(&self, memory: &mut Memory<F>, root: &Root<Copy>, at: At, out: &mut [F]) {
+        let Copy { slot, positions } = &root.read;
+        let samples = at.samples;
+        let region = match slot.region {
+            Region::Tape => memory.tape(at, self.layout.tape),
+            Region::Work => &mut memory.work,
+            Region::Fixed => {
+                for (at, out) in out.chunks_exact_mut(samples).enumerate() {
+                    out.fill(self.fixed[slot.offset + root.read.position(at)]);
+                }
+                return;
+            }
+        };
+        let region = &region[slot.offset * samples..];
+        if positions.is_none() {
+            return out.copy_from_slice(&region[..root.len * samples]);
+        }
+        for (at, out) in out.chunks_exact_mut(samples).enumerate() {
+            out.copy_from_slice(&region[root.read.position(at) * samples..][..samples]);
+        }
     }
 }
 

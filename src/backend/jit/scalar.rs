@@ -10,8 +10,8 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use crate::graph::{Leaf, NodeId, Op, Rel};
 use crate::op::{Scalar, scalar};
 
+use super::called::{Apply, MOST_ARGUMENTS, Number};
 use super::emit::{Coord, Emitter};
-use super::helpers::{Apply, MOST_ARGUMENTS, Number};
 
 impl<'a, 'g> Emitter<'a, 'g> {
     /// A value that is computed where it is read.

@@ -4,23 +4,17 @@
 //! In: addresses in the memory of a run. Out: values written there. Invariant: the same functions as
 //! the interpreter's, so equal inputs give equal bits.
 
+use crate::backend::float::Float;
 use crate::op::{Opaque, scalar};
 
 /// A number type of machine code.
-pub(super) trait Number: Copy + Default + Send + Sync + 'static + std::fmt::Debug {
+pub(super) trait Number: Float {
     /// Bytes of one number.
     const BYTES: i64;
     /// Applies a row of the scalar table; see [`apply`].
     const APPLY: Apply;
     /// Evaluates a whole-axis primitive; see [`order`].
     const ORDER: Order;
-
-    /// Rounds.
-    fn of(value: f64) -> Self;
-    /// Widens, exactly.
-    fn wide(self) -> f64;
-    /// Adds.
-    fn plus(self, other: Self) -> Self;
 }
 
 /// The most arguments of a function of the table.
@@ -38,18 +32,6 @@ macro_rules! number {
             const BYTES: i64 = $bytes;
             const APPLY: Apply = apply::<$float>;
             const ORDER: Order = order::<$float>;
-
-            fn of(value: f64) -> $float {
-                value as $float
-            }
-
-            fn wide(self) -> f64 {
-                f64::from(self)
-            }
-
-            fn plus(self, other: $float) -> $float {
-                self + other
-            }
         }
     };
 }

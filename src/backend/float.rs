@@ -1,15 +1,16 @@
-//! The number type an interpreter computes in.
+//! The number type a backend computes in.
 //!
 //! In: `f64` from other rooms. Out: `f64` to them. Invariant: arithmetic happens in the type itself,
 //! every other function in `f64` rounded once, so single precision is as deterministic as double.
 
+use std::fmt::Debug;
 use std::ops::{AddAssign, Neg};
 
 use ndarray::LinalgScalar;
 
 /// `f32` or `f64`.
 pub(super) trait Float:
-    LinalgScalar + PartialOrd + Neg<Output = Self> + AddAssign + Default + Send + Sync
+    LinalgScalar + PartialOrd + Neg<Output = Self> + AddAssign + Default + Send + Sync + Debug
 {
     /// Rounds to this type.
     fn of(value: f64) -> Self;
@@ -36,4 +37,10 @@ impl Float for f64 {
     fn wide(self) -> f64 {
         self
     }
+}
+
+/// Rounds a row of numbers.
+pub(super) fn round<F: Float>(out: &mut [F], from: &[f64]) {
+    assert_eq!(out.len(), from.len(), "internal error: backend: an array of another size");
+    out.iter_mut().zip(from).for_each(|(out, from)| *out = F::of(*from));
 }

@@ -1,0 +1,494 @@
+//! The loops over groups of samples, steps and phases.
+//!
+//! In: a program, parameters, a batch. Out: an [`Outcome`]. Consecutive samples of equal length form
+//! groups of the sizes that the plan of a backend offers; groups are cut into at most [`MAX_CHUNKS`] chunks, whose number depends on
+//! the batch alone; each chunk has one sum of gradients, and the sums are combined by a fixed tree.
+//! Invariant: the same bits for any number of threads.
+
+use std::borrow::Cow;
+use std::sync::Mutex;
+
+use crate::graph::{Array, Program};
+use crate::tensor::Tensor;
+
+use super::float::{Float, round};
+use super::phase::{Wanted, names, wanted_of, wanted_of_init, wanted_of_step};
+use super::plan::{At, Blind, Plan, Source, Watch};
+use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
+use super::{Batch, Executable, Gradients, Outcome, Part, Want};
+
+/// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
+/// length, few enough that one gradient buffer each is no burden.
+pub(super) const MAX_CHUNKS: usize = 16;
+
+/// How many plans of the step graph are kept, one for each set of roots asked for.
+const MAX_PLANS: usize = 8;
+
+/// A program made ready.
+#[derive(Debug)]
+pub(super) struct Engine<P: Plan> {
+    pub(super) program: Program,
+    threads: usize,
+    params: Vec<Part>,
+    states: Vec<Part>,
+    param_len: usize,
+    state_len: usize,
+    pub(super) init: P,
+    update: Option<P>,
+    plans: Vec<Ready<P>>,
+    memories: Vec<Memory<P>>,
+    shares: Vec<Share<P::Float>>,
+}
+
+/// A plan of the step graph for what one caller wants.
+#[derive(Debug)]
+pub(super) struct Ready<P: Plan> {
+    roots: Vec<String>,
+    gradients: bool,
+    pub(super) plan: P,
+    ports: Ports<P::Read>,
+}
+
+/// What a chunk of groups gives.
+#[derive(Debug, Default)]
+pub(super) struct Share<F> {
+    sum: Vec<F>,
+    seeds: Vec<F>,
+    samples: Vec<Sample<F>>,
+}
+
+fn tensor(shape: &[usize], values: Vec<f64>) -> Tensor {
+    match Tensor::from_shape_vec(shape, values) {
+        Ok(tensor) => tensor,
+        Err(error) => panic!("internal error: backend: {error}"),
+    }
+}
+
+fn widen<F: Float>(values: &[F]) -> Vec<f64> {
+    values.iter().map(|value| value.wide()).collect()
+}
+
+/// The numbers of a tensor in row-major order.
+fn flat(tensor: &Tensor) -> Cow<'_, [f64]> {
+    tensor.as_slice().map_or_else(|| Cow::Owned(tensor.iter().copied().collect()), Cow::Borrowed)
+}
+
+/// Cuts a batch into groups of consecutive samples of equal length, of sizes listed largest first.
+fn groups(lengths: &[usize], sizes: &[usize]) -> Vec<Group> {
+    let mut all = Vec::new();
+    let mut first = 0;
+    while first < lengths.len() {
+        let alike = lengths[first..].iter().take_while(|len| **len == lengths[first]).count();
+        let samples = sizes.iter().copied().find(|size| *size <= alike).unwrap_or(1);
+        all.push(Group { first, samples });
+        first += samples;
+    }
+    all
+}
+
+impl<P: Plan> Engine<P> {
+    /// Makes a program ready.
+    pub(super) fn new(program: &Program, threads: usize) -> Engine<P> {
+        let (params, param_len) = Part::list(program.params.iter().map(Array::len));
+        let (states, state_len) = Part::list(program.states.iter().map(Array::len));
+        let init = alone(P::new(&program.init, &wanted_of_init(program)));
+        let update = program.update.as_ref();
+        let update = update.map(|update| alone(P::new(&update.graph, &wanted_of(update))));
+        Engine {
+            program: program.clone(),
+            threads: threads.max(1),
+            params,
+            states,
+            param_len,
+            state_len,
+            init,
+            update,
+            plans: Vec::new(),
+            memories: Vec::new(),
+            shares: Vec::new(),
+        }
+    }
+
+    /// The plan for what is wanted, with these parameters in it.
+    pub(super) fn ready(&mut self, params: &[Tensor], want: &Want) -> Ready<P> {
+        let mut roots = want.roots.clone();
+        roots.sort_unstable();
+        roots.dedup();
+        let known = self
+            .plans
+            .iter()
+            .position(|ready| ready.roots == roots && ready.gradients == want.gradients);
+        let mut ready = match known {
+            Some(at) => self.plans.remove(at),
+            None => self.make(roots, want.gradients),
+        };
+        // Memory is shared between plans; a plan that was not the last one used starts from zeros.
+        if known != Some(self.plans.len()) {
+            self.memories.clear();
+        }
+        let values: Vec<_> = params.iter().map(flat).collect();
+        ready.plan.set_params(|param, out| round(out, &values[param]));
+        self.init.set_params(|param, out| round(out, &values[param]));
+        ready
+    }
+
+    /// Gives a plan back, as the one used last.
+    pub(super) fn keep(&mut self, ready: Ready<P>) {
+        if self.plans.len() >= MAX_PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push(ready);
+    }
+
+    fn make(&self, roots: Vec<String>, gradients: bool) -> Ready<P> {
+        let program = &self.program;
+        let plan = P::new(&program.step, &wanted_of_step(program, &roots, gradients));
+        let find = |names: Vec<String>| names.iter().map(|name| plan.root(name)).collect();
+        let ports = Ports {
+            loss: plan.root("loss"),
+            next: find(names("next", &program.states)),
+            asked: roots.iter().filter_map(|name| Some((name.clone(), plan.root(name)?))).collect(),
+            inputs: find(names("grad/input", &program.inputs)),
+            prev: find(names("grad/prev", &program.states)),
+        };
+        Ready { roots, gradients, plan, ports }
+    }
+
+    /// First states for the parameters set last.
+    pub(super) fn first_states(&self) -> Vec<P::Float> {
+        let mut starts = vec![P::Float::of(0.0); self.state_len];
+        let roots = once(&self.init, &names("start", &self.program.states), |_, _| {});
+        for (part, root) in self.states.iter().zip(roots) {
+            if let Some(value) = root {
+                part.of_mut(&mut starts).copy_from_slice(&value);
+            }
+        }
+        starts
+    }
+
+    /// Lays a batch out.
+    fn feed<'b>(&self, batch: &'b Batch) -> Fed<'b> {
+        assert_eq!(
+            batch.inputs.len(),
+            self.program.inputs.len(),
+            "internal error: backend: a batch with another number of inputs"
+        );
+        let inputs = batch.inputs.iter().zip(&self.program.inputs);
+        let given = |at| batch.starts.get(at).and_then(Option::as_ref);
+        Fed {
+            inputs: inputs.map(|(all, array)| (flat(all), array.len())).collect(),
+            given: (0..self.states.len())
+                .map(|at| given(at).map(|start| flat(start).into_owned()))
+                .collect(),
+        }
+    }
+
+    fn shared<'a>(
+        &'a self,
+        ready: &'a Ready<P>,
+        batch: &'a Batch,
+        fed: &'a Fed<'a>,
+        starts: &'a [P::Float],
+    ) -> Shared<'a, P> {
+        Shared {
+            plan: &ready.plan,
+            ports: &ready.ports,
+            gradients: ready.gradients,
+            states: &self.states,
+            lengths: &batch.lengths,
+            fed,
+            starts,
+        }
+    }
+
+    /// Runs a batch sample by sample, then the backward sweep of the first states, under the eyes of
+    /// a watch: the sample at which `enough` is said, or the number of samples.
+    pub(super) fn watched<W: Watch<P::Float>>(
+        &mut self,
+        ready: &mut Ready<P>,
+        batch: &Batch,
+        watch: &mut W,
+        enough: impl Fn(&W) -> bool,
+    ) -> usize {
+        ready.plan.prepare(1);
+        let (starts, fed) = (self.first_states(), self.feed(batch));
+        let shared = self.shared(ready, batch, &fed, &starts);
+        let mut share = Share::default();
+        share.clear(self.param_len, self.state_len);
+        let Share { sum, seeds, samples } = &mut share;
+        let mut memory = Memory::default();
+        for first in 0..batch.lengths.len() {
+            let mut sums = Sums { gradient: sum, seeds };
+            shared.run(Group { first, samples: 1 }, &mut memory, &mut sums, samples, watch);
+            if enough(watch) {
+                return first;
+            }
+        }
+        if ready.gradients {
+            self.init_gradients(seeds, sum, watch);
+        }
+        batch.lengths.len()
+    }
+
+    /// Hands chunks of groups to threads; with one chunk or one thread, the caller does them all.
+    fn spread(
+        &self,
+        shared: &Shared<'_, P>,
+        groups: &[Group],
+        shares: &mut Vec<Share<P::Float>>,
+        memories: &mut Vec<Memory<P>>,
+    ) {
+        let chunk = groups.len().div_ceil(MAX_CHUNKS).max(1);
+        let gradient = if shared.gradients { self.param_len } else { 0 };
+        shares.resize_with(groups.len().div_ceil(chunk), Share::default);
+        shares.iter_mut().for_each(|share| share.clear(gradient, self.state_len));
+        let threads = self.threads.min(shares.len()).max(1);
+        memories.resize_with(threads.max(memories.len()), Memory::default);
+        let queue = Mutex::new(groups.chunks(chunk).zip(shares));
+        let work = |memory: &mut Memory<P>| {
+            loop {
+                let next = queue.lock().map_or(None, |mut queue| queue.next());
+                let Some((groups, Share { sum, seeds, samples })) = next else { break };
+                for group in groups {
+                    let mut sums = Sums { gradient: &mut *sum, seeds: &mut *seeds };
+                    shared.run(*group, memory, &mut sums, samples, &mut Blind);
+                }
+            }
+        };
+        if let Some((own, others)) = memories[..threads].split_first_mut() {
+            std::thread::scope(|scope| {
+                for memory in others {
+                    let work = &work;
+                    scope.spawn(move || work(memory));
+                }
+                work(own);
+            });
+        }
+    }
+
+    fn outcome(&self, shared: &Shared<'_, P>, shares: &mut [Share<P::Float>]) -> Outcome {
+        let samples: Vec<&Sample<P::Float>> =
+            shares.iter().flat_map(|share| &share.samples).collect();
+        let steps = shared.lengths.iter().copied().max().unwrap_or(0);
+        let asked = shared.ports.asked.iter().enumerate().map(|(at, (name, root))| {
+            let values = samples.iter().map(|sample| &sample.asked[at][..]);
+            (name.clone(), over_time(steps, values, &root.sizes))
+        });
+        let mut outcome = Outcome {
+            loss: samples.iter().map(|sample| sample.loss).collect(),
+            roots: asked.collect(),
+            finals: self.per_state(&samples, |sample| &sample.finals),
+            gradients: None,
+        };
+        if shared.gradients {
+            let inputs = self.program.inputs.iter().enumerate().map(|(at, array)| {
+                let values = samples.iter().map(|sample| &sample.inputs[at][..]);
+                over_time(steps, values, &array.sizes)
+            });
+            let inputs = inputs.collect();
+            let starts = self.per_state(&samples, |sample| &sample.starts);
+            drop(samples);
+            let params = match shares.first_mut() {
+                Some(first) => {
+                    self.init_gradients(&first.seeds, &mut first.sum, &mut Blind);
+                    self.per_param(&first.sum)
+                }
+                None => self.per_param(&vec![P::Float::of(0.0); self.param_len]),
+            };
+            outcome.gradients = Some(Gradients { params, inputs, starts });
+        }
+        outcome
+    }
+
+    fn per_state(
+        &self,
+        samples: &[&Sample<P::Float>],
+        values: impl Fn(&Sample<P::Float>) -> &[P::Float],
+    ) -> Vec<Tensor> {
+        let parts = self.states.iter().zip(&self.program.states);
+        let each = parts.map(|(part, array)| {
+            let all = samples.iter().flat_map(|sample| widen(part.of(values(sample)))).collect();
+            let sizes: Vec<usize> = [samples.len()].into_iter().chain(array.shape()).collect();
+            tensor(&sizes, all)
+        });
+        each.collect()
+    }
+
+    fn per_param(&self, sum: &[P::Float]) -> Vec<Tensor> {
+        let parts = self.params.iter().zip(&self.program.params);
+        parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(sum)))).collect()
+    }
+
+    /// The backward sweep of the init graph. It is linear in the adjoints that arrive, so it runs
+    /// once for the sum over all samples.
+    fn init_gradients(
+        &self,
+        seeds: &[P::Float],
+        sum: &mut [P::Float],
+        watch: &mut impl Watch<P::Float>,
+    ) {
+        let mut memory = P::Memory::default();
+        self.init.fit(&mut memory, 1, 1);
+        let fill = |source: Source, out: &mut [P::Float]| match source {
+            Source::Seed(at) => out.copy_from_slice(self.states[at].of(seeds)),
+            Source::Input(_) | Source::Param(_) | Source::Prev(_) => {}
+        };
+        self.init.backward(&mut memory, At::ONCE, sum, fill, watch);
+    }
+}
+
+impl<P: Plan> Executable for Engine<P> {
+    fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        let mut ready = self.ready(params, want);
+        let groups = groups(&batch.lengths, P::GROUPS);
+        groups.iter().for_each(|group| ready.plan.prepare(group.samples));
+        let (starts, fed) = (self.first_states(), self.feed(batch));
+        let mut memories = std::mem::take(&mut self.memories);
+        let mut shares = std::mem::take(&mut self.shares);
+        let shared = self.shared(&ready, batch, &fed, &starts);
+        self.spread(&shared, &groups, &mut shares, &mut memories);
+        combine(&mut shares);
+        let outcome = self.outcome(&shared, &mut shares);
+        (self.memories, self.shares) = (memories, shares);
+        self.keep(ready);
+        outcome
+    }
+
+    fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {
+        let values: Vec<_> = params.iter().map(flat).collect();
+        self.init.set_params(|param, out| round(out, &values[param]));
+        let starts = self.first_states();
+        let parts = self.states.iter().zip(&self.program.states);
+        parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(&starts)))).collect()
+    }
+
+    fn slots(&mut self) -> Vec<Tensor> {
+        let Some(update) = &self.program.update else { return Vec::new() };
+        let wanted = Wanted { forward: names("start", &update.slots), ..Wanted::default() };
+        let plan = alone(P::new(&update.init, &wanted));
+        let roots = once(&plan, &wanted.forward, |_, _| {});
+        let slots = update.slots.iter().zip(roots).map(|(array, root)| {
+            let value = root.unwrap_or_else(|| vec![P::Float::of(0.0); array.len()]);
+            tensor(&array.shape(), widen(&value))
+        });
+        slots.collect()
+    }
+
+    fn update(
+        &mut self,
+        value: &Tensor,
+        gradient: &Tensor,
+        rate: f64,
+        slots: &mut Vec<Tensor>,
+    ) -> Tensor {
+        let (Some(update), Some(plan)) = (&self.program.update, &self.update) else {
+            panic!("internal error: backend: a program without an optimiser cannot update")
+        };
+        let inputs = [flat(value), flat(gradient), Cow::Owned(vec![rate])];
+        let before: Vec<_> = slots.iter().map(flat).collect();
+        let mut wanted = names("next", &update.slots);
+        wanted.push("value".to_owned());
+        let mut roots = once(plan, &wanted, |source, out| match source {
+            Source::Input(at) => round(out, &inputs[at]),
+            Source::Prev(at) => round(out, &before[at]),
+            Source::Param(_) | Source::Seed(_) => {}
+        });
+        drop(before);
+        let renew = |old: &Tensor, new: Option<Vec<P::Float>>| {
+            new.map_or_else(|| old.clone(), |new| tensor(old.shape(), widen(&new)))
+        };
+        let result = renew(value, roots.pop().flatten());
+        slots.iter_mut().zip(roots).for_each(|(slot, new)| *slot = renew(slot, new));
+        result
+    }
+}
+
+/// A plan of a graph that is run on one sample at a time.
+fn alone<P: Plan>(mut plan: P) -> P {
+    plan.prepare(1);
+    plan
+}
+
+/// Runs a graph without time, and reads roots of it.
+fn once<P: Plan>(
+    plan: &P,
+    names: &[String],
+    fill: impl Fn(Source, &mut [P::Float]),
+) -> Vec<Option<Vec<P::Float>>> {
+    let mut memory = P::Memory::default();
+    plan.fit(&mut memory, 1, 1);
+    plan.forward(&mut memory, At::ONCE, fill, &mut Blind);
+    let roots = names.iter().map(|name| {
+        let root = plan.root(name)?;
+        let mut value = vec![P::Float::of(0.0); root.len];
+        plan.read(&mut memory, &root, At::ONCE, &mut value);
+        Some(value)
+    });
+    roots.collect()
+}
+
+impl<F: Float> Share<F> {
+    fn clear(&mut self, gradient_len: usize, state_len: usize) {
+        self.samples.clear();
+        for (buffer, len) in [(&mut self.sum, gradient_len), (&mut self.seeds, state_len)] {
+            buffer.clear();
+            buffer.resize(len, F::of(0.0));
+        }
+    }
+}
+
+/// Adds the sums of all chunks into the first: neighbours first, then neighbours of neighbours.
+fn combine<F: Float>(shares: &mut [Share<F>]) {
+    let mut apart = 1;
+    while apart < shares.len() {
+        for pair in shares.chunks_mut(2 * apart) {
+            if pair.len() > apart {
+                let (left, right) = pair.split_at_mut(apart);
+                add(&mut left[0].sum, &right[0].sum);
+                add(&mut left[0].seeds, &right[0].seeds);
+            }
+        }
+        apart *= 2;
+    }
+}
+
+fn add<F: Float>(sum: &mut [F], more: &[F]) {
+    sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += *more);
+}
+
+/// [T, B, sizes..] from one list of steps a sample; 0 after its end.
+fn over_time<'a, F: Float>(
+    steps: usize,
+    samples: impl ExactSizeIterator<Item = &'a [F]>,
+    sizes: &[u32],
+) -> Tensor {
+    let sizes: Vec<usize> = sizes.iter().map(|size| *size as usize).collect();
+    let len: usize = sizes.iter().product();
+    let batch = samples.len();
+    let mut all = vec![0.0; steps * batch * len];
+    for (number, values) in samples.enumerate() {
+        for (step, row) in values.chunks_exact(len.max(1)).enumerate() {
+            let first = (step * batch + number) * len;
+            all[first..first + len].iter_mut().zip(row).for_each(|(o, v)| *o = v.wide());
+        }
+    }
+    let shape: Vec<usize> = [steps, batch].into_iter().chain(sizes).collect();
+    tensor(&shape, all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::groups;
+
+    #[test]
+    fn groups_hold_samples_of_one_length() {
+        let sizes = |lengths: &[usize]| -> Vec<(usize, usize)> {
+            let all = groups(lengths, &[16, 8, 4, 1]);
+            all.into_iter().map(|group| (group.first, group.samples)).collect()
+        };
+        assert_eq!(sizes(&[5; 29]), [(0, 16), (16, 8), (24, 4), (28, 1)]);
+        assert_eq!(sizes(&[3, 3, 3, 3, 2, 3]), [(0, 4), (4, 1), (5, 1)]);
+        assert!(sizes(&[]).is_empty());
+        assert_eq!(groups(&[2; 3], &[1]).len(), 3);
+    }
+}

@@ -1,0 +1,165 @@
+//! What a backend makes of a graph, as the loops over samples and steps see it.
+//!
+//! In: a graph and what is wanted of it. Out: something that fills leaves, runs a phase and reads roots
+//! for a group of samples that lie side by side, every array `[elements][samples]`. Invariant: what a
+//! plan computes depends on the graph and on what is wanted alone.
+
+use std::fmt::Debug;
+
+use crate::graph::{Graph, Leaf, NodeId, Op};
+
+use super::float::Float;
+use super::phase::Wanted;
+
+/// Where the value of a leaf comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// An input of the step.
+    Input(usize),
+    /// A parameter.
+    Param(usize),
+    /// A state before the step.
+    Prev(usize),
+    /// The adjoint of a state after the step.
+    Seed(usize),
+}
+
+impl Source {
+    /// Where the value of an op comes from, if from outside the graph.
+    pub(super) fn of(op: &Op) -> Option<Source> {
+        match op {
+            Op::Leaf(leaf) => match leaf {
+                Leaf::Input(at) => Some(Source::Input(*at as usize)),
+                Leaf::Param(at) => Some(Source::Param(*at as usize)),
+                Leaf::Prev(at) => Some(Source::Prev(*at as usize)),
+                Leaf::Seed(at) => Some(Source::Seed(*at as usize)),
+                Leaf::Const(_) | Leaf::Axis(_) => None,
+            },
+            Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// A step of a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    /// Its number.
+    pub(super) step: usize,
+    /// Its frame of the tape: its number where the tape is kept, otherwise 0.
+    pub(super) frame: usize,
+    /// Samples of the group.
+    pub(super) samples: usize,
+}
+
+impl At {
+    /// The only step of one sample, for graphs that have no time.
+    pub(super) const ONCE: At = At { step: 0, frame: 0, samples: 1 };
+}
+
+/// Something that looks at every value as it is made, where the backend shows them.
+pub(super) trait Watch<F> {
+    /// A node has its value.
+    fn see(&mut self, node: NodeId, value: &[F], step: usize, backward: bool);
+}
+
+/// Looks at nothing.
+pub(super) struct Blind;
+
+impl<F> Watch<F> for Blind {
+    #[inline]
+    fn see(&mut self, _: NodeId, _: &[F], _: usize, _: bool) {}
+}
+
+/// A named result.
+#[derive(Clone, Debug)]
+pub(super) struct Root<R> {
+    /// How it is read.
+    pub(super) read: R,
+    /// Number of elements.
+    pub(super) len: usize,
+    /// Shape.
+    pub(super) sizes: Vec<u32>,
+}
+
+impl<R> Root<R> {
+    /// A result of that shape.
+    pub(super) fn new(read: R, sizes: &[u32]) -> Root<R> {
+        let len = sizes.iter().map(|size| *size as usize).product();
+        Root { read, len, sizes: sizes.to_vec() }
+    }
+}
+
+/// Elements that a plan takes, at most the largest number there is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    /// For all samples and steps.
+    pub(super) fixed: u64,
+    /// A sample and step.
+    pub(super) tape: u64,
+    /// A sample.
+    pub(super) work: u64,
+    /// Entries of tables of positions, four bytes each.
+    pub(super) tables: u64,
+}
+
+/// A graph made ready.
+pub(super) trait Plan: Debug + Sync + Sized {
+    /// What it computes in.
+    type Float: Float;
+    /// How a root is read.
+    type Read: Clone + Debug + Sync;
+    /// The memory of one worker; contents are kept while plan and group size stay the same, since
+    /// points outside a node's space must stay 0.
+    type Memory: Debug + Default + Send;
+
+    /// Sizes of groups, largest first, the last 1.
+    const GROUPS: &'static [usize];
+
+    /// Makes a graph ready and computes what depends on nothing.
+    fn new(graph: &Graph, wanted: &Wanted) -> Self;
+
+    /// What a plan of the graph will take.
+    fn size(graph: &Graph, wanted: &Wanted) -> Size;
+
+    /// Makes ready for groups of that size.
+    fn prepare(&mut self, samples: usize);
+
+    /// Fills the parameters and computes what depends on them alone.
+    fn set_params(&mut self, fill: impl Fn(usize, &mut [Self::Float]));
+
+    /// The root of that name, unless it is missing or summed.
+    fn root(&self, name: &str) -> Option<Root<Self::Read>>;
+
+    /// Makes room for that many frames of a group.
+    fn fit(&self, memory: &mut Self::Memory, frames: usize, samples: usize);
+
+    /// Fills leaves and runs one step forward.
+    fn forward(
+        &self,
+        memory: &mut Self::Memory,
+        at: At,
+        fill: impl Fn(Source, &mut [Self::Float]),
+        watch: &mut impl Watch<Self::Float>,
+    );
+
+    /// Fills leaves and runs one step backward; roots that are summed are added to `gradient`.
+    fn backward(
+        &self,
+        memory: &mut Self::Memory,
+        at: At,
+        gradient: &mut [Self::Float],
+        fill: impl Fn(Source, &mut [Self::Float]),
+        watch: &mut impl Watch<Self::Float>,
+    );
+
+    /// Copies a root.
+    fn read(
+        &self,
+        memory: &mut Self::Memory,
+        root: &Root<Self::Read>,
+        at: At,
+        out: &mut [Self::Float],
+    );
+}
