@@ -1,10 +1,11 @@
 //! Running a program: the contract every backend fulfils.
 //!
 //! In: a [`Program`](crate::graph::Program), parameters and a [`Batch`]. Out: an [`Outcome`]. The
-//! backend owns the loops over time and samples. Invariant: the same program, precision, parameters
-//! and batch give the same bits, for any number of threads.
+//! backend owns the loops over time and samples. Invariant: the same program, precision, parameters,
+//! batch and wanted results give the same bits, for any number of threads.
 
 mod bytes;
+mod domain;
 mod engine;
 mod float;
 pub mod interp;

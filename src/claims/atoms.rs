@@ -3,10 +3,10 @@
 //! In: a term in canonical form. Out: a polynomial whose unknowns are terms, quotients and sums that
 //! could not be resolved, each met once. Invariant: the polynomial is the term at every point.
 
-use super::digest::digest;
 use super::facts::SLACK;
 use super::poly::{AtomId, Mono, Poly};
 use super::prover::{Atom, DEEPEST, Prover};
+use super::short_name::short_name;
 use super::terms;
 use crate::model::flat::{Array, At, Fold, Sort, Term, Var};
 use crate::op::Interval;
@@ -24,7 +24,7 @@ impl Prover<'_> {
 
     /// The unknown that a term is, where it has been met.
     pub(super) fn known_atom(&self, term: &Term) -> Option<AtomId> {
-        let near = self.index.get(&digest(term))?;
+        let near = self.index.get(&short_name(term))?;
         let same = |id: &&AtomId| self.atoms[id.0 as usize].term.as_ref() == Some(term);
         near.iter().find(same).copied()
     }
@@ -33,7 +33,7 @@ impl Prover<'_> {
     pub(super) fn add_atom(&mut self, atom: Atom) -> AtomId {
         let id = AtomId(self.atoms.len() as u32);
         if let (Some(term), None) = (&atom.term, &atom.under) {
-            self.index.entry(digest(term)).or_default().push(id);
+            self.index.entry(short_name(term)).or_default().push(id);
         }
         self.atoms.push(atom);
         id
@@ -212,7 +212,7 @@ impl Prover<'_> {
             let term = self.atoms[atom.0 as usize].term.clone()?;
             (0..*power).for_each(|_| factors.push(term.clone()));
         }
-        factors.sort_by_cached_key(digest);
+        factors.sort_by_cached_key(short_name);
         let product = factors.into_iter().reduce(|a, b| Term::Map(MUL, vec![a, b]));
         Some(product.unwrap_or(Term::Real(1.0)))
     }

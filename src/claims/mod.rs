@@ -11,7 +11,6 @@
 
 mod atoms;
 mod bounds;
-mod digest;
 mod effort;
 mod errors;
 mod facts;
@@ -19,6 +18,7 @@ mod induction;
 mod needed;
 mod poly;
 mod prover;
+mod short_name;
 mod sums;
 mod terms;
 #[cfg(test)]
@@ -72,11 +72,14 @@ pub fn decide(model: &Model, claims: &Claims, effort: Effort) -> Vec<Verdict> {
     }
     // What does not may follow where values are replaced by their equations, which shows what cancels
     // between them and costs more. Values that are as they are claimed to be are taken as that.
-    let settled = |(claim, one): (&Claim, &Verdict)| {
-        let Term::Read(array, _) = &claim.term else { return None };
-        (*one == Verdict::Proved).then_some(*array)
+    let read = |proved: bool| -> BTreeSet<Array> {
+        let of = |(claim, one): (&Claim, &Verdict)| {
+            let Term::Read(array, _) = &claim.term else { return None };
+            ((*one == Verdict::Proved) == proved).then_some(*array)
+        };
+        claims.all.iter().zip(&all).filter_map(of).collect()
     };
-    let settled: BTreeSet<Array> = claims.all.iter().zip(&all).filter_map(settled).collect();
+    let settled: BTreeSet<Array> = &read(true) - &read(false);
     let open = claims.all.iter().zip(&all).filter(|(_, one)| **one == Verdict::Open);
     let needed = Needed::of(model, open.map(|(claim, _)| &claim.term), &settled);
     let known = looks.induction(&needed, Some(&known));

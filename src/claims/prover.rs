@@ -64,7 +64,7 @@ pub(super) struct Prover<'a> {
     pub starting: bool,
     pub names: Names,
     pub atoms: Vec<Atom>,
-    /// Unknowns that are terms, by the digest of the term.
+    /// Unknowns that are terms, by the short name of the term.
     pub index: BTreeMap<u64, Vec<AtomId>>,
     /// Numbers of points of the variables in scope.
     pub sizes: BTreeMap<Var, u32>,

@@ -61,10 +61,7 @@ impl Values<'_> {
 
     fn index(&self, index: &Index, point: &[u32], ports: &[(NodeId, &Operand)]) -> i64 {
         match index {
-            Index::Affine(affine) => affine.at(point),
-            Index::Digit { of, step, radix } => {
-                of.at(point).div_euclid(i64::from(*step)).rem_euclid(i64::from(*radix))
-            }
+            Index::Affine(_) | Index::Digit { .. } => index.at(point).unwrap_or_default(),
             Index::Value(port) => {
                 let (node, edge) = ports[usize::from(port.0)];
                 self.fetch(node, &edge.access, point, ports) as i64

@@ -500,6 +500,18 @@ impl Index {
 }
 
 impl Index {
+    /// Its value at a point; `None` for a gather, which depends on data.
+    #[must_use]
+    pub fn at(&self, point: &[u32]) -> Option<i64> {
+        match self {
+            Index::Affine(of) => Some(of.at(point)),
+            Index::Digit { of, step, radix } => {
+                Some(of.at(point).div_euclid(i64::from(*step)).rem_euclid(i64::from(*radix)))
+            }
+            Index::Value(_) => None,
+        }
+    }
+
     /// The operand whose value this is.
     #[must_use]
     pub fn port(&self) -> Option<Port> {

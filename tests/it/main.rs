@@ -25,6 +25,7 @@ mod mutations;
 mod notes;
 mod random_graph;
 mod readme;
+mod scalars;
 mod semantics;
 mod splices;
 mod stages;

@@ -6,9 +6,10 @@
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, ShapeBuilder, linalg::general_mat_mul};
 
+use crate::backend::float::Float;
+
 use super::nest::{self, Loop, Positions};
 use super::place::{Regions, Slot};
-use crate::backend::float::Float;
 
 /// A sum of products of two strided views.
 #[derive(Clone, Debug)]

@@ -4,12 +4,13 @@
 //! node. Invariants: every value is folded in ascending order of the axes folded over, starting
 //! from the first term (laws 7 and 8 of the graph); an empty fold is 0, 1, or an infinity.
 
+use crate::backend::domain::compare;
+use crate::backend::float::Float;
 use crate::graph::{Fold, Rel};
 
 use super::map::{larger, smaller};
 use super::nest::{self, Loop, Positions};
-use super::place::{Listed, Regions, Slot, compare};
-use crate::backend::float::Float;
+use super::place::{Listed, Regions, Slot};
 
 /// The value of a fold over nothing.
 fn empty<F: Float>(fold: Fold) -> F {

@@ -4,6 +4,8 @@
 //! that depends on no data worked out. Invariant: a kernel writes exactly the points of its node's
 //! space, so points outside keep the 0 they were made with.
 
+use crate::backend::domain::{Domain, row_major};
+use crate::backend::float::Float;
 use crate::graph::{
     Access, Affine, Axis, Cond, Fold, Graph, Index, Leaf, Node, NodeId, Op, Operand, Port, Rel,
 };
@@ -14,8 +16,7 @@ use super::fold::{Check, Scatter, Segments, Solved, Whole};
 use super::line::{self, Along, Arm, Copies, Recur, Run};
 use super::map::{Map, Walk};
 use super::nest;
-use super::place::{Domain, Listed, Reader, Regions, Slot, Strided, row_major};
-use crate::backend::float::Float;
+use super::place::{Listed, Reader, Regions, Slot, Strided};
 
 /// The work of one node.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 //! In: positions made beforehand. Out: one value a point. Invariant: points outside a node's space
 //! are neither written nor read.
 
+use crate::backend::float::Float;
 use crate::graph::Toward;
 use crate::op::Opaque;
 
 use super::place::{Listed, Regions, Slot};
-use crate::backend::float::Float;
 
 /// How an axis lies in a row-major array.
 #[derive(Clone, Copy, Debug)]

@@ -3,11 +3,11 @@
 //! In: a row of the scalar table and how each operand is read. Out: one value a point. Invariant:
 //! a function with a loop of its own gives the same bits as its row, which a test walks.
 
+use crate::backend::float::Float;
 use crate::op::{Scalar, scalar};
 
 use super::nest::{self, Loop, Positions};
 use super::place::{Listed, Regions, Slot};
-use crate::backend::float::Float;
 
 /// How the points are visited.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@
 //! in the point, otherwise a [`Listed`] one, a table with an entry a point. Invariant: every
 //! position lies inside the operand wherever the point belongs to the domain.
 
-use crate::graph::{Access, Affine, Cond, Graph, Index, NodeId, Operand, Port, Rel};
-
+use crate::backend::domain::{Domain, row_major, table};
 use crate::backend::float::Float;
+use crate::graph::{Access, Affine, Graph, Index, NodeId, Operand, Port};
 
 /// Which memory a value lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,100 +54,6 @@ impl<'a, F> Regions<'a, F> {
         };
         &memory[slot.offset..slot.offset + slot.len]
     }
-}
-
-/// The points a kernel visits, in row-major order of a box.
-#[derive(Clone, Debug)]
-pub(super) struct Domain {
-    /// The box.
-    pub(super) sizes: Vec<u32>,
-    /// Flat positions of the points visited; `None` for all of the box.
-    pub(super) list: Option<Vec<u32>>,
-}
-
-impl Domain {
-    /// The points of a box at which all static conditions hold.
-    pub(super) fn new<'c>(sizes: &[u32], when: impl IntoIterator<Item = &'c Cond>) -> Domain {
-        let all = Domain { sizes: sizes.to_vec(), list: None };
-        let when: Vec<&Cond> = when.into_iter().collect();
-        if when.is_empty() {
-            return all;
-        }
-        let mut list = Vec::new();
-        all.each(|at, point| {
-            if when.iter().all(|cond| holds(cond, point)) {
-                list.push(at as u32);
-            }
-        });
-        let list = (list.len() < all.box_len()).then_some(list);
-        Domain { sizes: all.sizes, list }
-    }
-
-    /// Number of points of the box.
-    pub(super) fn box_len(&self) -> usize {
-        self.sizes.iter().map(|size| *size as usize).product()
-    }
-
-    /// Number of points visited.
-    pub(super) fn len(&self) -> usize {
-        self.list.as_ref().map_or_else(|| self.box_len(), Vec::len)
-    }
-
-    /// Visits the points with their flat positions in the box.
-    pub(super) fn each(&self, mut visit: impl FnMut(usize, &[u32])) {
-        let mut point = vec![0; self.sizes.len()];
-        if let Some(list) = &self.list {
-            for at in list {
-                unravel(&self.sizes, *at as usize, &mut point);
-                visit(*at as usize, &point);
-            }
-            return;
-        }
-        for at in 0..self.box_len() {
-            visit(at, &point);
-            for (place, size) in point.iter_mut().zip(&self.sizes).rev() {
-                *place += 1;
-                if *place < *size {
-                    break;
-                }
-                *place = 0;
-            }
-        }
-    }
-}
-
-fn unravel(sizes: &[u32], flat: usize, point: &mut [u32]) {
-    let mut rest = flat;
-    for (place, size) in point.iter_mut().zip(sizes).rev() {
-        *place = (rest % *size as usize) as u32;
-        rest /= *size as usize;
-    }
-}
-
-/// The value of an index that depends on no data; `None` for a gather.
-pub(super) fn static_index(index: &Index, point: &[u32]) -> Option<i64> {
-    match index {
-        Index::Affine(affine) => Some(affine.at(point)),
-        Index::Digit { of, step, radix } => {
-            Some(of.at(point).div_euclid(i64::from(*step)).rem_euclid(i64::from(*radix)))
-        }
-        Index::Value(_) => None,
-    }
-}
-
-/// Whether `left rel right`.
-pub(super) fn compare(left: i64, rel: Rel, right: i64) -> bool {
-    match rel {
-        Rel::Eq => left == right,
-        Rel::Ne => left != right,
-        Rel::Lt => left < right,
-        Rel::Ge => left >= right,
-    }
-}
-
-/// Whether a condition holds; one on a value counts as holding, its kernel looks at run time.
-pub(super) fn holds(cond: &Cond, point: &[u32]) -> bool {
-    static_index(&cond.left, point).is_none_or(|left| compare(left, cond.rel, cond.right.at(point)))
 }
 
 /// A position that is affine in the point.
@@ -311,26 +217,4 @@ fn fitted(access: &Access, sizes: &[u32], domain: &Domain) -> Option<Strided> {
         fits &= base as isize + moved == table[at] as isize;
     });
     fits.then_some(Strided { base: base as usize, strides })
-}
-
-/// Positions at every point of the domain, gathered parts left out.
-fn table(access: &Access, sizes: &[u32], domain: &Domain) -> Vec<u32> {
-    let by = row_major(sizes);
-    let mut table = Vec::with_capacity(domain.len());
-    domain.each(|_, point| {
-        let parts = access.0.iter().zip(&by);
-        let sum: i64 =
-            parts.map(|(index, by)| static_index(index, point).unwrap_or(0) * *by as i64).sum();
-        table.push(sum as u32);
-    });
-    table
-}
-
-/// How far apart neighbours along each axis lie.
-pub(super) fn row_major(sizes: &[u32]) -> Vec<usize> {
-    let mut strides = vec![1; sizes.len()];
-    for axis in (1..sizes.len()).rev() {
-        strides[axis - 1] = strides[axis] * sizes[axis] as usize;
-    }
-    strides
 }

@@ -242,12 +242,7 @@ impl Code {
             (numbers * self.bytes * MOST_ARGUMENTS as i64) as u32,
             4,
         ));
-        let fixed = match task {
-            Task::Node(id) => layout.slot(*id).is_some_and(|slot| !slot.per_sample()),
-            Task::Sum(..) => false,
-        };
-        let shape = if fixed { Shape { width: 1, parts: 1, samples: true } } else { shape };
-        let vector = (samples == 1 || fixed)
+        let vector = (samples == 1)
             .then(|| match task {
                 Task::Node(id) => choose(graph, layout, Work::Node(*id), width),
                 Task::Sum(read, _) => choose(graph, layout, Work::Sum(read), width),

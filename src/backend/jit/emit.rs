@@ -11,6 +11,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 
+use crate::backend::domain;
 use crate::graph::{Access, Affine, Cond, Graph, Index, NodeId, Operand, Rel};
 
 use super::layout::{Layout, Region, Slot};
@@ -552,9 +553,5 @@ pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
 
 /// How far apart neighbours along each axis lie.
 pub(super) fn row_major(sizes: &[u32]) -> Vec<i64> {
-    let mut strides = vec![1; sizes.len()];
-    for axis in (1..sizes.len()).rev() {
-        strides[axis - 1] = strides[axis] * i64::from(sizes[axis]);
-    }
-    strides
+    domain::row_major(sizes).into_iter().map(|stride| stride as i64).collect()
 }

@@ -446,7 +446,6 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let (before, after) = (&graph.node(from).space.sizes, &node.space.sizes);
         let axes: Vec<(usize, u32)> =
             after.iter().copied().enumerate().filter(|(axis, _)| *axis != along).collect();
-        let samples = if target.per_sample() { self.samples } else { 1 };
         let mut point = vec![Coord::constant(0); after.len()];
         self.nest(&axes, &mut point, Vec::new(), &mut |emitter, point, none| {
             point[along] = Coord::constant(0);
@@ -459,7 +458,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 let (_, apart) = emitter.base(slot);
                 (base, strides[along] * apart, i64::from(sizes[along]), slot.per_sample())
             });
-            for _ in 0..samples {
+            for _ in 0..emitter.samples {
                 let [from, to] = lines;
                 let top = match op {
                     Opaque::Argsort => 0,

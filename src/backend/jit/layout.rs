@@ -4,6 +4,7 @@
 //! is not computed where it is read. Invariant: a value is computed at one place only, or is a number
 //! known beforehand.
 
+use crate::backend::bytes::points;
 use crate::backend::phase::{Phase, Wanted, kept, phases};
 use crate::graph::{Graph, Index, Leaf, NodeId, Op, Read};
 
@@ -88,10 +89,8 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted) -> Layout {
     layout
 }
 
-/// Points of a box; the largest number there is where they do not fit one.
-fn points(sizes: &[u32]) -> u64 {
-    sizes.iter().fold(1, |product: u64, size| product.saturating_mul(u64::from(*size)))
-}
+/// The most functions computed in one place, one inside another.
+const MOST_DEEP: usize = 64;
 
 /// Who reads a value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -131,16 +130,24 @@ fn held(graph: &Graph, wanted: &Wanted, phases: &[Option<Phase>]) -> Vec<bool> {
         reader.memory |= !wanted.sums.contains_key(name);
         reader.apart |= phases[node.0 as usize] != Some(Phase::Backward);
     }
-    let held = |id: NodeId| {
+    let mut depths = vec![0_usize; graph.len()];
+    let mut held = |id: NodeId| {
         let node = graph.node(id);
         let Readers { count, points, memory, apart } = readers[id.0 as usize];
-        match &node.op {
+        let below = graph.operands(id).into_iter().map(|(from, _)| depths[from.0 as usize]).max();
+        let depth = below.unwrap_or(0) + 1;
+        let held = match &node.op {
             Op::Leaf(Leaf::Const(_) | Leaf::Axis(_)) => memory,
-            Op::Map(_) => memory || apart || count != 1 || points > node.space.points(),
+            Op::Map(_) => {
+                let often = count != 1 || points > node.space.points();
+                memory || apart || often || depth > MOST_DEEP
+            }
             Op::Leaf(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
                 true
             }
-        }
+        };
+        depths[id.0 as usize] = if held { 0 } else { depth };
+        held
     };
-    graph.ids().map(held).collect()
+    graph.ids().map(&mut held).collect()
 }

@@ -4,7 +4,8 @@
 //! function of its own, whose loops and positions are known when it is made; a value that is read once
 //! is computed where it is read. Samples of equal length run together in groups, side by side in
 //! memory and in vectors; a lone sample uses vectors along the axes of its values. Invariants: the
-//! same program, precision, parameters and batch give the same bits, whatever the number of threads;
+//! same program, precision, parameters, batch and wanted results give the same bits, whatever the number of
+//! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);
 //! given equal inputs, scalar functions have the bits that the interpreter gives them.
 
 mod called;

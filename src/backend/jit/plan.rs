@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::backend::domain::{Domain, table};
 use crate::backend::phase::Wanted;
 use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
-use crate::graph::{Access, Graph, Index};
+use crate::graph::Graph;
 
 use super::called::Number;
 use super::code::{Code, Group, Regions, Task};
@@ -94,7 +95,9 @@ impl<F: Number> Compiled<F> {
             }
             let from = &self.graph.node(read.node).space.sizes;
             let whole = read.access.is_identity(from.len()) && read.sizes == *from;
-            let positions = (!whole).then(|| positions(&read.access, from, &read.sizes));
+            let positions = (!whole).then(|| {
+                table(&read.access, from, &Domain { sizes: read.sizes.clone(), list: None })
+            });
             self.roots.insert(name.clone(), Root::new(Copy { slot, positions }, &read.sizes));
         }
     }
@@ -272,32 +275,4 @@ impl<F: Number> Plan for Compiled<F> {
             out.copy_from_slice(&region[root.read.position(at) * samples..][..samples]);
         }
     }
-}
-
-/// The position read at every point of a box.
-fn positions(access: &Access, from: &[u32], sizes: &[u32]) -> Vec<u32> {
-    let strides = super::emit::row_major(from);
-    let count: usize = sizes.iter().map(|size| *size as usize).product();
-    let mut point = vec![0; sizes.len()];
-    let mut list = Vec::with_capacity(count);
-    for _ in 0..count {
-        let parts = access.0.iter().zip(&strides).map(|(index, by)| {
-            by * match index {
-                Index::Affine(of) => of.at(&point),
-                Index::Digit { of, step, radix } => {
-                    of.at(&point).div_euclid(i64::from(*step)).rem_euclid(i64::from(*radix))
-                }
-                Index::Value(_) => 0,
-            }
-        });
-        list.push(parts.sum::<i64>() as u32);
-        for (place, size) in point.iter_mut().zip(sizes).rev() {
-            *place += 1;
-            if *place < *size {
-                break;
-            }
-            *place = 0;
-        }
-    }
-    list
 }

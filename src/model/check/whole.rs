@@ -85,27 +85,12 @@ fn goes_through(entry: &Expr, var: VarId) -> bool {
     let Some((last, row)) = at.split_last() else { return false };
     let counts = matches!(&last.kind, ExprKind::Int(poly) if poly.as_var() == Some(var));
     let mut fixed = true;
-    let mut look = |one: &Expr| match &one.kind {
-        ExprKind::Int(poly) => fixed &= !poly.mentions(var),
-        ExprKind::Test(test) | ExprKind::Inside(test, ..) => {
+    let mut look = |one: &Expr| {
+        if let ExprKind::Int(poly) = &one.kind {
+            fixed &= !poly.mentions(var);
+        } else if let ExprKind::Test(test) | ExprKind::Inside(test, ..) = &one.kind {
             fixed &= !test.any(&|atom| *atom == Atom::Var(var));
         }
-        ExprKind::Real(_)
-        | ExprKind::Read { .. }
-        | ExprKind::Index(..)
-        | ExprKind::Map(..)
-        | ExprKind::If(..)
-        | ExprKind::Reduce { .. }
-        | ExprKind::For(..)
-        | ExprKind::List(_)
-        | ExprKind::Cat(_)
-        | ExprKind::Whole(..)
-        | ExprKind::Squash(..)
-        | ExprKind::Fill(..)
-        | ExprKind::Draw(..)
-        | ExprKind::Call(_)
-        | ExprKind::OneHot(..)
-        | ExprKind::Learned(_) => {}
     };
     row.iter().for_each(|one| one.each(&mut look));
     counts && fixed

@@ -3,18 +3,33 @@
 //! In: a term. Out: a number that is the same for equal terms and seldom for others, so that a term that
 //! has been met before is found without a look at all of them. Invariant: it depends on the term alone.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use crate::model::flat::{At, Axis, Cond, Linear, Term, Whole};
 
-/// The digest of a term.
-pub(super) fn digest(term: &Term) -> u64 {
-    let mut state = DefaultHasher::new();
+/// FNV-1a, by Fowler, Noll and Vo: the standard library promises no hash that stays the same.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The short name of a term.
+pub(super) fn short_name(term: &Term) -> u64 {
+    let mut state = Fnv(0xcbf2_9ce4_8422_2325);
     of_term(term, &mut state);
     state.finish()
 }
 
-fn of_term(term: &Term, state: &mut DefaultHasher) {
+fn of_term(term: &Term, state: &mut Fnv) {
     std::mem::discriminant(term).hash(state);
     match term {
         Term::Real(value) => value.to_bits().hash(state),
@@ -52,11 +67,11 @@ fn of_term(term: &Term, state: &mut DefaultHasher) {
     }
 }
 
-fn of_axes(over: &[Axis], state: &mut DefaultHasher) {
+fn of_axes(over: &[Axis], state: &mut Fnv) {
     over.iter().for_each(|axis| (axis.var, axis.size).hash(state));
 }
 
-fn of_conds(when: &[Cond], state: &mut DefaultHasher) {
+fn of_conds(when: &[Cond], state: &mut Fnv) {
     when.len().hash(state);
     for cond in when {
         of_place(&cond.left, state);
@@ -65,7 +80,7 @@ fn of_conds(when: &[Cond], state: &mut DefaultHasher) {
     }
 }
 
-fn of_place(at: &At, state: &mut DefaultHasher) {
+fn of_place(at: &At, state: &mut Fnv) {
     std::mem::discriminant(at).hash(state);
     match at {
         At::Linear(linear) => of_linear(linear, state),
@@ -77,7 +92,7 @@ fn of_place(at: &At, state: &mut DefaultHasher) {
     }
 }
 
-fn of_linear(linear: &Linear, state: &mut DefaultHasher) {
+fn of_linear(linear: &Linear, state: &mut Fnv) {
     linear.offset.hash(state);
     linear.terms.hash(state);
 }

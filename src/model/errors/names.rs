@@ -1,0 +1,242 @@
+//! Names: not found, found twice, or used as something else.
+
+use crate::diag::Diagnostic;
+use crate::source::Span;
+
+use super::new;
+
+fn with_help(mut one: Diagnostic, help: Option<String>) -> Diagnostic {
+    one.help = help;
+    one
+}
+
+/// `nearest` with the place where it is declared.
+pub(in crate::model) fn unknown_value(
+    span: Span,
+    name: &str,
+    nearest: Option<(&str, Option<Span>)>,
+) -> Diagnostic {
+    let one = new("E0101", format!("no value `{name}` here"), span, "not declared".to_owned());
+    with_place(one.did_you_mean(nearest.map(|(near, _)| near)), nearest)
+}
+
+/// A label at the place of the name that was meant.
+fn with_place(one: Diagnostic, nearest: Option<(&str, Option<Span>)>) -> Diagnostic {
+    match nearest {
+        Some((near, Some(place))) => one.label(place, format!("`{near}` is declared here")),
+        Some((_, None)) | None => one,
+    }
+}
+
+/// The same for a path that is looked up after the text was read.
+pub(in crate::model) fn unknown_path(span: Span, path: &str, nearest: Option<&str>) -> Diagnostic {
+    let one = new("E0101", format!("no value `{path}` here"), span, "in this model".to_owned());
+    with_help(one, nearest.map(|near| format!("did you mean `{near}`?")))
+}
+
+pub(in crate::model) fn unknown_member(
+    span: Span,
+    part: &str,
+    name: &str,
+    nearest: Option<(&str, Option<Span>)>,
+) -> Diagnostic {
+    let message = format!("`{part}` has no value `{name}`");
+    let one = new("E0101", message, span, format!("not declared in `{part}`"));
+    with_place(one.did_you_mean(nearest.map(|(near, _)| near)), nearest)
+}
+
+pub(in crate::model) fn defines_inside(span: Span, part: &str) -> Diagnostic {
+    new(
+        "E0101",
+        "an equation defines a name of its own block".to_owned(),
+        span,
+        format!("this would define a value inside `{part}`"),
+    )
+    .help(format!("write the equation in the block of `{part}`"))
+}
+
+pub(in crate::model) fn no_members(span: Span, name: &str, value: Span) -> Diagnostic {
+    new(
+        "E0101",
+        format!("`{name}` is a value, and no value stands inside it"),
+        span,
+        "not declared".to_owned(),
+    )
+    .label(value, format!("`{name}` is declared here"))
+}
+
+pub(in crate::model) fn unknown_definition(
+    span: Span,
+    name: &str,
+    module: Option<&str>,
+    nearest: Option<(&str, Option<&str>)>,
+) -> Diagnostic {
+    let one = new("E0102", format!("no definition `{name}`"), span, "called here".to_owned());
+    match (module, nearest) {
+        (Some(module), _) => one.help(format!("it is in {module}: add `use {module}`")),
+        (None, Some((near, Some(module)))) => {
+            let one = one.did_you_mean(Some(near));
+            one.help(format!("did you mean `{near}` of {module}?"))
+        }
+        (None, near) => one.did_you_mean(near.map(|(near, _)| near)),
+    }
+}
+
+/// A value where a definition belongs: `f(x)`, `x -> f`.
+pub(in crate::model) fn value_called(
+    span: Span,
+    name: &str,
+    place: Span,
+    index: Option<&str>,
+) -> Diagnostic {
+    let one = new("E0102", format!("no definition `{name}`"), span, "called here".to_owned())
+        .label(place, format!("`{name}` is a value"));
+    match index {
+        Some(index) => one.help(format!("its entries are read in brackets: `{name}[{index}]`")),
+        None => one.help(format!("multiply by it, `{name} * ...`, or call a definition")),
+    }
+}
+
+pub(in crate::model) fn unknown_module(
+    span: Span,
+    name: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    let one = new("E0108", format!("no module `{name}`"), span, "imported here".to_owned());
+    match nearest {
+        Some(_) => one.did_you_mean(nearest),
+        None => {
+            one.help(format!("`use {name}` means std, or the file `{name}.ntm` beside this one"))
+        }
+    }
+}
+
+pub(in crate::model) fn not_in_module(
+    span: Span,
+    module: &str,
+    name: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    let message = format!("`{module}` has no definition `{name}`");
+    new("E0102", message, span, "imported here".to_owned()).did_you_mean(nearest)
+}
+
+pub(in crate::model) fn ambiguous_definition(
+    span: Span,
+    name: &str,
+    first: (&str, Span),
+    second: (&str, Span),
+) -> Diagnostic {
+    let message = format!("`{name}` comes from both `{}` and `{}`", first.0, second.0);
+    new("E0103", message, span, "which of them?".to_owned())
+        .label(first.1, "one is imported here")
+        .label(second.1, "the other here")
+        .help(format!("import it from one: `use {} ({name})`", first.0))
+}
+
+pub(in crate::model) fn duplicate_definition(
+    span: Span,
+    name: &str,
+    first: Span,
+    free: &str,
+) -> Diagnostic {
+    new("E0109", format!("`{name}` is defined twice"), span, "and again here".to_owned())
+        .label(first, "it is defined here")
+        .help("rename one of them")
+        .edit(span, free)
+}
+
+pub(in crate::model) fn unknown_argument(
+    span: Span,
+    def: &str,
+    name: &str,
+    nearest: Option<(&str, bool)>,
+    known: &[&str],
+) -> Diagnostic {
+    let message = format!("`{def}` has no argument `{name}`");
+    let one = new("E0104", message, span, "not in the signature".to_owned());
+    match nearest {
+        Some((near, true)) => {
+            let one = one.did_you_mean(Some(near));
+            one.help(format!("did you mean `{near}`? It is emitted unless given"))
+        }
+        Some((near, false)) => one.did_you_mean(Some(near)),
+        None if known.is_empty() => one.help(format!("`{def}` takes no argument by name")),
+        None => one.help(format!("`{def}` takes {}", listed(known))),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+pub(in crate::model) fn value_as_index(
+    span: Span,
+    name: &str,
+    declared: Option<Span>,
+) -> Diagnostic {
+    let message = format!("`{name}` is a value and cannot also be an index");
+    let one = new("E0105", message, span, "used as an index here".to_owned());
+    let one = match declared {
+        Some(place) => one.label(place, "the value"),
+        None => one,
+    };
+    one.help("rename the index")
+}
+
+/// The same where a dim stands on the left, as in the declaration of a state.
+pub(in crate::model) fn declared_without_state(one: Diagnostic, place: Span) -> Diagnostic {
+    one.help("a declaration with dims begins with `state`, or rename the index")
+        .edit(place, "state ")
+}
+
+pub(in crate::model) fn missing_argument(
+    span: Span,
+    def: &str,
+    slot: &str,
+    usual: Option<&str>,
+) -> Diagnostic {
+    let one = new("E0106", format!("`{def}` needs `{slot}`"), span, "not given here".to_owned());
+    with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
+}
+
+pub(in crate::model) fn too_many_arguments(span: Span, def: &str, takes: usize) -> Diagnostic {
+    let takes = match takes {
+        0 => "no argument".to_owned(),
+        1 => "one argument".to_owned(),
+        more => format!("{more} arguments"),
+    };
+    new("E0112", format!("`{def}` takes {takes}"), span, "one too many".to_owned())
+        .help("remove the argument that is too many")
+}
+
+pub(in crate::model) fn part_as_value(span: Span, name: &str, value: Option<&str>) -> Diagnostic {
+    let message = format!("`{name}` is a part, not a value");
+    let one = new("E0111", message, span, "a value is expected here".to_owned());
+    match value {
+        Some(value) => one
+            .help(format!("name one of its values: `{name}.{value}`"))
+            .edit(span.after(), format!(".{value}")),
+        None => one,
+    }
+}
+
+/// `likely` is the first argument that may only be given by name.
+pub(in crate::model) fn by_name_only(span: Span, def: &str, likely: Option<&str>) -> Diagnostic {
+    let one = new(
+        "E0107",
+        format!("`{def}` gets more arguments by position than it has plain ones"),
+        span,
+        "one too many".to_owned(),
+    )
+    .help("an `emit`, `param` or `state` argument is given by name");
+    match likely {
+        Some(likely) => one.edit(span.before(), format!("{likely} = ")),
+        None => one,
+    }
+}
+
+pub(in crate::model) fn argument_twice(span: Span, def: &str, name: &str) -> Diagnostic {
+    new("E0110", format!("`{def}` gets `{name}` twice"), span, "the second time".to_owned())
+        .help("remove one of them")
+}

@@ -1,0 +1,188 @@
+//! Time: states, what is one step ago, and what needs itself.
+
+use crate::diag::{Diagnostic, Edit};
+use crate::source::Span;
+
+use super::new;
+
+pub(in crate::model) fn no_start(span: Span, name: &str, start: &str) -> Diagnostic {
+    new(
+        "E0301",
+        format!("`{name}` needs a value before the first step"),
+        span,
+        "a state without a start".to_owned(),
+    )
+    .help(format!("add `= {start}`, or `= learned`"))
+    .edit(span.after(), format!(" = {start}"))
+}
+
+/// `state` is the declaration that is missing.
+pub(in crate::model) fn prev_of_value(
+    span: Span,
+    name: &str,
+    place: Span,
+    state: &str,
+) -> Diagnostic {
+    new("E0302", format!("`{name}` has no previous value"), span, "one step ago of this".to_owned())
+        .label(place, "it is computed afresh each step")
+        .help(format!("declare {state} to carry `{name}` from step to step"))
+}
+
+pub(in crate::model) fn prev_of_call(span: Span, name: &str) -> Diagnostic {
+    let message = format!("the call of `{name}` has no previous value");
+    new("E0302", message, span, "one step ago of this".to_owned()).help(format!(
+        "read back what it is called with, or name its value: `part a = {name}(...)`"
+    ))
+}
+
+pub(in crate::model) fn never_updated(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0303",
+        format!("`{name}` never gets a next value"),
+        span,
+        "a state without an equation".to_owned(),
+    )
+    .help(format!("write `{name} = prev {name}` if it is meant to stay"))
+}
+
+/// The same for a state whose equation has nearly its name.
+pub(in crate::model) fn misspelt_state(
+    one: Diagnostic,
+    word: Span,
+    name: &str,
+    place: Span,
+) -> Diagnostic {
+    one.label(place, format!("`{name}` is defined here"))
+        .help(format!("did you mean `{name}`?"))
+        .edit(word, name)
+}
+
+/// The first place is a state if there is one among them.
+///
+/// `reads` are the places where that state is read and could be read one step ago.
+pub(in crate::model) fn cycle(
+    places: &[(String, Span)],
+    state: bool,
+    reads: &[Span],
+) -> Diagnostic {
+    let (name, span) = &places[0];
+    let names: Vec<String> = places.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let message = format!(
+        "these values need each other within one step: {} -> {}",
+        names.join(" -> "),
+        names[0]
+    );
+    let mut one = new("E0304", message, *span, format!("`{name}` needs the next"));
+    for (name, span) in &places[1..] {
+        one = one.label(*span, format!("`{name}`"));
+    }
+    // A dotted name belongs to an instance or a part: no state of that name can be written here.
+    let help = match (state, name.contains('.')) {
+        (true, _) => format!("one of them should look back one step: `prev {name}`"),
+        (false, false) => {
+            format!("one of them should look back one step: `prev {name}`, with `state {name}`")
+        }
+        (false, true) => "one of them should look back one step, at `prev` of a state".to_owned(),
+    };
+    one.help(help).edits(reads.iter().map(|read| Edit::new(read.before(), "prev ")))
+}
+
+/// `word` is the name where it is defined again, and `free` one that nothing has.
+pub(in crate::model) fn defined_twice(
+    span: Span,
+    name: &str,
+    first: Span,
+    (word, free): (Span, &str),
+) -> Diagnostic {
+    new("E0305", format!("`{name}` is defined twice"), span, "and again here".to_owned())
+        .label(first, "it is defined here")
+        .help("remove or rename one of them")
+        .edit(word, free)
+}
+
+/// A declaration that lost its word, beside the equation of what it declares.
+pub(in crate::model) fn declared_without_word(
+    span: Span,
+    name: &str,
+    equation: Span,
+) -> Diagnostic {
+    let label = "this reads like the declaration of a state".to_owned();
+    new("E0305", format!("`{name}` is defined twice"), span, label)
+        .label(equation, "its equation is here")
+        .help("a declaration begins with `state`")
+        .edit(span.before(), "state ")
+}
+
+pub(in crate::model) fn later_member(span: Span, part: &str) -> Diagnostic {
+    new(
+        "E0306",
+        format!("a member of `{part}` may look only at earlier members"),
+        span,
+        "not provably earlier".to_owned(),
+    )
+    .help(
+        "use `prev`, or an earlier member behind a guard: `if l == 0 then ... else part[l - 1].x`",
+    )
+}
+
+pub(in crate::model) fn only_at_a_step(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0307",
+        format!("`{name}` exists only at a step"),
+        span,
+        "used before the first step".to_owned(),
+    )
+    .help("a start is made of numbers, dims, params and `learned`")
+}
+
+pub(in crate::model) fn start_word(span: Span, name: &str) -> Diagnostic {
+    let example = if name == "one_hot" { "one_hot(0)" } else { name };
+    new(
+        "E0308",
+        format!("`{name}` is a start"),
+        span,
+        "not the start of a state or param".to_owned(),
+    )
+    .help(format!("write it where something starts: `state s[N] = {example}`"))
+}
+
+pub(in crate::model) fn result_missing(
+    span: Span,
+    name: &str,
+    nearest: Option<&str>,
+) -> Diagnostic {
+    new("E0309", format!("the result `{name}` is never defined"), span, "the result".to_owned())
+        .help(format!("add an equation `{name} = ...` or `emit {name}[..] from ...`"))
+        .did_you_mean(nearest)
+}
+
+pub(in crate::model) fn result_is_an_argument(
+    span: Span,
+    name: &str,
+    argument: Span,
+) -> Diagnostic {
+    let message = format!("the result `{name}` is an argument, so nothing is computed");
+    new("E0309", message, span, "the result".to_owned())
+        .label(argument, "the argument of that name")
+        .help("give the result a name of its own, and an equation")
+}
+
+pub(in crate::model) fn needs_itself(span: Span, name: &str) -> Diagnostic {
+    new(
+        "E0304",
+        format!("the shape of `{name}` depends on itself"),
+        span,
+        "its equation needs its own value".to_owned(),
+    )
+    .help(format!("declare its shape: `state {name}[N] = 0`, and use `prev {name}`"))
+}
+
+pub(in crate::model) fn draw_inside(span: Span) -> Diagnostic {
+    new(
+        "E0310",
+        "a draw is a whole start, not a part of one".to_owned(),
+        span,
+        "drawn inside an expression".to_owned(),
+    )
+    .help("draw a state of its own, `state d[N] = normal(0.1)` with `d = prev d`, and read that")
+}
