@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use ntmc::compile::{self, Choices, Purpose, Spec};
 use ntmc::diag::Diagnostics;
+use ntmc::model::Loss;
 use ntmc::model::library::StdOnly;
 use ntmc::source::{Source, Sources};
 use ntmc::syntax;
@@ -256,7 +257,9 @@ fn stages(
     one("check", &mut || drop(black_box(read(text))));
     let Some(mut spec) = read(text) else { return };
     let Ok(choice) = spec.choose(&Choices::default()) else { return };
-    let model = || spec.elaborate(&choice, &Purpose::default());
+    // Adjoints need something to differentiate.
+    let purpose = Purpose { loss: Loss::HalfSquares, ..Purpose::default() };
+    let model = || spec.elaborate(&choice, &purpose);
     let program = || model().map(|model| compile::forward(&model));
     if let Err(error) = model() {
         return eprintln!("{name}: {error}");
