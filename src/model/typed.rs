@@ -4,7 +4,7 @@
 //! Every read names all indices from the outermost family inwards, so that `w` inside `head read[n: R]`
 //! is stored as `w[n]`. Elaboration substitutes numbers and inlines calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::op::Scalar;
@@ -63,6 +63,17 @@ pub struct Def {
     pub requires: Vec<Require>,
     /// Whether it keeps state, owns params or emits, itself or through a call.
     pub owns: Owns,
+    /// What each value needs of the caller.
+    pub needs: Vec<Needs>,
+}
+
+/// What a value needs at the same step, whatever dims, switches and members are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Entries of the signature.
+    pub args: BTreeSet<usize>,
+    /// The controller around the call.
+    pub controller: bool,
 }
 
 /// What makes a call more than a function of its arguments.

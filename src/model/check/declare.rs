@@ -139,6 +139,9 @@ impl<'g, 'a> Cx<'g, 'a> {
         cx.body(tree);
         cx.finish();
         cx.tell_roots(tree.span);
+        if cx.broken.is_empty() && !cx.sink().has_errors() {
+            cx.circle_of_values();
+        }
         let Cx { def, broken, global, .. } = cx;
         let mine = std::mem::replace(global.sink, before);
         let right = !mine.has_errors() && broken.is_empty();
@@ -563,6 +566,7 @@ fn empty(tree: &ast::Def) -> Def {
         result: ValueId(0),
         requires: Vec::new(),
         owns: Owns::default(),
+        needs: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod builtins;
 mod calls;
+mod circles;
 mod declare;
 mod elsewhere;
 mod equations;

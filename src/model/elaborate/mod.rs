@@ -5,6 +5,7 @@
 //! Invariant: every value of a frame has the frame's outer axes, then those of the families around it,
 //! then its own; a reader gives one index for each.
 
+mod circle;
 mod claims;
 mod conditions;
 mod emit;

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::source::Span;
-
-use super::super::errors;
 use super::super::flat::{self, Array, At, Axis, Cond, Fold, Linear, Rel, Term};
 use super::super::int::VarId;
-use super::super::typed::{Equation, ExprKind, Left, ParamKind, PartId, ValueId, ValueKind};
+use super::super::typed::{Equation, Left, ParamKind, PartId, ValueId, ValueKind};
 use super::frames::{Arg, bare, join};
 use super::start::First;
 use super::term::is_read;
@@ -257,91 +254,6 @@ impl Engine<'_> {
             }
             ValueKind::Argument => Array::Value(0),
         }
-    }
-
-    /// The values that need each other, from the `at`th that is being built; the model's own where it
-    /// has some among them, and a state first.
-    fn circle(&self, at: usize) -> (Vec<(String, Span)>, bool) {
-        let running = &self.running[at..];
-        let file = self.frames[0].def.span.file;
-        let mut all: Vec<&(Key, String, Span)> = running.iter().collect();
-        if running.iter().any(|(.., span)| span.file == file) {
-            all.retain(|(.., span)| span.file == file);
-        }
-        let is_state = |key: &Key| {
-            let def = &self.frames[key.frame.0].def;
-            matches!(def.value(key.value).kind, ValueKind::State(..))
-        };
-        let first = all.iter().position(|(key, ..)| is_state(key));
-        all.rotate_left(first.unwrap_or(0));
-        let mut seen = std::collections::BTreeSet::new();
-        all.retain(|(_, path, _)| seen.insert(path));
-        // What happens inside a definition of another file is shown where the model calls it.
-        let place = |key: &Key, span: Span| match self.frames[key.frame.0].called {
-            Some(called) if span.file != file => called,
-            Some(_) | None => span,
-        };
-        let mut places: Vec<(String, Span)> = Vec::new();
-        for (key, path, span) in all {
-            let span = place(key, *span);
-            if places.iter().all(|(_, known)| *known != span) {
-                places.push((path.clone(), span));
-            }
-        }
-        (places, first.is_some())
-    }
-
-    /// Where the first state of a circle is read by the model's own equations on the way round it, at
-    /// this step rather than one step ago.
-    fn reads_in_circle(&self, at: usize) -> Vec<Span> {
-        let running = &self.running[at..];
-        let file = self.frames[0].def.span.file;
-        let value_of = |key: &Key| self.frames[key.frame.0].def.value(key.value).clone();
-        let is_state = |key: &&Key| {
-            matches!(value_of(key).kind, ValueKind::State(..)) && value_of(key).span.file == file
-        };
-        let Some(state) = running.iter().map(|(key, ..)| key).find(is_state) else {
-            return Vec::new();
-        };
-        let mut reads = Vec::new();
-        for (key, ..) in running.iter().filter(|(key, ..)| key.frame == state.frame) {
-            if let ValueKind::Computed(equation) | ValueKind::State(_, Some(equation)) =
-                value_of(key).kind
-            {
-                equation.right.each(&mut |expr| {
-                    if matches!(&expr.kind, ExprKind::Read { value, prev: false, inner, .. }
-                        if *value == state.value && inner.is_empty())
-                    {
-                        reads.push(expr.span);
-                    }
-                });
-            }
-        }
-        reads.sort();
-        reads.dedup();
-        reads
-    }
-
-    /// Marks a value as being built; `None` with a message when it needs itself.
-    pub(super) fn begin(&mut self, key: &Key, path: &str, span: Span) -> Option<()> {
-        if let Some(at) = self.running.iter().position(|(running, ..)| running == key) {
-            // One circle has many ways round it; the first tells enough.
-            if !std::mem::replace(&mut self.cyclic, true) {
-                let (places, state) = self.circle(at);
-                let reads = if state { self.reads_in_circle(at) } else { Vec::new() };
-                self.sink.push(errors::cycle(&places, state, &reads));
-            }
-            return None;
-        }
-        if self.running.len() >= super::DEEPEST {
-            if !std::mem::replace(&mut self.cyclic, true) {
-                let text = format!("more than {} values build on each other", super::DEEPEST);
-                self.sink.push(errors::too_large(span, "the chain of values", &text));
-            }
-            return None;
-        }
-        self.running.push((key.clone(), path.to_owned(), span));
-        Some(())
     }
 
     pub(super) fn key(&self, frame: FrameId, value: ValueId, members: &Members) -> Key {

@@ -1,6 +1,6 @@
 //! Time: states, what is one step ago, and what needs itself.
 
-use crate::diag::{Diagnostic, Edit};
+use crate::diag::Diagnostic;
 use crate::source::Span;
 
 use super::new;
@@ -57,34 +57,49 @@ pub(in crate::model) fn misspelt_state(
         .edit(word, name)
 }
 
+/// Which read of the first value of a circle should look back one step.
+pub(in crate::model) enum LookBack<'a> {
+    /// The first value is a state; how it is read.
+    Read(&'a str),
+    /// None is a state: what to declare, and how the first value is read.
+    Declare(&'a str, &'a str),
+    /// The same for an array whose entries need others of it.
+    Axis(&'a str, &'a str),
+    /// None is a state, and none can be declared here.
+    Somewhere,
+}
+
 /// The first place is a state if there is one among them.
-///
-/// `reads` are the places where that state is read and could be read one step ago.
-pub(in crate::model) fn cycle(
-    places: &[(String, Span)],
-    state: bool,
-    reads: &[Span],
-) -> Diagnostic {
+pub(in crate::model) fn cycle(places: &[(String, Span)], back: LookBack<'_>) -> Diagnostic {
     let (name, span) = &places[0];
     let names: Vec<String> = places.iter().map(|(name, _)| format!("`{name}`")).collect();
-    let message = format!(
-        "these values need each other within one step: {} -> {}",
-        names.join(" -> "),
-        names[0]
-    );
-    let mut one = new("E0304", message, *span, format!("`{name}` needs the next"));
+    let message = match &places[1..] {
+        [] => format!("`{name}` needs itself within one step"),
+        _ => format!(
+            "these values need each other within one step: {} -> {}",
+            names.join(" -> "),
+            names[0]
+        ),
+    };
+    let label = if places.len() > 1 { format!("`{name}` needs the next") } else { String::new() };
+    let mut one = new("E0304", message, *span, label);
     for (name, span) in &places[1..] {
         one = one.label(*span, format!("`{name}`"));
     }
-    // A dotted name belongs to an instance or a part: no state of that name can be written here.
-    let help = match (state, name.contains('.')) {
-        (true, _) => format!("one of them should look back one step: `prev {name}`"),
-        (false, false) => {
-            format!("one of them should look back one step: `prev {name}`, with `state {name}`")
+    let who = if places.len() > 1 { "one of them" } else { "it" };
+    one.help(match back {
+        LookBack::Read(read) => format!("{who} should look back one step: `prev {read}`"),
+        LookBack::Declare(state, read) => {
+            format!("{who} should look back one step: `prev {read}`, with `{state}`")
         }
-        (false, true) => "one of them should look back one step, at `prev` of a state".to_owned(),
-    };
-    one.help(help).edits(reads.iter().map(|read| Edit::new(read.before(), "prev ")))
+        LookBack::Axis(state, read) => format!(
+            "look back one step: `prev {read}`, with `{state}`; what builds on one another within a \
+             step are members of a family: `part p[i: N] {{ v = if i == 0 then ... else p[i - 1].v }}`"
+        ),
+        LookBack::Somewhere => {
+            format!("{who} should look back one step, at `prev` of a state")
+        }
+    })
 }
 
 /// `word` is the name where it is defined again, and `free` one that nothing has.
