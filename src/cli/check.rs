@@ -204,7 +204,8 @@ fn every_block(spec: &mut Spec) -> Result<(), Error> {
 fn one(path: &str, args: &Args) -> Result<Right, Error> {
     let choices = args.pick.choices();
     let mut spec = read(path)?;
-    if spec.checked.models.is_empty() && choices == Choices::default() {
+    let definitions = spec.checked.models.is_empty() && spec.checked.trains.is_empty();
+    if definitions && choices == Choices::default() {
         return Ok(module(path, spec, args));
     }
     every_block(&mut spec)?;

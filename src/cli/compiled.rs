@@ -1,5 +1,7 @@
 //! What the verbs need of the compiler, and nothing more.
 
+use crate::compile::{Choices, Training};
+use crate::error::Error;
 use crate::model::flat;
 use crate::model::train::TrainBlock;
 use crate::run::{Border, Executable, Precision};
@@ -7,6 +9,7 @@ use crate::source::Sources;
 use crate::task::Instance;
 
 use super::backend::Backend;
+use super::input;
 
 /// How a spec is to be made ready for training.
 #[derive(Clone, Debug)]
@@ -47,4 +50,51 @@ pub struct Compiled {
     pub digest: String,
     /// The texts that spans point into.
     pub sources: Sources,
+}
+
+/// Sizes of a step in place of what the train block says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    /// Sequences a step.
+    pub(super) batch: Option<u32>,
+    /// Time steps of a sequence.
+    pub(super) steps: Option<u32>,
+}
+
+impl CompileOptions {
+    /// What to take of the spec.
+    pub(super) fn choices(&self) -> Choices {
+        Choices {
+            model: None,
+            train: self.train.clone(),
+            task: self.task.clone(),
+            sets: self.sets.clone(),
+        }
+    }
+
+    /// Threads: those asked for, or as many as the machine has cores for.
+    pub(super) fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.unwrap_or_else(cores)
+    }
+
+    /// A spec made ready for training, in a backend.
+    ///
+    /// # Errors
+    /// What is wrong with the spec, or that it does not fit this machine.
+    pub(super) fn for_training(&self, extent: Extent) -> Result<Compiled, Error> {
+        let mut spec = input::spec(&self.spec)?;
+        let ready = spec.training(&self.choices())?;
+        let Training { model, program, block, tasks, rate, effective, digest } = ready;
+        let longest = tasks.iter().map(Instance::longest).max().unwrap_or(1);
+        let steps = extent.steps.map_or(longest, u64::from) as usize;
+        let batch = extent.batch.unwrap_or(block.batch) as usize;
+        let (precision, threads) = (self.precision, self.threads());
+        let bytes = self.backend.plan_bytes(&program, (steps, batch), threads, precision);
+        input::within_memory(bytes, "training this model")?;
+        let executable = self.backend.ready(&program, precision, threads)?;
+        let border = Border::of(&program);
+        let (expanded, sources) = (effective, spec.sources);
+        Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })
+    }
 }

@@ -5,6 +5,7 @@
 //! Invariant: results go to standard output, everything else to standard error.
 
 mod backend;
+mod bench;
 mod check;
 mod choose;
 mod compiled;
@@ -69,6 +70,7 @@ enum Verb {
     Exec(exec::Args),
     Verify(verify::Args),
     Test(test::Args),
+    Bench(Box<bench::Args>),
     Tasks(tasks::Args),
     Completions(completions::Args),
 }
@@ -85,6 +87,7 @@ impl Verb {
             Verb::Exec(args) => exec::command(&args),
             Verb::Verify(args) => verify::command(&args),
             Verb::Test(args) => test::run(&args, terminal),
+            Verb::Bench(args) => bench::run(&args, terminal),
             Verb::Tasks(args) => tasks::run(&args),
             Verb::Completions(args) => completions::run(&args),
         }

@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::compiled::{CompileOptions, Compiled};
+use super::compiled::{CompileOptions, Compiled, Extent};
 use super::directory::{Directory, FORMAT, Manifest};
 use super::report::{self, Report};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
-use crate::compile::{Choices, Training};
 use crate::diag::Diagnostics;
 use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
-use crate::run::{Border, Precision, Session, checkpoint};
+use crate::run::{Precision, Session, checkpoint};
 use crate::train::figure::terminal::Letters;
 use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
 
@@ -77,7 +76,7 @@ pub(super) enum PrecisionName {
     F64,
 }
 
-fn precision(name: PrecisionName) -> Precision {
+pub(super) fn precision(name: PrecisionName) -> Precision {
     match name {
         PrecisionName::F32 => Precision::F32,
         PrecisionName::F64 => Precision::F64,
@@ -91,15 +90,16 @@ pub(super) fn name_of(precision: Precision) -> &'static str {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let number: f64 =
         digits.parse().map_err(|_| "a number with s, m or h, such as 60s".to_owned())?;
     let unit = match &text[digits.len()..] {
+        "ms" => 1e-3,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err("the unit is s, m or h, as in 60s".to_owned()),
+        _ => return Err("the unit is ms, s, m or h, as in 60s".to_owned()),
     };
     Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
@@ -130,7 +130,8 @@ pub struct Options {
 pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     let json = args.json;
     let options = options(args, terminal, terminal.progress && !json)?;
-    let compiled = for_training(&options.compile)?;
+    let extent = Extent { batch: options.batch, steps: None };
+    let compiled = options.compile.for_training(extent)?;
     let report = execute(compiled, &options, Signals::listen()?)?;
     match report.stop {
         Stop::Interrupt | Stop::Terminate => {
@@ -144,32 +145,6 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
         Stop::Done | Stop::Time => {}
     }
     if json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
-}
-
-/// A spec made ready for training, in a backend.
-fn for_training(options: &CompileOptions) -> Result<Compiled, Error> {
-    let mut spec = super::input::spec(&options.spec)?;
-    let ready = spec.training(&Choices {
-        model: None,
-        train: options.train.clone(),
-        task: options.task.clone(),
-        sets: options.sets.clone(),
-    })?;
-    let Training { model, program, block, tasks, rate, effective, digest } = ready;
-    let threads = options.threads.unwrap_or_else(threads);
-    let steps = tasks.iter().map(crate::task::Instance::longest).max().unwrap_or(1) as usize;
-    let batch = block.batch as usize;
-    let bytes = options.backend.plan_bytes(&program, (steps, batch), threads, options.precision);
-    super::input::within_memory(bytes, "training this model")?;
-    let executable = options.backend.ready(&program, options.precision, threads)?;
-    let border = Border::of(&program);
-    let (expanded, sources) = (effective, spec.sources);
-    Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })
-}
-
-/// As many threads as the machine has cores for.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// From arguments and, with `--resume`, the manifest of the run.
@@ -257,7 +232,7 @@ fn same<T: PartialEq + std::fmt::Display>(
 pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Result<Report, Error> {
     let Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources } =
         compiled;
-    let settings = settings(&block, tasks, rate, options);
+    let settings = settings(&block, tasks, rate, (options.seed, options.batch));
     within_limits(&settings)?;
     let steps = options.steps.unwrap_or_else(|| settings.horizon());
     let precision = options.compile.precision;
@@ -325,11 +300,11 @@ fn failed(error: crate::train::Error, directory: &Directory) -> Error {
 }
 
 /// Numbers of the block with the overrides of the command line.
-fn settings(
+pub(super) fn settings(
     block: &TrainBlock,
     tasks: Vec<crate::task::Instance>,
     rate: f64,
-    options: &Options,
+    (seed, batch): (u64, Option<u32>),
 ) -> Settings {
     let count = tasks.len().max(1) as u64;
     let shared = block.steps.first().copied().unwrap_or(1);
@@ -353,8 +328,8 @@ fn settings(
     let lessons: Vec<Lesson> = tasks.iter().enumerate().map(lesson).collect();
     let horizon = lessons.iter().map(|lesson| lesson.steps).fold(0, u64::saturating_add);
     Settings {
-        seed: options.seed,
-        batch: options.batch.unwrap_or(block.batch) as usize,
+        seed,
+        batch: batch.unwrap_or(block.batch) as usize,
         lessons,
         rate,
         schedule: match block.schedule {
@@ -373,7 +348,7 @@ fn settings(
 /// Numbers one batch may hold at its border.
 const MOST_NUMBERS: u64 = 1 << 28;
 
-fn within_limits(settings: &Settings) -> Result<(), Error> {
+pub(super) fn within_limits(settings: &Settings) -> Result<(), Error> {
     for lesson in &settings.lessons {
         let ports = lesson.task.ports();
         let row = u64::from(ports.input) + u64::from(ports.output) + 1;
@@ -390,7 +365,7 @@ fn within_limits(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
-fn freeze(session: &mut Session, block: &TrainBlock) -> Result<(), Diagnostics> {
+pub(super) fn freeze(session: &mut Session, block: &TrainBlock) -> Result<(), Diagnostics> {
     let params = session.border().params.iter().map(|array| array.path.0.as_str());
     let wrong = block.unknown_frozen(&params.collect::<Vec<_>>());
     for (name, _) in &block.freeze {

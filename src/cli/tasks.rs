@@ -46,6 +46,7 @@ fn json() -> serde_json::Value {
                 let kind = match param.kind {
                     Kind::Whole { .. } => "whole",
                     Kind::Range { .. } => "range",
+                    Kind::Word { .. } => "word",
                 };
                 serde_json::json!({
                     "name": param.name, "kind": kind, "doc": param.doc,

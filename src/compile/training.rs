@@ -51,6 +51,23 @@ impl Spec {
         Ok(Training { model, program, block, tasks, rate, effective, digest })
     }
 
+    /// The model of a train block, its program for answering alone, without loss, gradient and
+    /// optimiser, and its tasks.
+    ///
+    /// # Errors
+    /// What is wrong with the block, its task, or the model at the sizes they bind.
+    pub fn answering(
+        &mut self,
+        choices: &Choices,
+    ) -> Result<(Model, Program, Vec<Instance>), Error> {
+        let choice = self.choose(choices)?;
+        let tasks = resolve_tasks(&self.block(&choice)?, &self.sources)?;
+        let purpose = Purpose { ports: tasks.first().map(ports), ..Purpose::default() };
+        let model = self.elaborate(&choice, &purpose)?;
+        let program = optimised(forward(&model));
+        Ok((model, program, tasks))
+    }
+
     /// What the choice's task binds, if it has a train block.
     ///
     /// # Errors

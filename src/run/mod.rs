@@ -7,11 +7,13 @@
 pub mod checkpoint;
 mod session;
 mod start;
+mod stream;
 
 pub use crate::backend::{Batch, Executable, Gradients, Outcome, Precision, Want};
 pub use crate::graph::Array;
 pub use session::{Border, Session};
 pub use start::{draw, draw_state};
+pub use stream::Streaming;
 
 use std::path::PathBuf;
 

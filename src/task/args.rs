@@ -11,22 +11,35 @@ pub enum Value {
     Whole(u32),
     /// Both ends included.
     Range(u32, u32),
+    /// A word.
+    Word(&'static str),
 }
 
 impl Value {
-    /// The number; the lower end of a range.
+    /// The number; the lower end of a range; 0 of a word.
     #[must_use]
     pub fn low(self) -> u32 {
         match self {
             Value::Whole(value) | Value::Range(value, _) => value,
+            Value::Word(_) => 0,
         }
     }
 
-    /// The number; the upper end of a range.
+    /// The number; the upper end of a range; 0 of a word.
     #[must_use]
     pub fn high(self) -> u32 {
         match self {
             Value::Whole(value) | Value::Range(_, value) => value,
+            Value::Word(_) => 0,
+        }
+    }
+
+    /// The word; empty of a number.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Value::Whole(_) | Value::Range(..) => "",
+            Value::Word(word) => word,
         }
     }
 }
@@ -37,6 +50,7 @@ impl std::fmt::Display for Value {
             Value::Whole(value) => write!(out, "{value}"),
             Value::Range(low, high) if low == high => write!(out, "{low}"),
             Value::Range(low, high) => write!(out, "{low}..{high}"),
+            Value::Word(word) => out.write_str(word),
         }
     }
 }
@@ -159,7 +173,27 @@ fn value(param: &Param, at: usize, written: &ArgValue) -> Result<Value, Error> {
             }
             Ok(Value::Range(low, high))
         }
+        Kind::Word { of } => match written {
+            ArgValue::Word(word) => match of.iter().find(|known| *known == word) {
+                Some(known) => Ok(Value::Word(known)),
+                None => {
+                    let near = nearest(word, of.iter().copied());
+                    let message = format!("`{}` is {}, not `{word}`", param.name, choice(of));
+                    let wrong = Error::wrong(Some(at), message, None);
+                    let likely = near.unwrap_or(of[0]);
+                    Err(wrong.instead(format!("{} = {likely}", param.name)))
+                }
+            },
+            ArgValue::Number(_) | ArgValue::Range(..) | ArgValue::Text(_) | ArgValue::List(_) => {
+                Err(mismatch(&choice(of)))
+            }
+        },
     }
+}
+
+/// Words to choose from.
+fn choice(of: &[&str]) -> String {
+    of.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
 }
 
 fn whole(param: &Param, at: usize, number: f64, least: u32, most: u32) -> Result<u32, Error> {
@@ -173,7 +207,7 @@ fn whole(param: &Param, at: usize, number: f64, least: u32, most: u32) -> Result
         // Both ends of a range are checked here: only a single number has an obvious neighbour.
         return Err(match param.kind {
             Kind::Whole { .. } => one.instead(format!("{} = {least}", param.name)),
-            Kind::Range { .. } => one,
+            Kind::Range { .. } | Kind::Word { .. } => one,
         });
     }
     if number > f64::from(most) {

@@ -10,8 +10,9 @@ mod random;
 
 pub use args::{Error, ErrorKind, Value};
 
-use crate::model::train::TaskCall;
+use crate::model::train::{ArgValue, TaskArg, TaskCall};
 use crate::random::Stream;
+use crate::source::Span;
 use crate::tensor::Tensor;
 
 /// Every task, sorted by name.
@@ -68,6 +69,11 @@ pub enum Kind {
         least: u32,
         /// The largest we run.
         most: u32,
+    },
+    /// One of a few words.
+    Word {
+        /// The words.
+        of: &'static [&'static str],
     },
 }
 
@@ -164,6 +170,23 @@ impl std::fmt::Display for Instance {
         let args: Vec<_> = args.map(|(param, value)| format!("{} = {value}", param.name)).collect();
         write!(out, "{}({})", self.task.name, args.join(", "))
     }
+}
+
+/// Random sequences of a shape, for timing.
+///
+/// # Errors
+/// If they would be too large.
+pub fn random_like(ports: Ports, steps: u32) -> Result<Instance, Error> {
+    let number = |name: &str, value: u32| (name.to_owned(), ArgValue::Number(f64::from(value)));
+    let args = [
+        number("inputs", ports.input),
+        number("outputs", ports.output),
+        number("steps", steps),
+        ("target".to_owned(), ArgValue::Word(ports.domain.to_owned())),
+    ];
+    let arg = |(name, value)| TaskArg { name, value, span: Span::default() };
+    let args = args.into_iter().map(arg).collect();
+    resolve(&TaskCall { name: "random".to_owned(), args, span: Span::default() })
 }
 
 /// The task a call names, with its arguments checked.

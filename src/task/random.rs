@@ -1,4 +1,7 @@
 //! Random numbers in, random numbers to be given back: nothing to learn, any shape to time.
+//!
+//! Inputs are uniform in -1..1. The target is of the domain asked for: the same as the inputs, random
+//! bits, or one class of all.
 
 use super::{Episode, Kind, Param, Ports, Score, Task, Value};
 use crate::random::Stream;
@@ -26,8 +29,18 @@ pub(super) const TASK: Task = Task {
             default: Value::Range(20, 20),
             doc: "length of a sequence, drawn uniformly",
         },
+        Param {
+            name: "target",
+            kind: Kind::Word { of: &["real", "unit", "simplex"] },
+            default: Value::Word("real"),
+            doc: "domain of the outputs: real, unit (bits) or simplex (classes)",
+        },
     ],
-    ports: |values| Ports { input: values[0].low(), output: values[1].low(), domain: "real" },
+    ports: |values| Ports {
+        input: values[0].low(),
+        output: values[1].low(),
+        domain: values[3].word(),
+    },
     longest: |values| u64::from(values[2].high()),
     episode,
     score: Score {
@@ -41,12 +54,20 @@ pub(super) const TASK: Task = Task {
 
 fn episode(values: &[Value], stream: &mut Stream) -> Episode {
     let steps = stream.whole(values[2].low(), values[2].high()) as usize;
-    let mut draw = |width: Value| {
-        Tensor::from_shape_simple_fn(vec![steps, width.low() as usize], || {
-            stream.uniform(-1.0, 1.0)
-        })
+    let (inputs, outputs) = (values[0].low() as usize, values[1].low() as usize);
+    let mut draw = || stream.uniform(-1.0, 1.0);
+    let inputs = Tensor::from_shape_simple_fn(vec![steps, inputs], &mut draw);
+    let target = match values[3].word() {
+        "unit" => Tensor::from_shape_simple_fn(vec![steps, outputs], || stream.bit()),
+        "simplex" => {
+            let mut classes = Tensor::zeros(vec![steps, outputs]);
+            for step in 0..steps {
+                classes[[step, stream.whole(0, outputs as u32 - 1) as usize]] = 1.0;
+            }
+            classes
+        }
+        _ => Tensor::from_shape_simple_fn(vec![steps, outputs], draw),
     };
-    let (inputs, target) = (draw(values[0]), draw(values[1]));
     Episode { inputs, target, mask: Tensor::ones(vec![steps]) }
 }
 

@@ -12,7 +12,7 @@ mod metrics;
 pub use batch::{Evaluation, assemble, evaluate, output_of, sample};
 pub use metrics::{Evaluated, Line, State, Window};
 
-use crate::run::{Session, Want};
+use crate::run::{Batch, Outcome, Session, Want};
 use crate::task::Instance;
 use crate::tensor::Tensor;
 
@@ -247,17 +247,55 @@ pub fn train(
     Ok(Stop::Done)
 }
 
-/// Draws a batch, runs it, clips, updates. Returns the loss in nats a sequence.
+/// Draws a batch, learns from it and keeps count. Returns the loss in nats a sequence.
 fn one_step(session: &mut Session, settings: &Settings, state: &mut State) -> Result<f64, Error> {
     let step = state.step;
     let task = settings.task_at(step);
     let episodes = sample(task, settings.seed, "episode", step, settings.batch);
     let mut batch = assemble(&session.border().inputs, &episodes);
     batch.starts = session.starts((settings.seed, "episode"), (step, 0), episodes.len());
+    let pace = Pace { step, rate: settings.rate_at(step), clip: settings.clip };
+    let Learned { loss, norm, outcome } = learn(session, &batch, pace)?;
+    let score = task.task.score.of;
+    let outputs = outcome.roots.get("y").expect("the output was asked for");
+    let scores = episodes.iter().enumerate();
+    let score: f64 =
+        scores.map(|(at, episode)| score(episode, &output_of(outputs, at, episode.steps()))).sum();
+    state.count(episodes.len() as u64, outcome.loss.iter().sum(), score, norm);
+    Ok(loss)
+}
+
+/// How far an optimiser step goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Its number, counted from 0.
+    pub step: u64,
+    /// The learning rate.
+    pub rate: f64,
+    /// What is done to a large gradient.
+    pub clip: Option<Clip>,
+}
+
+/// What an optimiser step found.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// The loss before it, in nats a sequence.
+    pub loss: f64,
+    /// The norm of the mean gradient before clipping.
+    pub norm: f64,
+    /// All that the backend gave, with the output `y`.
+    pub outcome: Outcome,
+}
+
+/// One optimiser step on a batch: forward, loss, backward, clipping, update.
+///
+/// # Errors
+/// If a loss, gradient or parameter is not finite.
+pub fn learn(session: &mut Session, batch: &Batch, pace: Pace) -> Result<Learned, Error> {
     let want = Want { roots: vec!["y".to_owned()], gradients: true };
-    let outcome = session.run(&batch, &want);
-    let bad = |what, param| Error::NotFinite { step: step + 1, what, param };
-    let count = episodes.len() as f64;
+    let outcome = session.run(batch, &want);
+    let bad = |what, param| Error::NotFinite { step: pace.step + 1, what, param };
+    let count = batch.lengths.len() as f64;
     let loss = outcome.loss.iter().sum::<f64>() / count;
     if !loss.is_finite() {
         return Err(bad("loss", None));
@@ -274,23 +312,17 @@ fn one_step(session: &mut Session, settings: &Settings, state: &mut State) -> Re
             .next();
         return Err(bad("gradient", first));
     }
-    if let Some(clip) = settings.clip {
+    if let Some(clip) = pace.clip {
         clip.apply(&mut gradient, norm);
     }
-    session.update(&gradient, settings.rate_at(step));
+    session.update(&gradient, pace.rate);
     let parts = session.border().params.iter().zip(session.params());
     for (array, part) in parts {
         if part.iter().any(|value| !value.is_finite()) {
             return Err(bad("new value", Some(array.path.0.clone())));
         }
     }
-    let score = task.task.score.of;
-    let outputs = outcome.roots.get("y").expect("the output was asked for");
-    let scores = episodes.iter().enumerate();
-    let score: f64 =
-        scores.map(|(at, episode)| score(episode, &output_of(outputs, at, episode.steps()))).sum();
-    state.count(episodes.len() as u64, outcome.loss.iter().sum(), score, norm);
-    Ok(loss)
+    Ok(Learned { loss, norm, outcome })
 }
 
 impl Clip {

@@ -159,6 +159,7 @@ fn every_verb_explains_itself() {
         "exec",
         "verify",
         "test",
+        "bench",
         "tasks",
         "completions",
     ] {
@@ -179,7 +180,7 @@ fn check_prints_the_interface_size_of_the_paper() {
 #[test]
 fn shipped_specs_are_laid_out() {
     let mut arguments = vec!["fmt".to_owned(), "--check".to_owned()];
-    for folder in ["specs", "specs/published", "specs/pieces", "src/std"] {
+    for folder in ["specs", "specs/bench", "specs/published", "specs/pieces", "src/std"] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ending| ending == "ntm") {
@@ -383,6 +384,12 @@ fn every_training_block_is_checked_not_only_the_first() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("error[E0615]") && said.contains("lion"), "{said}");
+    // Also where there is nothing else in the file.
+    std::fs::write(&path, format!("ntm 1\n{good}")).unwrap();
+    let output = ntmc(&["check", path.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error[E0612]") && said.contains("no model `m`"), "{said}");
 }
 
 #[test]

@@ -71,6 +71,9 @@ fn small_specs_at_every_stage() {
 #[test]
 fn shipped_specs_in_short() {
     insta::glob!("../..", "specs/{*,*/*}.ntm", |path| {
+        if !has_model(path) {
+            return;
+        }
         let model = model_of(path);
         let mut text = outline(&model);
         for stage in [Stage::Step, Stage::Adjoint, Stage::Opt] {
@@ -122,8 +125,8 @@ fn kind(op: &Op) -> &'static str {
 }
 
 fn every_model() -> Vec<PathBuf> {
-    let ok = specs_below("tests/ok").into_iter().filter(|path| has_model(path));
-    ok.chain(specs_below("specs")).collect()
+    let all = specs_below("tests/ok").into_iter().chain(specs_below("specs"));
+    all.filter(|path| has_model(path)).collect()
 }
 
 #[test]
