@@ -459,32 +459,33 @@ impl Entries<'_> {
         let sides: Vec<_> = (0..self.len()).map(|at| self.sides(at)).collect();
         let left = |at: usize| sides[at].as_ref().map_or(0, |(left, ..)| indent + width(left) + 1);
         let right = |at: usize| sides[at].as_ref().map_or(0, |(_, right, _)| 2 + width(right));
-        let mut alone: Vec<bool> =
+        let alone: Vec<bool> =
             (0..self.len()).map(|at| sides[at].is_none() || left(at) + right(at) > WIDTH).collect();
+        let joins = |at: usize| {
+            let documented = sides[at].as_ref().is_some_and(|(.., docs)| *docs);
+            !alone[at] && !alone[at - 1] && !documented && !arounds[at].interrupts()
+        };
         let mut columns: Vec<usize> = (0..self.len()).map(left).collect();
-        loop {
-            let mut at = 0;
-            while at < self.len() {
-                let mut end = at + 1;
-                let joins = |end: usize| {
-                    let documented = sides[end].as_ref().is_some_and(|(.., docs)| *docs);
-                    !alone[end] && !alone[end - 1] && !documented && !arounds[end].interrupts()
-                };
-                while end < self.len() && joins(end) {
-                    end += 1;
+        let mut at = 0;
+        while at < self.len() {
+            let end = (at + 1..self.len()).find(|end| !joins(*end)).unwrap_or(self.len());
+            // The column of what is left of the run from each entry on.
+            let mut from: Vec<usize> = (at..end).map(left).collect();
+            (1..from.len()).rev().for_each(|k| from[k - 1] = from[k - 1].max(from[k]));
+            let mut start = at;
+            for k in at..end {
+                // What stands before one that leaves only moves to the left, so it stays.
+                if !alone[k] && from[start - at] + right(k) > WIDTH {
+                    let column = (start..k).map(left).max().unwrap_or(0);
+                    columns[start..k].fill(column);
+                    start = k + 1;
                 }
-                let column = (at..end).map(left).max().unwrap_or(0);
-                columns[at..end].fill(column);
-                at = end;
             }
-            let long = |at: &usize| !alone[*at] && columns[*at] + right(*at) > WIDTH;
-            match (0..self.len()).find(long) {
-                Some(at) => {
-                    alone[at] = true;
-                    columns[at] = left(at);
-                }
-                None => return columns,
+            if start < end {
+                columns[start..end].fill(from[start - at]);
             }
+            at = end;
         }
+        columns
     }
 }

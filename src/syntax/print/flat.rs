@@ -142,36 +142,12 @@ pub(super) fn flat(expr: &Expr) -> String {
 
 /// An expression where it stands.
 pub(super) fn flat_at(expr: &Expr, at: Slotted) -> String {
-    if needs_parentheses(expr, at) {
-        return format!("({})", flat(expr));
-    }
-    match &expr.kind {
-        ExprKind::Number(_, spelling) => spelling.clone(),
-        ExprKind::Text(text) => format!("\"{text}\""),
-        ExprKind::Pipe(left, stage) => {
-            format!("{} -> {}", flat_at(left, pipe_left(left)), flat_ref(stage))
-        }
-        ExprKind::If(condition, yes, no) => {
-            format!("if {} then {} else {}", flat(condition), flat(yes), flat(no))
-        }
-        ExprKind::For(binders, body) => format!("for {}: {}", flat_binders(binders), flat(body)),
-        ExprKind::Binary(op, left, right) => {
-            let (before, after) = sides(*op, at);
-            let sign = spaced(*op, left, right);
-            format!("{}{sign}{}", flat_at(left, before), flat_at(right, after))
-        }
-        ExprKind::Unary(op, inner) => {
-            format!("{}{}", prefix(*op), flat_at(inner, signed(*op, at)))
-        }
-        ExprKind::Reduce(which, binders, body) => {
-            let binders = flat_binders(binders);
-            format!("{}[{binders}] {}", reduction(*which), flat_at(body, TERM))
-        }
-        ExprKind::Prev(name) => format!("prev {}", flat_ref(name)),
-        ExprKind::Ref(name) => flat_ref(name),
-        ExprKind::Paren(inner) => format!("({})", flat(inner)),
-        ExprKind::List(items) => format!("[{}]", flat_args(items)),
-    }
+    whole(|line| line.expr(expr, at))
+}
+
+/// An expression where it stands, if it takes no more than that many columns.
+pub(super) fn flat_within(expr: &Expr, at: Slotted, columns: usize) -> Option<String> {
+    within(columns, |line| line.expr(expr, at))
 }
 
 /// What may stand left of `->`: a pipe, or a chain of operators.
@@ -181,91 +157,256 @@ pub(super) fn pipe_left(left: &Expr) -> Slotted {
 
 /// Binders with commas.
 pub(super) fn flat_binders(binders: &[Binder]) -> String {
-    let one = |binder: &Binder| match &binder.range {
-        None => binder.name.text.clone(),
-        Some(BinderRange::In(range)) => format!("{} in {}", binder.name.text, flat_range(range)),
-        Some(BinderRange::Compare(op, limit)) => {
-            format!("{} {} {}", binder.name.text, op.sign(), flat_at(limit, SUM))
-        }
-    };
-    binders.iter().map(one).collect::<Vec<_>>().join(", ")
+    whole(|line| line.binders(binders))
 }
 
 /// `N` or `a..b`.
 pub(super) fn flat_range(range: &Range) -> String {
-    let start = flat_at(&range.start, SUM);
-    match &range.end {
-        Some(end) => format!("{start}..{}", flat_at(end, SUM)),
-        None => start,
-    }
+    whole(|line| line.range(range))
 }
 
 /// A reference.
 pub(super) fn flat_ref(name: &Ref) -> String {
-    name.segments.iter().map(flat_segment).collect::<Vec<_>>().join(".")
+    whole(|line| line.reference(name))
+}
+
+/// A reference, if it takes no more than that many columns.
+pub(super) fn flat_ref_within(name: &Ref, columns: usize) -> Option<String> {
+    within(columns, |line| line.reference(name))
 }
 
 /// One segment of a reference.
 pub(super) fn flat_segment(segment: &Segment) -> String {
-    let mut out = segment.name.text.clone();
-    if let Some(brackets) = &segment.brackets {
-        out += &format!("[{}]", flat_args(brackets));
-    }
-    if let Some(args) = &segment.args {
-        out += &format!("({})", flat_args(args));
-    }
-    if let Some(after) = &segment.after {
-        out += &format!("[{}]", flat_args(after));
-    }
-    out
-}
-
-fn flat_args(args: &[Arg]) -> String {
-    args.iter().map(flat_arg).collect::<Vec<_>>().join(", ")
+    whole(|line| line.segment(segment))
 }
 
 /// A dim of a definition with its default.
 pub(super) fn flat_generic(generic: &Generic) -> String {
-    let list = generic.list.as_ref().map_or(String::new(), |list| format!("[{}]", list.text));
-    let default = generic.default.as_ref().map_or(String::new(), |one| format!(" = {}", flat(one)));
-    format!("{}{list}{default}", generic.name.text)
+    whole(|line| line.generic(generic))
 }
 
 /// An argument, index or element.
 pub(super) fn flat_arg(arg: &Arg) -> String {
-    let name = arg.name.as_ref().map_or(String::new(), |name| format!("{} = ", name.text));
-    let to = arg.to.as_ref().map_or(String::new(), |to| format!("..{}", flat(to)));
-    let default = arg.default.as_ref().map_or(String::new(), |one| format!(" else {}", flat(one)));
-    format!("{name}{}{to}{default}", flat(&arg.value))
+    whole(|line| line.arg(arg))
 }
 
-/// A slot with its value.
-pub(super) fn flat_slot(slot: &Slot) -> String {
-    let head = flat_slot_head(slot);
-    slot.value.as_ref().map_or(head.clone(), |value| format!("{head} = {}", flat(value)))
+/// An argument, if it takes no more than that many columns.
+pub(super) fn flat_arg_within(arg: &Arg, columns: usize) -> Option<String> {
+    within(columns, |line| line.arg(arg))
+}
+
+/// A slot, if it takes no more than that many columns.
+pub(super) fn flat_slot_within(slot: &Slot, columns: usize) -> Option<String> {
+    within(columns, |line| line.slot(slot))
 }
 
 /// A slot without its value.
 pub(super) fn flat_slot_head(slot: &Slot) -> String {
-    let mut out = slot.name.text.clone();
-    if !slot.shape.is_empty() {
-        let shape: Vec<_> = slot.shape.iter().map(flat_range).collect();
-        out += &format!("[{}]", shape.join(", "));
-    }
-    if let Some(of) = &slot.of {
-        out += &format!(": {}", flat_of(of));
-    }
-    out
+    whole(|line| line.slot_head(slot))
 }
 
-/// `real(1..) via oneplus_exp`.
-fn flat_of(of: &Of) -> String {
-    let side = |one: &Option<Expr>| one.as_ref().map_or(String::new(), |e| flat_at(e, SUM));
-    let bounds = match &of.bounds {
-        None => String::new(),
-        Some(Bounds::One(one)) => format!("({})", flat_at(one, SUM)),
-        Some(Bounds::Between(low, high)) => format!("({}..{})", side(low), side(high)),
-    };
-    let via = of.via.as_ref().map_or(String::new(), |via| format!(" via {}", via.text));
-    format!("{}{bounds}{via}", of.name.text)
+fn whole(write: impl FnOnce(&mut Line) -> Option<()>) -> String {
+    within(usize::MAX, write).unwrap_or_default()
+}
+
+fn within(columns: usize, write: impl FnOnce(&mut Line) -> Option<()>) -> Option<String> {
+    let mut line = Line { text: String::new(), left: columns };
+    write(&mut line)?;
+    Some(line.text)
+}
+
+/// A line in the making. What does not fit ends at once, so that asking whether something long fits
+/// costs no more than a line.
+struct Line {
+    text: String,
+    /// Columns that are left.
+    left: usize,
+}
+
+impl Line {
+    fn push(&mut self, text: &str) -> Option<()> {
+        self.left = self.left.checked_sub(text.chars().count())?;
+        self.text.push_str(text);
+        Some(())
+    }
+
+    /// Things with something between them.
+    fn joined<T>(
+        &mut self,
+        all: &[T],
+        between: &str,
+        one: impl Fn(&mut Line, &T) -> Option<()>,
+    ) -> Option<()> {
+        for (place, item) in all.iter().enumerate() {
+            if place > 0 {
+                self.push(between)?;
+            }
+            one(self, item)?;
+        }
+        Some(())
+    }
+
+    /// An expression after a word, if there is one.
+    fn after(&mut self, word: &str, expr: Option<&Expr>) -> Option<()> {
+        let Some(expr) = expr else { return Some(()) };
+        self.push(word)?;
+        self.expr(expr, LOOSE)
+    }
+
+    fn expr(&mut self, expr: &Expr, at: Slotted) -> Option<()> {
+        if needs_parentheses(expr, at) {
+            self.push("(")?;
+            self.expr(expr, LOOSE)?;
+            return self.push(")");
+        }
+        match &expr.kind {
+            ExprKind::Number(_, spelling) => self.push(spelling),
+            ExprKind::Text(text) => {
+                self.push("\"")?;
+                self.push(text)?;
+                self.push("\"")
+            }
+            ExprKind::Pipe(left, stage) => {
+                self.expr(left, pipe_left(left))?;
+                self.push(" -> ")?;
+                self.reference(stage)
+            }
+            ExprKind::If(condition, yes, no) => {
+                self.after("if ", Some(condition))?;
+                self.after(" then ", Some(yes))?;
+                self.after(" else ", Some(no))
+            }
+            ExprKind::For(binders, body) => {
+                self.push("for ")?;
+                self.binders(binders)?;
+                self.after(": ", Some(body))
+            }
+            ExprKind::Binary(op, left, right) => {
+                let (before, after) = sides(*op, at);
+                self.expr(left, before)?;
+                self.push(&spaced(*op, left, right))?;
+                self.expr(right, after)
+            }
+            ExprKind::Unary(op, inner) => {
+                self.push(prefix(*op))?;
+                self.expr(inner, signed(*op, at))
+            }
+            ExprKind::Reduce(which, binders, body) => {
+                self.push(reduction(*which))?;
+                self.push("[")?;
+                self.binders(binders)?;
+                self.push("] ")?;
+                self.expr(body, TERM)
+            }
+            ExprKind::Prev(name) => {
+                self.push("prev ")?;
+                self.reference(name)
+            }
+            ExprKind::Ref(name) => self.reference(name),
+            ExprKind::Paren(inner) => {
+                self.after("(", Some(inner))?;
+                self.push(")")
+            }
+            ExprKind::List(items) => self.args("[", Some(items), "]"),
+        }
+    }
+
+    fn binders(&mut self, binders: &[Binder]) -> Option<()> {
+        self.joined(binders, ", ", |line, binder| {
+            line.push(&binder.name.text)?;
+            match &binder.range {
+                None => Some(()),
+                Some(BinderRange::In(range)) => {
+                    line.push(" in ")?;
+                    line.range(range)
+                }
+                Some(BinderRange::Compare(op, limit)) => {
+                    line.push(&format!(" {} ", op.sign()))?;
+                    line.expr(limit, SUM)
+                }
+            }
+        })
+    }
+
+    fn range(&mut self, range: &Range) -> Option<()> {
+        self.expr(&range.start, SUM)?;
+        let Some(end) = &range.end else { return Some(()) };
+        self.push("..")?;
+        self.expr(end, SUM)
+    }
+
+    fn reference(&mut self, name: &Ref) -> Option<()> {
+        self.joined(&name.segments, ".", Line::segment)
+    }
+
+    fn segment(&mut self, segment: &Segment) -> Option<()> {
+        self.push(&segment.name.text)?;
+        self.args("[", segment.brackets.as_deref(), "]")?;
+        self.args("(", segment.args.as_deref(), ")")?;
+        self.args("[", segment.after.as_deref(), "]")
+    }
+
+    /// Arguments in brackets, if there are any brackets.
+    fn args(&mut self, open: &str, args: Option<&[Arg]>, close: &str) -> Option<()> {
+        let Some(args) = args else { return Some(()) };
+        self.push(open)?;
+        self.joined(args, ", ", Line::arg)?;
+        self.push(close)
+    }
+
+    fn arg(&mut self, arg: &Arg) -> Option<()> {
+        if let Some(name) = &arg.name {
+            self.push(&name.text)?;
+            self.push(" = ")?;
+        }
+        self.expr(&arg.value, LOOSE)?;
+        self.after("..", arg.to.as_ref())?;
+        self.after(" else ", arg.default.as_ref())
+    }
+
+    fn generic(&mut self, generic: &Generic) -> Option<()> {
+        self.push(&generic.name.text)?;
+        if let Some(list) = &generic.list {
+            self.push(&format!("[{}]", list.text))?;
+        }
+        self.after(" = ", generic.default.as_ref())
+    }
+
+    fn slot(&mut self, slot: &Slot) -> Option<()> {
+        self.slot_head(slot)?;
+        self.after(" = ", slot.value.as_ref())
+    }
+
+    fn slot_head(&mut self, slot: &Slot) -> Option<()> {
+        self.push(&slot.name.text)?;
+        if !slot.shape.is_empty() {
+            self.push("[")?;
+            self.joined(&slot.shape, ", ", Line::range)?;
+            self.push("]")?;
+        }
+        let Some(of) = &slot.of else { return Some(()) };
+        self.push(": ")?;
+        self.of(of)
+    }
+
+    /// `real(1..) via oneplus_exp`.
+    fn of(&mut self, of: &Of) -> Option<()> {
+        self.push(&of.name.text)?;
+        if let Some(bounds) = &of.bounds {
+            self.push("(")?;
+            let (low, high) = match bounds {
+                Bounds::One(one) => (Some(one), None),
+                Bounds::Between(low, high) => (low.as_ref(), high.as_ref()),
+            };
+            low.map_or(Some(()), |low| self.expr(low, SUM))?;
+            if matches!(bounds, Bounds::Between(..)) {
+                self.push("..")?;
+            }
+            high.map_or(Some(()), |high| self.expr(high, SUM))?;
+            self.push(")")?;
+        }
+        let Some(via) = &of.via else { return Some(()) };
+        self.push(" via ")?;
+        self.push(&via.text)
+    }
 }

@@ -24,9 +24,9 @@ impl Room {
         Room { first, indent: first, rest }
     }
 
-    /// Whether a text of one line fits.
-    pub(super) fn fits(self, text: &str) -> bool {
-        self.first + width(text) + self.rest <= WIDTH
+    /// Columns for a text of one line.
+    fn columns(self) -> usize {
+        WIDTH.saturating_sub(self.first + self.rest)
     }
 }
 
@@ -54,15 +54,14 @@ pub(super) fn lay(expr: &Expr, room: Room) -> String {
 }
 
 fn lay_at(expr: &Expr, at: Slotted, room: Room) -> String {
-    let one_line = flat_at(expr, at);
-    if room.fits(&one_line) {
+    if let Some(one_line) = flat_within(expr, at, room.columns()) {
         return one_line;
     }
     if needs_parentheses(expr, at) {
         return lay_inside("(", expr, room);
     }
     match &expr.kind {
-        ExprKind::Number(..) | ExprKind::Text(_) => one_line,
+        ExprKind::Number(..) | ExprKind::Text(_) => flat_at(expr, at),
         ExprKind::Pipe(..) => lay_pipe(expr, room),
         ExprKind::If(condition, yes, no) => lay_if(condition, yes, no, room),
         ExprKind::For(binders, body) => {
@@ -150,20 +149,20 @@ fn lay_chain(expr: &Expr, level: u8, at: Slotted, room: Room) -> String {
 
 /// A reference breaks in its last arguments, or else in its last brackets.
 fn lay_ref(name: &Ref, room: Room) -> String {
-    let one_line = flat_ref(name);
+    if let Some(one_line) = flat_ref_within(name, room.columns()) {
+        return one_line;
+    }
     let has = |args: &Option<Vec<Arg>>| args.as_ref().is_some_and(|args| !args.is_empty());
     let with_args = name.segments.iter().rposition(|one| has(&one.args));
     let with_any = with_args.or_else(|| name.segments.iter().rposition(|one| has(&one.brackets)));
-    let Some(place) = with_any.filter(|_| !room.fits(&one_line)) else {
-        return one_line;
-    };
+    let Some(place) = with_any else { return flat_ref(name) };
     let segment = &name.segments[place];
     let joined = |segments: &[Segment]| segments.iter().map(flat_segment).collect::<Vec<_>>();
     let mut before = joined(&name.segments[..place]);
     let mut after = joined(&name.segments[place + 1..]);
-    let brackets = Segment { args: None, after: None, ..segment.clone() };
+    let bare = |name, brackets| Segment { name, brackets, args: None, after: None };
     let (open, close, items) = if with_args.is_some() {
-        before.push(flat_segment(&brackets));
+        before.push(flat_segment(&bare(segment.name.clone(), segment.brackets.clone())));
         ("(", ")", &segment.args)
     } else {
         before.push(segment.name.text.clone());
@@ -172,7 +171,7 @@ fn lay_ref(name: &Ref, room: Room) -> String {
     // What stands behind the broken bracket, printed as a segment without a name.
     let name = Name { text: String::new(), ..segment.name.clone() };
     let args = if with_args.is_some() { None } else { segment.args.clone() };
-    let tail = Segment { name, brackets: None, args, after: segment.after.clone() };
+    let tail = Segment { args, after: segment.after.clone(), ..bare(name, None) };
     after.insert(0, flat_segment(&tail));
     let (before, after) = (format!("{}{open}", before.join(".")), after.join("."));
     let items: Vec<Item<'_>> = items.iter().flatten().map(Item::Arg).collect();
@@ -208,15 +207,21 @@ fn role(role: Role) -> &'static str {
 }
 
 impl Item<'_> {
-    fn flat(self) -> String {
-        match self {
-            Item::Arg(arg) => flat_arg(arg),
-            Item::Slot(slot) => flat_slot(slot),
-            Item::Param(param) => format!("{}{}", role(param.role), flat_slot(&param.slot)),
-            Item::Expr(expr) => flat(expr),
+    /// Its columns on one line, if there are no more than that many.
+    fn width_within(self, columns: usize) -> Option<usize> {
+        let flat = match self {
+            Item::Arg(arg) => flat_arg_within(arg, columns)?,
+            Item::Slot(slot) => flat_slot_within(slot, columns)?,
+            Item::Param(param) => {
+                let word = role(param.role);
+                let columns = columns.checked_sub(word.len())?;
+                return Some(word.len() + width(&flat_slot_within(&param.slot, columns)?));
+            }
+            Item::Expr(expr) => flat_within(expr, LOOSE, columns)?,
             Item::Generic(generic) => flat_generic(generic),
             Item::Name(name) => name.text.clone(),
-        }
+        };
+        Some(width(&flat)).filter(|width| *width <= columns)
     }
 
     fn lay(self, room: Room) -> String {
@@ -225,7 +230,8 @@ impl Item<'_> {
             Item::Slot(slot) => lay_slot("", slot, room),
             Item::Param(param) => lay_slot(role(param.role), &param.slot, room),
             Item::Expr(expr) => lay(expr, room),
-            Item::Generic(_) | Item::Name(_) => self.flat(),
+            Item::Generic(generic) => flat_generic(generic),
+            Item::Name(name) => name.text.clone(),
         }
     }
 }
@@ -237,9 +243,8 @@ pub(super) fn fill(items: &[Item<'_>], first: usize, rest: usize) -> String {
     for (place, item) in items.iter().enumerate() {
         let last = place + 1 == items.len();
         let after = if last { rest } else { 1 };
-        let flat = item.flat();
-        let gap = usize::from(place > 0);
-        if place > 0 && column + gap + width(&flat) + after > WIDTH {
+        let left = WIDTH.checked_sub(column + 1 + after);
+        if place > 0 && left.and_then(|left| item.width_within(left)).is_none() {
             out += &line(first);
             column = first;
         } else if place > 0 {
@@ -259,8 +264,10 @@ pub(super) fn fill(items: &[Item<'_>], first: usize, rest: usize) -> String {
 
 /// An argument, broken in its value if it must be.
 pub(super) fn lay_arg(arg: &Arg, room: Room) -> String {
-    let one_line = flat_arg(arg);
-    if room.fits(&one_line) || arg.to.is_some() {
+    if arg.to.is_some() {
+        return flat_arg(arg);
+    }
+    if let Some(one_line) = flat_arg_within(arg, room.columns()) {
         return one_line;
     }
     let head = arg.name.as_ref().map_or(String::new(), |name| format!("{} = ", name.text));
