@@ -262,10 +262,11 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
     let mut found = Diagnostics::default();
     let mut draft = Draft::default();
     let mut seen: Vec<&ast::Name> = Vec::new();
+    let optimizer = train.settings.iter().find(|one| one.name.text == "optimizer");
     for setting in &train.settings {
         let name = &setting.name;
         let Some(row) = SETTINGS.iter().find(|row| row.name == name.text) else {
-            found.push(settings::unknown(train, setting));
+            found.push(settings::unknown(optimizer, setting));
             continue;
         };
         if let Some(first) = seen.iter().find(|first| **first == name) {

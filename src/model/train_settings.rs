@@ -3,6 +3,8 @@
 //! In: a block with such a setting. Out: its message. Invariant: the arguments of optimisers are those
 //! of std.optim, as they are written there.
 
+use std::sync::LazyLock;
+
 use super::library::STD;
 use super::train::{SETTINGS, call};
 use super::train_errors as errors;
@@ -21,14 +23,13 @@ const ALIASES: &[(&str, &str)] =
 const SETTING_ALIASES: &[(&str, &str)] =
     &[("optimiser", "optimizer"), ("batch_size", "batch"), ("epochs", "steps")];
 
-/// The message about a setting that does not exist.
-pub(super) fn unknown(train: &ast::Train, setting: &ast::Setting) -> Diagnostic {
+/// The message about a setting that does not exist, in a block with that `optimizer`.
+pub(super) fn unknown(optimizer: Option<&ast::Setting>, setting: &ast::Setting) -> Diagnostic {
     let name = setting.name.text.as_str();
     let lower = name.to_lowercase();
-    let known = optimisers();
-    let own = train.settings.iter().find(|other| other.name.text == "optimizer");
-    let own = own.and_then(|own| call(&own.value.value)).map(|(name, _)| name.text.as_str());
-    let argument = argument(&lower, own, &known);
+    let known = &*OPTIMISERS;
+    let own = optimizer.and_then(|own| call(&own.value.value)).map(|(name, _)| name.text.as_str());
+    let argument = argument(&lower, own, known);
     let belongs = argument.as_deref().and_then(|argument| {
         let has = |(_, args): &&(String, Vec<String>)| args.iter().any(|arg| arg == argument);
         let all = known.iter().filter(has);
@@ -46,7 +47,8 @@ pub(super) fn unknown(train: &ast::Train, setting: &ast::Setting) -> Diagnostic 
     let text = belongs.as_ref().map(|(_, text)| text.as_str());
     let one = errors::unknown_setting(setting.name.span, name, near, text);
     let fits = belongs.as_ref().is_some_and(|(optimiser, _)| own == Some(optimiser.as_str()));
-    let moved = argument.filter(|_| fits).and_then(|argument| moved(train, setting, &argument));
+    let moved =
+        argument.filter(|_| fits).and_then(|argument| moved(optimizer?, setting, &argument));
     one.edits(moved.into_iter().flatten())
 }
 
@@ -70,6 +72,8 @@ fn argument(name: &str, own: Option<&str>, known: &[(String, Vec<String>)]) -> O
 }
 
 /// The optimisers of std with the arguments that may be given to them.
+static OPTIMISERS: LazyLock<Vec<(String, Vec<String>)>> = LazyLock::new(optimisers);
+
 fn optimisers() -> Vec<(String, Vec<String>)> {
     let Some((module, text)) = STD.iter().find(|(module, _)| module == "std.optim") else {
         return Vec::new();
@@ -92,9 +96,8 @@ fn optimisers() -> Vec<(String, Vec<String>)> {
 }
 
 /// A setting made an argument of the block's optimiser.
-fn moved(train: &ast::Train, setting: &ast::Setting, argument: &str) -> Option<Vec<Edit>> {
-    let optimiser = train.settings.iter().find(|other| other.name.text == "optimizer")?;
-    let (_, args) = call(&optimiser.value.value)?;
+fn moved(optimizer: &ast::Setting, setting: &ast::Setting, argument: &str) -> Option<Vec<Edit>> {
+    let (_, args) = call(&optimizer.value.value)?;
     let removed = Edit::new(setting.span, "");
     let named = |arg: &&ast::Arg| arg.name.as_ref().is_some_and(|name| name.text == argument);
     if args.iter().any(|arg| named(&arg)) {
