@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::{Choice, Spec};
-use crate::diag::Diagnostics;
 use crate::model::Given;
 use crate::model::typed::DimKind;
 use crate::syntax::{self, ast};
@@ -93,11 +92,9 @@ pub(super) fn digest(spec: &Spec, choice: &Choice, text: &str) -> String {
     let own = spec.file.version_span.file;
     let files = spec.checked.defs.iter().map(|def| def.span.file);
     for id in files.filter(|file| *file != own).collect::<BTreeSet<_>>() {
-        // It was read without mistakes before. Where it lies does not count.
-        let Some(mut file) = syntax::parse(&spec.sources, id, &mut Diagnostics::default()) else {
-            continue;
-        };
-        file.comments.clear();
+        // Where it lies does not count.
+        let Some(file) = spec.checked.modules.get(&id) else { continue };
+        let file = ast::File { comments: Vec::new(), ..ast::File::clone(file) };
         hash.update(format!("\nmodule {}", words(&syntax::format(&file))));
     }
     let def = spec.checked.def(choice.model);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::op::Scalar;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast;
 
 use super::int::{DimId, FlagId, Poly, Test, VarId};
@@ -36,6 +36,8 @@ pub struct Checked {
     pub library: BTreeMap<(String, String), DefId>,
     /// The spec's training blocks, in order.
     pub trains: Vec<ast::Train>,
+    /// The trees of the modules that it uses, by file; std is among them.
+    pub modules: BTreeMap<FileId, Arc<ast::File>>,
 }
 
 /// A checked `def` or `model`.

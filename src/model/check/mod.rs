@@ -27,7 +27,7 @@ mod trees;
 mod whole;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::diag::{Diagnostics, Edit, nearest};
 use crate::source::{FileId, Source, Sources, Span};
@@ -117,12 +117,34 @@ pub fn check(
     global.checked
 }
 
+/// The tree of a module of std, read once in the life of a process. Places know their file, so there
+/// is a tree for each number that the file is given; mostly that is one.
+fn std_tree(sources: &Sources, id: FileId, sink: &mut Diagnostics) -> Option<Arc<ast::File>> {
+    static TREES: Mutex<BTreeMap<(FileId, String), Arc<ast::File>>> = Mutex::new(BTreeMap::new());
+    let key = (id, sources.get(id).name.clone());
+    let known = TREES.lock().ok().and_then(|trees| trees.get(&key).cloned());
+    if known.is_some() {
+        return known;
+    }
+    let file = Arc::new(syntax::parse(sources, id, sink)?);
+    if let Ok(mut trees) = TREES.lock() {
+        trees.insert(key, Arc::clone(&file));
+    }
+    Some(file)
+}
+
 impl Global<'_> {
     fn load_std(&mut self, name: &str, text: &str) {
         let id = self.sources.add(Source::new(name, text));
-        let parsed = syntax::parse(self.sources, id, self.sink);
-        let module = parsed.map(|file| self.add(name.to_owned(), Arc::new(file)));
+        let parsed = std_tree(self.sources, id, self.sink);
+        let module = parsed.map(|file| self.add_module(name.to_owned(), id, file));
         self.by_name.insert(name.to_owned(), module);
+    }
+
+    /// Adds the parsed file of a module.
+    fn add_module(&mut self, name: String, id: FileId, file: Arc<ast::File>) -> usize {
+        self.checked.modules.insert(id, Arc::clone(&file));
+        self.add(name, file)
     }
 
     /// The module of that name, loaded on first use.
@@ -135,7 +157,7 @@ impl Global<'_> {
         self.by_name.insert(name.to_owned(), None);
         let id: FileId = self.sources.add(source);
         let file = syntax::parse(self.sources, id, self.sink)?;
-        let module = self.add(name.to_owned(), Arc::new(file));
+        let module = self.add_module(name.to_owned(), id, Arc::new(file));
         self.by_name.insert(name.to_owned(), Some(module));
         Some(module)
     }
