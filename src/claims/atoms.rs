@@ -5,7 +5,7 @@
 
 use super::facts::SLACK;
 use super::poly::{AtomId, Mono, Poly};
-use super::prover::{Atom, DEEPEST, Prover};
+use super::prover::{Atom, DEEPEST, Met, Prover};
 use super::short_name::short_name;
 use super::terms;
 use crate::model::flat::{Array, At, Fold, Sort, Term, Var};
@@ -44,8 +44,23 @@ impl Prover<'_> {
         self.add_atom(Atom { term: None, under: None, sum: None, range })
     }
 
-    /// A term as a polynomial; what is none becomes an unknown.
+    /// A term as a polynomial; what is none becomes an unknown. What has been met is not looked at again.
     pub(super) fn poly(&mut self, term: &Term) -> Poly {
+        let (summing, depth) = (self.summing, self.depth);
+        let name = short_name(term);
+        let same = |met: &&Met| met.summing == summing && met.depth == depth && met.term == *term;
+        if let Some(met) = self.polys.get(&name).and_then(|near| near.iter().find(same)) {
+            let poly = met.poly.clone();
+            self.spend(1);
+            return poly;
+        }
+        let poly = self.fresh_poly(term);
+        let met = Met { term: term.clone(), summing, depth, poly: poly.clone() };
+        self.polys.entry(name).or_default().push(met);
+        poly
+    }
+
+    fn fresh_poly(&mut self, term: &Term) -> Poly {
         if !self.spend(1) {
             return Poly::atom(self.slack(Interval::WILD));
         }
@@ -67,20 +82,20 @@ impl Prover<'_> {
             Term::Truth(value) => Some(Poly::constant(f64::from(u8::from(*value)))),
             Term::Read(Array::Value(value), at) => self.equation(*value, at),
             Term::Map(scalar, all) => match *scalar {
-                ADD => Some(self.poly(&all[0]).plus(&self.poly(&all[1]))),
-                SUB => Some(self.poly(&all[0]).plus_times(&self.poly(&all[1]), -1.0)),
-                NEG => Some(Poly::default().plus_times(&self.poly(&all[0]), -1.0)),
+                ADD => Some(self.fresh_poly(&all[0]).plus(&self.fresh_poly(&all[1]))),
+                SUB => Some(self.fresh_poly(&all[0]).plus_times(&self.fresh_poly(&all[1]), -1.0)),
+                NEG => Some(Poly::default().plus_times(&self.fresh_poly(&all[0]), -1.0)),
                 MUL => {
-                    let (left, right) = (self.poly(&all[0]), self.poly(&all[1]));
+                    let (left, right) = (self.fresh_poly(&all[0]), self.fresh_poly(&all[1]));
                     self.times(&left, &right)
                 }
                 DIV => {
-                    let (over, under) = (self.poly(&all[0]), self.poly(&all[1]));
+                    let (over, under) = (self.fresh_poly(&all[0]), self.fresh_poly(&all[1]));
                     let under = self.reciprocal(&under)?;
                     self.times(&over, &under)
                 }
                 POW if matches!(all[1], Term::Real(2.0)) => {
-                    let base = self.poly(&all[0]);
+                    let base = self.fresh_poly(&all[0]);
                     self.times(&base, &base)
                 }
                 _ => None,
@@ -97,8 +112,7 @@ impl Prover<'_> {
 
     /// A value replaced by its equation, where that is wanted.
     fn equation(&mut self, value: u32, at: &[At]) -> Option<Poly> {
-        let list = if self.starting { &self.model.start_values } else { &self.model.values };
-        let one = &list[value as usize];
+        let one = &self.equations()[value as usize];
         // An array whose sums are known is best kept whole.
         let fact = self.fact(Array::Value(value));
         let kept = !one.axes.is_empty() && fact.sum.lo >= -1.0 && fact.sum.hi <= 1.0 + SLACK;
@@ -133,17 +147,10 @@ impl Prover<'_> {
     }
 
     fn cancelled(&self, mut mono: Mono, factor: f64) -> (Mono, f64) {
-        let quotients: Vec<(AtomId, u8, Poly)> = mono
-            .iter()
-            .filter_map(|(atom, power)| {
-                let under = self.atoms[atom.0 as usize].under.clone()?;
-                Some((*atom, *power, under))
-            })
-            .collect();
-        for (quotient, power, under) in quotients {
-            let Some((below, _)) = under.0.iter().next().filter(|_| under.0.len() == 1) else {
-                continue;
-            };
+        for at in 0..mono.len() {
+            let (quotient, power) = mono[at];
+            let Some(Poly(under)) = &self.atoms[quotient.0 as usize].under else { continue };
+            let [(below, _)] = &under[..] else { continue };
             let [(atom, 1)] = below[..] else { continue };
             if !self.atoms[atom.0 as usize].range.excludes_zero() {
                 continue;
@@ -155,8 +162,8 @@ impl Prover<'_> {
                     slot.1 -= common;
                 }
             }
-            mono.retain(|(_, power)| *power > 0);
         }
+        mono.retain(|(_, power)| *power > 0);
         (mono, factor)
     }
 
@@ -165,11 +172,10 @@ impl Prover<'_> {
         if let Some(value) = under.as_constant() {
             return (value != 0.0).then(|| Poly::constant(1.0 / value));
         }
-        if let Some((mono, factor)) = under.0.iter().next().filter(|_| under.0.len() == 1) {
-            let (mono, factor) = (mono.clone(), *factor);
+        if let [(mono, factor)] = &under.0[..] {
             let mut all = Mono::new();
             for (atom, power) in mono {
-                all.push((self.quotient(&Poly::atom(atom)), power));
+                all.push((self.quotient(&Poly::atom(*atom)), *power));
             }
             all.sort_unstable();
             return Some(Poly::default().with(all, 1.0 / factor));

@@ -110,7 +110,7 @@ impl Prover<'_> {
         };
         // What stands once matters where it multiplies something that stands elsewhere too.
         let tied = |atom: &AtomId| {
-            let own = poly.0.keys().find(|mono| mono.iter().any(|(one, _)| one == atom));
+            let own = poly.monos().find(|mono| mono.iter().any(|(one, _)| one == atom));
             own.is_some_and(|mono| mono.iter().any(|(one, _)| poly.count(*one).0 > 1))
         };
         let atoms: Vec<AtomId> = poly.atoms().into_iter().filter(finite).collect();
@@ -172,7 +172,7 @@ impl Prover<'_> {
             };
             // Pairs only: three distinct entries are rare, and two of them say most.
             let Some(other) = atoms.iter().find(beside) else { continue };
-            let together = poly.0.keys().any(|mono| {
+            let together = poly.monos().any(|mono| {
                 mono.iter().any(|(atom, _)| atom == first)
                     && mono.iter().any(|(atom, _)| atom == other)
             });
@@ -225,13 +225,24 @@ impl Prover<'_> {
         norms: &mut Vec<(Mono, u32, AtomId)>,
     ) -> Option<Poly> {
         let more = Interval::new(0.0, f64::INFINITY);
-        match self.atoms[atom.0 as usize].term.clone()? {
+        let least = |term: &Term| match term {
+            Term::Map(scalar, _) => [SQRT, MAX].contains(scalar),
+            Term::Fold { fold, when, over, .. } => {
+                [Fold::Max, Fold::Sum].contains(fold) && when.is_empty() && over.len() == 1
+            }
+            Term::Real(_)
+            | Term::Truth(_)
+            | Term::Position(_)
+            | Term::Read(..)
+            | Term::Choose(_)
+            | Term::Whole { .. } => false,
+        };
+        match self.atoms[atom.0 as usize].term.as_ref().filter(|term| least(term)).cloned()? {
             Term::Map(SQRT, all) => self.root(&all[0], norms),
             Term::Map(MAX, all) => {
                 let open = all.iter().find(|one| !matches!(one, Term::Real(_)))?;
                 let inner = if let Term::Map(SQRT, all) = open {
-                    let inner = all[0].clone();
-                    self.root(&inner, norms)?
+                    self.root(&all[0], norms)?
                 } else {
                     self.poly(open)
                 };

@@ -16,7 +16,7 @@ pub struct Effort {
 
 impl Effort {
     /// For an answer while somebody waits.
-    pub const QUICK: Effort = Effort { look: 1_000, whole: 20_000 };
+    pub const QUICK: Effort = Effort { look: 1_000, whole: 12_000 };
     /// For a trial, which takes its time anyway.
     pub const THOROUGH: Effort = Effort { look: 100_000, whole: 5_000_000 };
 }

@@ -59,7 +59,7 @@ impl Needed {
 }
 
 /// Every array that a term reads.
-fn reads(term: &Term, found: &mut dyn FnMut(Array)) {
+pub(super) fn reads(term: &Term, found: &mut dyn FnMut(Array)) {
     let mut places: Vec<&At> = Vec::new();
     match term {
         Term::Real(_) | Term::Truth(_) | Term::Position(_) => {}

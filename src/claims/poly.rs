@@ -3,7 +3,7 @@
 //! In: unknowns ([`AtomId`]) and coefficients. Out: sums of products with like terms combined, so that
 //! what cancels on paper cancels here. Invariant: no coefficient is 0, no power is 0.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 /// An unknown number: its position in the store of the prover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,18 +15,27 @@ pub(super) type Mono = Vec<(AtomId, u8)>;
 /// The most terms that are kept apart.
 const MOST_TERMS: usize = 80;
 
-/// A sum of products.
+/// A sum of products with their factors, sorted by product.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Poly(pub BTreeMap<Mono, f64>);
+pub(super) struct Poly(pub Vec<(Mono, f64)>);
 
 /// The product of two products; `None` where a power grows too large.
 pub(super) fn product(left: &Mono, right: &Mono) -> Option<Mono> {
-    let mut all: BTreeMap<AtomId, u8> = left.iter().copied().collect();
-    for (atom, power) in right {
-        let slot = all.entry(*atom).or_default();
-        *slot = slot.checked_add(*power).filter(|power| *power <= 8)?;
+    let mut all = Mono::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    while let (Some((a, m)), Some((b, n))) = (left.peek(), right.peek()) {
+        all.push(match a.cmp(b) {
+            Ordering::Less => *left.next()?,
+            Ordering::Greater => *right.next()?,
+            Ordering::Equal => {
+                let power = m.checked_add(*n).filter(|power| *power <= 8)?;
+                right.next();
+                left.next().map(|(atom, _)| (*atom, power))?
+            }
+        });
     }
-    Some(all.into_iter().collect())
+    all.extend(left.chain(right));
+    Some(all)
 }
 
 impl Poly {
@@ -51,11 +60,30 @@ impl Poly {
         if by == 0.0 {
             return;
         }
-        let slot = self.0.entry(mono).or_default();
-        *slot += by;
-        if *slot == 0.0 {
-            self.0.retain(|_, by| *by != 0.0);
+        match self.place(&mono) {
+            Err(at) => self.0.insert(at, (mono, by)),
+            Ok(at) => {
+                self.0[at].1 += by;
+                if self.0[at].1 == 0.0 {
+                    self.0.remove(at);
+                }
+            }
         }
+    }
+
+    /// Where a product stands, or would.
+    fn place(&self, mono: &Mono) -> Result<usize, usize> {
+        // Most come in order.
+        match self.0.last() {
+            Some((last, _)) if last < mono => Err(self.0.len()),
+            Some(_) => self.0.binary_search_by(|(own, _)| own.cmp(mono)),
+            None => Err(0),
+        }
+    }
+
+    /// Every product.
+    pub(super) fn monos(&self) -> impl Iterator<Item = &Mono> {
+        self.0.iter().map(|(mono, _)| mono)
     }
 
     /// The sum.
@@ -66,6 +94,9 @@ impl Poly {
     /// The sum with a multiple.
     pub(super) fn plus_times(&self, other: &Poly, factor: f64) -> Poly {
         let mut all = self.clone();
+        if all.0.is_empty() && factor == 1.0 {
+            return other.clone();
+        }
         other.0.iter().for_each(|(mono, by)| all.add(mono.clone(), by * factor));
         all
     }
@@ -86,9 +117,9 @@ impl Poly {
 
     /// The number, if it is one.
     pub(super) fn as_constant(&self) -> Option<f64> {
-        match self.0.len() {
-            0 => Some(0.0),
-            1 => self.0.get(&Mono::new()).copied(),
+        match &self.0[..] {
+            [] => Some(0.0),
+            [(mono, by)] if mono.is_empty() => Some(*by),
             _ => None,
         }
     }
@@ -100,7 +131,7 @@ impl Poly {
 
     /// Every unknown in it.
     pub(super) fn atoms(&self) -> Vec<AtomId> {
-        let mut all: Vec<AtomId> = self.0.keys().flatten().map(|(atom, _)| *atom).collect();
+        let mut all: Vec<AtomId> = self.monos().flatten().map(|(atom, _)| *atom).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -109,7 +140,7 @@ impl Poly {
     /// In how many terms an unknown stands, and whether only to the first power.
     pub(super) fn count(&self, atom: AtomId) -> (usize, bool) {
         let powers =
-            self.0.keys().flatten().filter(|(own, _)| *own == atom).map(|(_, power)| *power);
+            self.monos().flatten().filter(|(own, _)| *own == atom).map(|(_, power)| *power);
         powers.fold((0, true), |(count, plain), power| (count + 1, plain && power == 1))
     }
 
@@ -127,7 +158,7 @@ impl Poly {
             for _ in 0..power {
                 part = part.times(by)?;
             }
-            all = all.plus(&part);
+            part.0.into_iter().for_each(|(mono, by)| all.add(mono, by));
         }
         (!all.is_large()).then_some(all)
     }

@@ -9,10 +9,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Fact, SLACK};
+use super::needed::reads;
 use super::poly::{AtomId, Mono, Poly};
 use super::terms::{self, Names};
 use crate::model::Model;
-use crate::model::flat::{Array, At, Axis, Cond, Fold, Linear, Rel, Sort, Term, Var, Whole};
+use crate::model::flat::{Array, At, Axis, Cond, Fold, Linear, Rel, Sort, Term, Value, Var, Whole};
 use crate::op::Interval;
 use crate::op::scalar::{ADD, AND, DIV, LE, LT, MUL, NEG, NOT, POW, SUB};
 
@@ -36,6 +37,14 @@ pub(super) struct Summed {
     pub var: Var,
     pub size: u32,
     pub when: Vec<Cond>,
+}
+
+/// A term that has been made a polynomial, and how: sums kept as sums, equations put in that deep.
+pub(super) struct Met {
+    pub term: Term,
+    pub summing: bool,
+    pub depth: usize,
+    pub poly: Poly,
 }
 
 /// Facts about the arrays of a model.
@@ -66,6 +75,8 @@ pub(super) struct Prover<'a> {
     pub atoms: Vec<Atom>,
     /// Unknowns that are terms, by the short name of the term.
     pub index: BTreeMap<u64, Vec<AtomId>>,
+    /// Polynomials of terms, by the short name of the term.
+    pub polys: BTreeMap<u64, Vec<Met>>,
     /// Numbers of points of the variables in scope.
     pub sizes: BTreeMap<Var, u32>,
     /// What holds of indices here.
@@ -99,6 +110,7 @@ impl<'a> Prover<'a> {
             names: Names::default(),
             atoms: Vec::new(),
             index: BTreeMap::new(),
+            polys: BTreeMap::new(),
             sizes: axes.iter().map(|axis| (axis.var, axis.size)).collect(),
             when: Vec::new(),
             narrowed: Vec::new(),
@@ -146,6 +158,11 @@ impl<'a> Prover<'a> {
         }
     }
 
+    /// The equations that `Array::Value` numbers.
+    pub(super) fn equations(&self) -> &'a [Value] {
+        if self.starting { &self.model.start_values } else { &self.model.values }
+    }
+
     fn sort(&self, array: Array) -> Sort {
         match array {
             Array::Input(at) => self.model.inputs[at as usize].sort,
@@ -173,7 +190,7 @@ impl<'a> Prover<'a> {
         if !self.spend(terms::size(term)) {
             return term.clone();
         }
-        let list = if self.starting { &self.model.start_values } else { &self.model.values };
+        let list = self.equations();
         let onward = |term: &Term| {
             let mut found = None;
             let mut here = term.clone();
@@ -216,9 +233,48 @@ impl<'a> Prover<'a> {
         if plain.as_point().is_some() || !is_arithmetic(term) {
             return plain;
         }
+        if plain.lo == f64::NEG_INFINITY && plain.hi == f64::INFINITY && self.is_free(term) {
+            return plain;
+        }
         let poly = self.poly(term);
         let close = self.bound_poly(&poly);
         plain.meet(Interval { wild: plain.wild, ..close })
+    }
+
+    /// Whether a term can be any number, whatever the rest of it is: one of its summands can, and stands
+    /// nowhere else. Most emissions are so, for their biases.
+    fn is_free(&self, term: &Term) -> bool {
+        if !self.narrowed.is_empty() {
+            return false;
+        }
+        let mut term = term;
+        // A value alone is what its equation is.
+        for _ in 0..LONGEST {
+            let Term::Read(Array::Value(value), _) = term else { break };
+            term = &self.equations()[*value as usize].right;
+        }
+        let mut summands = vec![term];
+        while let Some(one) = summands.pop() {
+            match one {
+                Term::Map(scalar, all) if [ADD, SUB, NEG].contains(scalar) => summands.extend(all),
+                Term::Read(array, _) => {
+                    let equation = self.inline && matches!(array, Array::Value(_));
+                    let mut count = 0;
+                    reads(term, &mut |own| count += usize::from(own == *array));
+                    if !equation && count == 1 && self.fact(*array).entry == Interval::REAL {
+                        return true;
+                    }
+                }
+                Term::Real(_)
+                | Term::Truth(_)
+                | Term::Position(_)
+                | Term::Map(..)
+                | Term::Fold { .. }
+                | Term::Choose(_)
+                | Term::Whole { .. } => {}
+            }
+        }
+        false
     }
 
     /// Does something where one case of a split holds; nothing where it cannot.
@@ -238,8 +294,9 @@ impl<'a> Prover<'a> {
         // Ranges found here hold here only.
         let atoms = std::mem::take(&mut self.atoms);
         let index = std::mem::take(&mut self.index);
+        let polys = std::mem::take(&mut self.polys);
         let result = run(self);
-        (self.atoms, self.index) = (atoms, index);
+        (self.atoms, self.index, self.polys) = (atoms, index, polys);
         self.when.truncate(before.0);
         self.narrowed.truncate(before.1);
         Some(result)

@@ -7,14 +7,39 @@ use std::hash::{Hash, Hasher};
 
 use crate::model::flat::{At, Axis, Cond, Linear, Term, Whole};
 
-/// FNV-1a, by Fowler, Noll and Vo: the standard library promises no hash that stays the same.
-struct Fnv(u64);
+/// A hash that stays the same, which the standard library does not promise: word by word, the bits of
+/// each spread by a multiplication.
+struct Words(u64);
 
-impl Hasher for Fnv {
+impl Hasher for Words {
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The odd number next to 2^64 over the golden ratio.
+        let all = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = all ^ (all >> 32);
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_i64(&mut self, word: i64) {
+        self.write_u64(word.cast_unsigned());
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_i64(word as i64);
     }
 
     fn finish(&self) -> u64 {
@@ -24,12 +49,12 @@ impl Hasher for Fnv {
 
 /// The short name of a term.
 pub(super) fn short_name(term: &Term) -> u64 {
-    let mut state = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut state = Words(0);
     of_term(term, &mut state);
     state.finish()
 }
 
-fn of_term(term: &Term, state: &mut Fnv) {
+fn of_term(term: &Term, state: &mut Words) {
     std::mem::discriminant(term).hash(state);
     match term {
         Term::Real(value) => value.to_bits().hash(state),
@@ -67,11 +92,11 @@ fn of_term(term: &Term, state: &mut Fnv) {
     }
 }
 
-fn of_axes(over: &[Axis], state: &mut Fnv) {
+fn of_axes(over: &[Axis], state: &mut Words) {
     over.iter().for_each(|axis| (axis.var, axis.size).hash(state));
 }
 
-fn of_conds(when: &[Cond], state: &mut Fnv) {
+fn of_conds(when: &[Cond], state: &mut Words) {
     when.len().hash(state);
     for cond in when {
         of_place(&cond.left, state);
@@ -80,7 +105,7 @@ fn of_conds(when: &[Cond], state: &mut Fnv) {
     }
 }
 
-fn of_place(at: &At, state: &mut Fnv) {
+fn of_place(at: &At, state: &mut Words) {
     std::mem::discriminant(at).hash(state);
     match at {
         At::Linear(linear) => of_linear(linear, state),
@@ -92,7 +117,8 @@ fn of_place(at: &At, state: &mut Fnv) {
     }
 }
 
-fn of_linear(linear: &Linear, state: &mut Fnv) {
+fn of_linear(linear: &Linear, state: &mut Words) {
     linear.offset.hash(state);
-    linear.terms.hash(state);
+    linear.terms.len().hash(state);
+    linear.terms.iter().for_each(|term| term.hash(state));
 }

@@ -411,9 +411,7 @@ impl Prover<'_> {
     /// What the largest value of a term along an axis is at least.
     pub(super) fn peak(&mut self, term: &Term, var: Var, size: u32) -> f64 {
         let poly = self.poly(term);
-        let Some((mono, factor)) = poly.0.iter().next().filter(|_| poly.0.len() == 1) else {
-            return f64::NEG_INFINITY;
-        };
+        let [(mono, factor)] = &poly.0[..] else { return f64::NEG_INFINITY };
         let (dep, indep): (Mono, Mono) =
             mono.iter().copied().partition(|(atom, _)| self.depends(*atom, var));
         let before = Poly::default().with(indep, *factor);
@@ -514,7 +512,7 @@ impl Prover<'_> {
 
     /// The one term c, free of a variable, with `whole == c * part`.
     fn ratio(&mut self, whole: &Poly, part: &Poly, var: Var) -> Option<Poly> {
-        let (first, by) = part.0.iter().next()?;
+        let (first, by) = part.0.first()?;
         for (mono, factor) in &whole.0 {
             let mut over: Mono = mono.clone();
             let fits = first.iter().all(|(atom, power)| {
