@@ -216,7 +216,7 @@ impl Spec {
 /// Graphs of a model, forward only.
 #[must_use]
 pub fn forward(model: &Model) -> Program {
-    deep(|| ordered(lower(model)))
+    deep(|| lower(model))
 }
 
 /// Every graph in canonical order: the adjoint pass adds in the order of the nodes, and text reads best.
