@@ -81,7 +81,7 @@ pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::E
     let files: Result<_, Error> = args.inputs.iter().map(|path| tensors(path)).collect();
     let file = File::join(files?)?;
     let map = match &args.map {
-        Some(path) => Map::parse(&path.display().to_string(), &text(path)?)?,
+        Some(path) => map_at(path)?,
         None => Map::plain(&file),
     };
     let mut all = Vec::new();
@@ -121,8 +121,22 @@ pub(super) fn tensors(path: &Path) -> Result<File, Error> {
     File::parse(&name, &bytes.map_err(|why| Error::file(name.as_str(), why))?)
 }
 
+/// Reads a map, or the one beside it that it is like.
+pub(super) fn map_at(path: &Path) -> Result<Map, Error> {
+    let read = |path: &Path| Map::parse(&path.display().to_string(), &text(path)?);
+    let map = read(path)?;
+    let Some(other) = &map.like else { return Ok(map) };
+    let other = path.with_file_name(other);
+    let meant = read(&other)?;
+    if meant.like.is_some() {
+        let why = format!("{} is like this map, and this one like another", path.display());
+        return Err(Error::file(other.display().to_string(), why));
+    }
+    Ok(meant)
+}
+
 /// Reads a file of text.
-pub(super) fn text(path: &Path) -> Result<String, Error> {
+fn text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|why| Error::file(path.display().to_string(), why))
 }
 

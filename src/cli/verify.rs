@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::exec::{Engine, say, tensors, text};
+use super::exec::{Engine, map_at, say, tensors};
 use crate::backend::Precision;
-use crate::vectors::{self, Compile, Map};
+use crate::vectors::{self, Compile};
 
 /// Run a spec on somebody else's weights and inputs and compare outputs, traces and gradients.
 #[derive(Clone, Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub fn run<C: Compile + ?Sized>(args: &Args, compile: &mut C) -> Result<u8, C::E
         let why = "there is no map; it says which tensor of the file is which of the spec: give one with `--map FILE.ron`";
         return Err(crate::vectors::Error::file(path.display().to_string(), why).into());
     }
-    let map = Map::parse(&path.display().to_string(), &text(&path)?)?;
+    let map = map_at(&path)?;
     let file = tensors(&args.against)?;
     let tolerance = args.tolerance.unwrap_or(match args.engine.precision {
         Precision::F64 => 1e-9,

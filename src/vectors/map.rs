@@ -36,7 +36,8 @@
 //! Every tensor must be used or ignored; `Unused("w/extra.{p}")` says of one that it takes no part,
 //! and has its gradient compared with zero. The gradient of a tensor that feeds given arrays is pulled
 //! back through the transpose of every step and compared with the tensor that `gradients` names:
-//! prefixes of names, `w/` to `grad/` unless said otherwise. With `cases: "case{case}/"` the map holds
+//! prefixes of names, `w/` to `grad/` unless said otherwise. A map that says `like: "other.map.ron"` and
+//! nothing else is that map. With `cases: "case{case}/"` the map holds
 //! for each group of tensors of that prefix by itself. `left_out` lists gradients that do not count.
 
 use serde::Deserialize;
@@ -50,6 +51,8 @@ use super::value::Value;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Map {
+    /// Another map that is meant in place of this one, by its name beside it.
+    pub like: Option<String>,
     /// The prefix of a case, with `{case}` for its number.
     pub cases: Option<String>,
     /// Names for the arithmetic below, in order.
@@ -145,7 +148,13 @@ impl Map {
     pub fn parse(name: &str, text: &str) -> Result<Map, Error> {
         let options = ron::Options::default()
             .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-        options.from_str(text).map_err(|why| Error::data("", why).of_file(name))
+        let map: Map = options.from_str(text).map_err(|why| Error::data("", why).of_file(name))?;
+        let more = map.names.len() + map.sizes.len() + map.arrays.len() + map.ignore.len();
+        if map.like.is_some() && more > 0 {
+            let why = "a map that is `like` another says nothing else";
+            return Err(Error::data("", why).of_file(name));
+        }
+        Ok(map)
     }
 
     /// The map of a file in our own names: every given array is the tensor of that name. Its
