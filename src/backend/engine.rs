@@ -15,7 +15,7 @@ use super::float::{Float, round};
 use super::phase::{Wanted, names, wanted_of, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
-use super::{Batch, Executable, Gradients, Outcome, Part, Want};
+use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Want};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
 /// length, few enough that one gradient buffer each is no burden.
@@ -352,6 +352,15 @@ impl<P: Plan> Executable for Engine<P> {
         (self.memories, self.shares) = (memories, shares);
         self.keep(ready);
         outcome
+    }
+
+    fn facts(&self) -> Facts {
+        let tapes = self.memories.iter().map(Memory::tape);
+        let bytes = tapes.sum::<usize>() * size_of::<P::Float>();
+        Facts {
+            kernels: self.plans.last().map_or(0, |ready| ready.plan.kernels()),
+            tape_bytes: bytes as u64,
+        }
     }
 
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {

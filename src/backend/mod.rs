@@ -5,6 +5,7 @@
 //! batch and wanted results give the same bits, for any number of threads.
 
 mod bytes;
+mod cost;
 mod domain;
 mod engine;
 mod float;
@@ -15,6 +16,8 @@ mod plan;
 mod sweep;
 
 use std::collections::BTreeMap;
+
+pub use cost::Cost;
 
 use crate::tensor::Tensor;
 
@@ -72,6 +75,15 @@ pub struct Gradients {
     pub starts: Vec<Tensor>,
 }
 
+/// What a run took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Kernels of a time step, forward and backward.
+    pub kernels: usize,
+    /// Bytes kept of the forward sweep for the backward sweep, in the memory of all threads.
+    pub tape_bytes: u64,
+}
+
 /// A program made ready to run.
 pub trait Executable {
     /// Runs a batch of sequences.
@@ -82,6 +94,9 @@ pub trait Executable {
 
     /// The first values of the optimiser's slots.
     fn slots(&mut self) -> Vec<Tensor>;
+
+    /// What the last run took.
+    fn facts(&self) -> Facts;
 
     /// One optimiser step: all parameters joined (P numbers), their gradient, the learning rate, and
     /// the slots, which are replaced. Returns the new parameters.

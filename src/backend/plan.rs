@@ -123,6 +123,12 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// What a plan of the graph will take.
     fn size(graph: &Graph, wanted: &Wanted) -> Size;
 
+    /// Kernels of a time step, forward and backward.
+    fn kernels(&self) -> usize;
+
+    /// Elements of the tape in the memory of a worker.
+    fn tape(memory: &Self::Memory) -> usize;
+
     /// Makes ready for groups of that size.
     fn prepare(&mut self, samples: usize);
 

@@ -92,6 +92,13 @@ impl<P: Plan> Default for Memory<P> {
     }
 }
 
+impl<P: Plan> Memory<P> {
+    /// Elements of its tape.
+    pub(super) fn tape(&self) -> usize {
+        P::tape(&self.plan)
+    }
+}
+
 /// What the chunk of a group adds up.
 pub(super) struct Sums<'a, F> {
     /// Gradients of the parameters.

@@ -13,8 +13,9 @@ use super::run::{
     PrecisionName, duration, freeze, name_of, precision, settings as settings_of, within_limits,
 };
 use super::{Terminal, print};
+use crate::backend::Cost;
 use crate::error::Error;
-use crate::run::{Border, Session, Streaming};
+use crate::run::{self, Border, Session, Streaming};
 use crate::task::{self, Instance, Ports};
 use crate::tensor::Tensor;
 use crate::train::{self, Pace, Settings, assemble, learn, sample};
@@ -85,9 +86,17 @@ impl Args {
 
 pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
     let clock = Clock::new(args.time, terminal.progress && !args.json);
-    let (facts, times) = if args.inference { answer(args, &clock)? } else { train(args, &clock)? };
-    let report = Report { args, facts, times, peak: peak_bytes() };
+    let measured = if args.inference { answer(args, &clock)? } else { train(args, &clock)? };
+    let report = Report { args, measured, peak: peak_bytes() };
     if args.json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
+}
+
+/// What was found.
+struct Measured {
+    facts: Facts,
+    times: Times,
+    /// What the backend took.
+    took: run::Facts,
 }
 
 /// What was measured.
@@ -99,16 +108,18 @@ struct Facts {
     parameters: usize,
     /// From the text to something that runs.
     ready: Duration,
+    /// On paper.
+    cost: Cost,
 }
 
 /// Times a training step.
-fn train(args: &Args, clock: &Clock) -> Result<(Facts, Times), Error> {
+fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     let options = args.compile();
     let start = Instant::now();
     let extent = Extent { batch: args.batch, steps: args.timesteps };
     let compiled = options.for_training(extent)?;
     let ready = start.elapsed();
-    let Compiled { model, border, executable, block, tasks, rate, sources, .. } = compiled;
+    let Compiled { model, border, executable, block, tasks, rate, sources, cost, .. } = compiled;
     let task = random(&tasks, args.timesteps)?;
     let timesteps = task.longest() as usize;
     let mut settings = settings_of(&block, vec![task], rate, (args.seed, args.batch));
@@ -125,9 +136,10 @@ fn train(args: &Args, clock: &Clock) -> Result<(Facts, Times), Error> {
         timesteps,
         parameters: session.size(),
         ready,
+        cost,
     };
     let times = steps_of(&mut session, &settings, clock)?;
-    Ok((facts, times))
+    Ok(Measured { facts, times, took: session.facts() })
 }
 
 /// Random data in the shapes of the last task.
@@ -165,7 +177,7 @@ fn steps_of(session: &mut Session, settings: &Settings, clock: &Clock) -> Result
 }
 
 /// Times one step of an answer.
-fn answer(args: &Args, clock: &Clock) -> Result<(Facts, Times), Error> {
+fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     let options = args.compile();
     let start = Instant::now();
     let mut spec = input::spec(&options.spec)?;
@@ -183,7 +195,15 @@ fn answer(args: &Args, clock: &Clock) -> Result<(Facts, Times), Error> {
     let border = Border::of(&program);
     let mut session = Session::new(border, &model, executable, precision, args.seed)?;
     let parameters = session.size();
-    let facts = Facts { model: name, mode: "inference", batch: 1, timesteps: 1, parameters, ready };
+    let facts = Facts {
+        model: name,
+        mode: "inference",
+        batch: 1,
+        timesteps: 1,
+        parameters,
+        ready,
+        cost: Cost::of(&program, false),
+    };
     let mut stream = Streaming::new(&mut session, args.seed);
     let mut steps = inputs.iter().cycle();
     let times = clock.measure(|| {
@@ -192,7 +212,7 @@ fn answer(args: &Args, clock: &Clock) -> Result<(Facts, Times), Error> {
         let _ = stream.step(input);
         Ok(start.elapsed())
     })?;
-    Ok((facts, times))
+    Ok(Measured { facts, times, took: session.facts() })
 }
 
 /// [T, B, ..] as T pieces [1, B, ..].
@@ -302,19 +322,37 @@ fn seconds(time: f64) -> String {
 
 struct Report<'a> {
     args: &'a Args,
-    facts: Facts,
-    times: Times,
+    measured: Measured,
     peak: Option<u64>,
 }
 
 impl Report<'_> {
     /// From the text to the first step done, less a step.
     fn compile(&self) -> f64 {
-        self.facts.ready.as_secs_f64() + (self.times.first - self.times.median()).max(0.0)
+        let Measured { facts, times, .. } = &self.measured;
+        facts.ready.as_secs_f64() + (times.first - times.median()).max(0.0)
+    }
+
+    /// Arithmetic of a call.
+    fn flops(&self) -> u64 {
+        let facts = &self.measured.facts;
+        facts.cost.arithmetic(facts.timesteps as u64, facts.batch as u64)
+    }
+
+    /// Bytes of the forward sweep that the backward sweep reads, of the whole batch.
+    fn adjoint_reads(&self) -> u64 {
+        let facts = &self.measured.facts;
+        let each = match self.args.precision {
+            PrecisionName::F32 => 4,
+            PrecisionName::F64 => 8,
+        };
+        let numbers = facts.cost.kept.saturating_mul((facts.timesteps * facts.batch) as u64);
+        numbers.saturating_mul(each)
     }
 
     fn json(&self) -> Value {
-        let Report { args, facts, times, peak } = self;
+        let Report { args, measured: Measured { facts, times, took }, peak } = self;
+        let flops = self.flops();
         json!({
             "schema": 1,
             "spec": args.spec,
@@ -333,11 +371,16 @@ impl Report<'_> {
             "calls": times.calls,
             "compile_s": self.compile(),
             "peak_rss_mb": peak.map(|bytes| bytes as f64 / f64::from(1 << 20)),
+            "tape_bytes": took.tape_bytes,
+            "adjoint_reads_bytes": self.adjoint_reads(),
+            "flops": flops,
+            "gflops_per_s": flops as f64 / times.median() / 1e9,
+            "kernels": took.kernels,
         })
     }
 
     fn text(&self) -> String {
-        let Report { args, facts, times, peak } = self;
+        let Report { args, measured: Measured { facts, times, took }, peak } = self;
         let threads = match args.compile().threads() {
             1 => "1 thread".to_owned(),
             many => format!("{many} threads"),
@@ -365,6 +408,14 @@ impl Report<'_> {
         if let Some(peak) = peak {
             row("peak memory", size(*peak));
         }
+        if !args.inference {
+            let reads = size(self.adjoint_reads());
+            row("tape", format!("{}; the backward sweep reads {reads}", size(took.tape_bytes)));
+        }
+        let flops = self.flops() as f64;
+        let rate = flops / times.median() / 1e9;
+        row("arithmetic", format!("{:.3} Mflop, {rate:.2} Gflop/s", flops / 1e6));
+        row("kernels", took.kernels.to_string());
         text
     }
 }

@@ -1,5 +1,6 @@
 //! What the verbs need of the compiler, and nothing more.
 
+use crate::backend::Cost;
 use crate::compile::{Choices, Training};
 use crate::error::Error;
 use crate::model::flat;
@@ -50,6 +51,8 @@ pub struct Compiled {
     pub digest: String,
     /// The texts that spans point into.
     pub sources: Sources,
+    /// What it costs on paper.
+    pub cost: Cost,
 }
 
 /// Sizes of a step in place of what the train block says.
@@ -93,8 +96,17 @@ impl CompileOptions {
         let bytes = self.backend.plan_bytes(&program, (steps, batch), threads, precision);
         input::within_memory(bytes, "training this model")?;
         let executable = self.backend.ready(&program, precision, threads)?;
-        let border = Border::of(&program);
-        let (expanded, sources) = (effective, spec.sources);
-        Ok(Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources })
+        Ok(Compiled {
+            model,
+            border: Border::of(&program),
+            executable,
+            block,
+            tasks,
+            rate,
+            expanded: effective,
+            digest,
+            sources: spec.sources,
+            cost: Cost::of(&program, true),
+        })
     }
 }

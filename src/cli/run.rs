@@ -230,8 +230,8 @@ fn same<T: PartialEq + std::fmt::Display>(
 /// # Errors
 /// If a file cannot be used, a number goes bad, or the batch is too large.
 pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Result<Report, Error> {
-    let Compiled { model, border, executable, block, tasks, rate, expanded, digest, sources } =
-        compiled;
+    let Compiled { model, border, executable, block, tasks, .. } = compiled;
+    let Compiled { rate, expanded, digest, sources, .. } = compiled;
     let settings = settings(&block, tasks, rate, (options.seed, options.batch));
     within_limits(&settings)?;
     let steps = options.steps.unwrap_or_else(|| settings.horizon());

@@ -40,6 +40,7 @@ fn compiled() -> Compiled {
         expanded: "ntm 1\n".to_owned(),
         digest: "d1".to_owned(),
         sources,
+        cost: crate::backend::Cost::default(),
     }
 }
 

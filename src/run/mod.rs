@@ -9,7 +9,7 @@ mod session;
 mod start;
 mod stream;
 
-pub use crate::backend::{Batch, Executable, Gradients, Outcome, Precision, Want};
+pub use crate::backend::{Batch, Executable, Facts, Gradients, Outcome, Precision, Want};
 pub use crate::graph::Array;
 pub use session::{Border, Session};
 pub use start::{draw, draw_state};

@@ -1,6 +1,6 @@
 //! A program, a backend and all the numbers between them.
 
-use super::{Batch, Error, Executable, Outcome, Precision, Want, start};
+use super::{Batch, Error, Executable, Facts, Outcome, Precision, Want, start};
 use crate::graph::{Array, Program};
 use crate::model::flat;
 use crate::tensor::Tensor;
@@ -145,6 +145,12 @@ impl Session {
     /// Runs a batch with the current parameters.
     pub fn run(&mut self, batch: &Batch, want: &Want) -> Outcome {
         self.backend.run(&self.params, batch, want)
+    }
+
+    /// What the last run took.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.backend.facts()
     }
 
     /// The gradient as one vector of P numbers, 0 for frozen parameters.

@@ -70,6 +70,10 @@ pub(crate) fn model(x: u32, y: u32) -> flat::Model {
 }
 
 impl Executable for Fake {
+    fn facts(&self) -> crate::backend::Facts {
+        crate::backend::Facts::default()
+    }
+
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
         let [x, target, mask] = &batch.inputs[..] else { panic!("three inputs") };
         let (steps, count) = (x.shape()[0], x.shape()[1]);

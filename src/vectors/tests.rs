@@ -21,6 +21,10 @@ const I: usize = 2;
 const O: usize = 4;
 
 impl Executable for Fake {
+    fn facts(&self) -> crate::backend::Facts {
+        crate::backend::Facts::default()
+    }
+
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
         let x = &batch.inputs[0];
         let start = batch.starts[0].clone().unwrap_or_else(|| Tensor::zeros(IxDyn(&[B, 2, O])));

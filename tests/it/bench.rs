@@ -44,6 +44,9 @@ fn one_object_says_how_long_a_training_step_takes() {
         if cfg!(target_os = "linux") {
             assert!(number("peak_rss_mb") > 1.0, "{found}");
         }
+        assert!(number("flops") > 100.0 && number("gflops_per_s") > 0.0, "{found}");
+        assert!(number("kernels") > 4.0, "{found}");
+        assert!(number("tape_bytes") > 0.0 && number("adjoint_reads_bytes") > 0.0, "{found}");
         let other = of(&["--batch", "3", "--timesteps", "5", "--precision", "f64"]);
         assert_eq!((&other["batch"], &other["timesteps"]), (&3.into(), &5.into()));
         assert_eq!(other["precision"], "f64");
@@ -69,6 +72,7 @@ fn an_answer_is_timed_step_by_step() {
         let found = object(&[spec, "--inference"]);
         assert_eq!(found["mode"], "inference");
         assert_eq!((&found["batch"], &found["timesteps"]), (&1.into(), &1.into()));
+        assert!(found["flops"].as_f64().unwrap() > 10.0 && found["tape_bytes"] == 0, "{found}");
     }
 }
 

@@ -405,7 +405,18 @@ pub(crate) fn found(sources: &Sources, found: &Diagnostics) -> Vec<Expected> {
     out
 }
 
-/// Every `.ntm` file below a folder of the package, in order; none if it does not exist.
+/// Of the specs that are timed, one of each network: the others differ in sizes alone.
+const TIMED: &[&str] = &["dnc-small-b16", "lstm-b32", "ntm-copy-b1"];
+
+/// Whether a file differs in its sizes alone from one that is looked at.
+fn differs_in_sizes(path: &Path) -> bool {
+    let name = path.file_stem().unwrap().to_string_lossy();
+    let timed = path.parent().is_some_and(|folder| folder.ends_with("specs/bench"));
+    timed && name.contains('-') && !TIMED.contains(&&*name)
+}
+
+/// Every `.ntm` file below a folder of the package that has something of its own, in order; none if
+/// it does not exist.
 pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
     let mut out = Vec::new();
     let mut open = vec![root().join(folder)];
@@ -414,7 +425,9 @@ pub(crate) fn specs_below(folder: &str) -> Vec<PathBuf> {
         for path in entries.map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "ntm") {
+            } else if path.extension().is_some_and(|ending| ending == "ntm")
+                && !differs_in_sizes(&path)
+            {
                 out.push(path);
             }
         }

@@ -29,7 +29,7 @@ use crate::tensor::Tensor;
 
 use super::bytes::plan_bytes;
 use super::engine::Engine;
-use super::{Batch, Executable, Outcome, Precision, Want};
+use super::{Batch, Executable, Facts, Outcome, Precision, Want};
 use plan::Interpreted;
 
 /// A program made ready to be interpreted.
@@ -91,6 +91,13 @@ impl Executable for Interp {
 
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {
         with_engine!(self, engine => engine.starts(params))
+    }
+
+    fn facts(&self) -> Facts {
+        match &self.0 {
+            Inner::F32(engine) => engine.facts(),
+            Inner::F64(engine) => engine.facts(),
+        }
     }
 
     fn slots(&mut self) -> Vec<Tensor> {

@@ -270,6 +270,14 @@ impl<F: Float> Plan for Interpreted<F> {
         super::bytes::size(graph, wanted)
     }
 
+    fn kernels(&self) -> usize {
+        self.forward.steps.len() + self.backward.steps.len() + self.sums.len()
+    }
+
+    fn tape(memory: &Memory<F>) -> usize {
+        memory.tape.len()
+    }
+
     fn prepare(&mut self, samples: usize) {
         assert_eq!(samples, 1, "internal error: interp: samples are run one by one");
     }

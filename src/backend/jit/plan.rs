@@ -195,6 +195,14 @@ impl<F: Number> Plan for Compiled<F> {
         Size { fixed, tape, work, tables: 0 }
     }
 
+    fn kernels(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn tape(memory: &Memory<F>) -> usize {
+        memory.tape.len()
+    }
+
     fn prepare(&mut self, samples: usize) {
         if !self.codes.contains_key(&samples) {
             let group = Group { samples, writes_fixed: false };
