@@ -111,6 +111,11 @@ impl<P: Plan> Engine<P> {
 
     /// The plan for what is wanted, with these parameters in it.
     pub(super) fn ready(&mut self, params: &[Tensor], want: &Want) -> Ready<P> {
+        self.ready_for((params, true), want)
+    }
+
+    /// The same; parameters that are not new are those of the last run.
+    fn ready_for(&mut self, (params, new): (&[Tensor], bool), want: &Want) -> Ready<P> {
         let mut roots = want.roots.clone();
         roots.sort_unstable();
         roots.dedup();
@@ -123,8 +128,12 @@ impl<P: Plan> Engine<P> {
             None => self.make(roots, want.gradients),
         };
         // Memory is shared between plans; a plan that was not the last one used starts from zeros.
-        if known != Some(self.plans.len()) {
+        let last = known == Some(self.plans.len());
+        if !last {
             self.memories.clear();
+        }
+        if last && !new {
+            return ready;
         }
         let values: Vec<_> = params.iter().map(flat).collect();
         ready.plan.set_params(|param, out| round(out, &values[param]));
@@ -266,6 +275,22 @@ impl<P: Plan> Engine<P> {
         }
     }
 
+    /// Runs a batch by a plan that is ready, and keeps the plan.
+    fn run_ready(&mut self, mut ready: Ready<P>, batch: &Batch) -> Outcome {
+        let groups = groups(&batch.lengths, P::GROUPS);
+        groups.iter().for_each(|group| ready.plan.prepare(group.samples));
+        let (starts, fed) = (self.first_states(), self.feed(batch));
+        let mut memories = std::mem::take(&mut self.memories);
+        let mut shares = std::mem::take(&mut self.shares);
+        let shared = self.shared(&ready, batch, &fed, &starts);
+        self.spread(&shared, &groups, &mut shares, &mut memories);
+        combine(&mut shares);
+        let outcome = self.outcome(&shared, &mut shares);
+        (self.memories, self.shares) = (memories, shares);
+        self.keep(ready);
+        outcome
+    }
+
     fn outcome(&self, shared: &Shared<'_, P>, shares: &mut [Share<P::Float>]) -> Outcome {
         let samples: Vec<&Sample<P::Float>> =
             shares.iter().flat_map(|share| &share.samples).collect();
@@ -339,19 +364,13 @@ impl<P: Plan> Engine<P> {
 
 impl<P: Plan> Executable for Engine<P> {
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
-        let mut ready = self.ready(params, want);
-        let groups = groups(&batch.lengths, P::GROUPS);
-        groups.iter().for_each(|group| ready.plan.prepare(group.samples));
-        let (starts, fed) = (self.first_states(), self.feed(batch));
-        let mut memories = std::mem::take(&mut self.memories);
-        let mut shares = std::mem::take(&mut self.shares);
-        let shared = self.shared(&ready, batch, &fed, &starts);
-        self.spread(&shared, &groups, &mut shares, &mut memories);
-        combine(&mut shares);
-        let outcome = self.outcome(&shared, &mut shares);
-        (self.memories, self.shares) = (memories, shares);
-        self.keep(ready);
-        outcome
+        let ready = self.ready(params, want);
+        self.run_ready(ready, batch)
+    }
+
+    fn run_again(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        let ready = self.ready_for((params, false), want);
+        self.run_ready(ready, batch)
     }
 
     fn facts(&self) -> Facts {

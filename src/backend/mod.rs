@@ -89,6 +89,11 @@ pub trait Executable {
     /// Runs a batch of sequences.
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome;
 
+    /// The same with the parameters of the last call, which a backend may still have at hand.
+    fn run_again(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        self.run(params, batch, want)
+    }
+
     /// The first states of one sample for these parameters, one tensor a state.
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor>;
 

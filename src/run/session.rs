@@ -44,6 +44,8 @@ pub struct Session {
     params: Vec<Tensor>,
     slots: Vec<Tensor>,
     frozen: Vec<bool>,
+    /// Whether the backend has seen the parameters.
+    seen: bool,
     /// How each state is drawn anew in every episode; nothing for the others.
     draws: Vec<Option<flat::Draw>>,
 }
@@ -73,7 +75,7 @@ impl Session {
             found.and_then(|state| state.draw.clone())
         };
         let draws = border.states.iter().map(draw).collect();
-        Ok(Session { border, backend, precision, params, slots, frozen, draws })
+        Ok(Session { border, backend, precision, params, slots, frozen, seen: false, draws })
     }
 
     /// Names and shapes.
@@ -109,6 +111,7 @@ impl Session {
     /// Replaces parameters and slots, for example by those of a checkpoint.
     pub fn restore(&mut self, params: Vec<Tensor>, slots: Vec<Tensor>) {
         assert_eq!(params.len(), self.params.len());
+        self.seen = false;
         self.params = params.into_iter().map(|one| rounded(one, self.precision)).collect();
         self.slots = slots.into_iter().map(|one| rounded(one, self.precision)).collect();
     }
@@ -144,6 +147,9 @@ impl Session {
 
     /// Runs a batch with the current parameters.
     pub fn run(&mut self, batch: &Batch, want: &Want) -> Outcome {
+        if std::mem::replace(&mut self.seen, true) {
+            return self.backend.run_again(&self.params, batch, want);
+        }
         self.backend.run(&self.params, batch, want)
     }
 
@@ -165,6 +171,7 @@ impl Session {
 
     /// One optimiser step with a joined gradient.
     pub fn update(&mut self, gradient: &Tensor, rate: f64) {
+        self.seen = false;
         let all: Vec<f64> = self.params.iter().flat_map(|part| part.iter().copied()).collect();
         let value = Tensor::from_shape_vec(vec![all.len()], all).expect("one axis");
         let next = self.backend.update(&value, gradient, rate, &mut self.slots);

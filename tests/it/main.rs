@@ -30,6 +30,7 @@ mod scalars;
 mod semantics;
 mod splices;
 mod stages;
+mod streams;
 mod support;
 mod tidy;
 mod trained;

@@ -89,6 +89,10 @@ impl Executable for Interp {
         with_engine!(self, engine => engine.run(params, batch, want))
     }
 
+    fn run_again(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        with_engine!(self, engine => engine.run_again(params, batch, want))
+    }
+
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {
         with_engine!(self, engine => engine.starts(params))
     }
