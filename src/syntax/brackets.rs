@@ -82,12 +82,23 @@ impl Scan<'_> {
                 let follows = at > 0
                     && self.tokens[at - 1].kind == Kind::Unknown
                     && self.tokens[at - 1].end == token.start;
-                self.out.bad[at] = true;
+                let told = std::mem::replace(&mut self.out.bad[at], true);
                 let character = self.text(at).chars().next();
-                if let (false, Some(character)) = (follows, character) {
+                if let (false, false, Some(character)) = (told, follows, character) {
                     let span = self.span(at);
-                    let all = span.to(self.same_sign(at));
-                    self.spoil(at, errors::unknown_character(span, all, character));
+                    let last = self.same_sign(at);
+                    let all = span.to(self.span(last));
+                    let one = match self.closing_bar(at, last) {
+                        Some(end) => {
+                            let function = if last > at { "norm" } else { "abs" };
+                            let inside = all.after().to(self.span(end).before());
+                            let inside = &self.text[inside.start as usize..inside.end as usize];
+                            let close = self.span(end).to(self.span(self.same_sign(end)));
+                            errors::bars(function, inside, all, close)
+                        }
+                        None => errors::unknown_character(span, all, character),
+                    };
+                    self.spoil(at, one);
                 }
             }
             Kind::Word => self.word(at),
@@ -171,8 +182,26 @@ impl Scan<'_> {
         }
     }
 
+    /// The bar that closes the one at `at`, which is two up to `last` for a norm: on the same line,
+    /// after a value. It is marked, so that nothing more is said of it.
+    fn closing_bar(&mut self, at: usize, last: usize) -> Option<usize> {
+        let after_value = at > 0 && ends_value(self.text, self.tokens[at - 1]);
+        if self.text(at) != "|" || (after_value && !self.tokens[at].first) {
+            return None;
+        }
+        let here = (last + 1..self.tokens.len()).take_while(|next| !self.tokens[*next].first);
+        let end = here.into_iter().find(|next| self.text(*next) == "|")?;
+        let closes = self.same_sign(end) - end == last - at;
+        let filled = end > last + 1 && ends_value(self.text, self.tokens[end - 1]);
+        if !closes || !filled {
+            return None;
+        }
+        (end..=end + last - at).for_each(|bar| self.out.bad[bar] = true);
+        Some(end)
+    }
+
     /// The last of the equal characters that follow one another from `at` on.
-    fn same_sign(&self, at: usize) -> Span {
+    fn same_sign(&self, at: usize) -> usize {
         let mut last = at;
         while let Some(next) = self.tokens.get(last + 1)
             && next.start == self.tokens[last].end
@@ -180,7 +209,7 @@ impl Scan<'_> {
         {
             last += 1;
         }
-        self.span(last)
+        last
     }
 
     /// Where a bracket that nothing closes before token `until` should have ended: a block before the

@@ -219,11 +219,30 @@ pub(super) fn unknown_character(span: Span, all: Span, character: char) -> Diagn
         '\u{2264}' => ("write `<=`", "<="),
         '\u{2265}' => ("write `>=`", ">="),
         '\u{2260}' => ("write `!=`", "!="),
+        '@' => {
+            return Diagnostic::new("E0013", message, span, "not part of the language")
+                .help("a product of matrices is a sum: `y[i] = sum[k] A[i, k] * x[k]`");
+        }
         _ => ("remove it", ""),
     };
     Diagnostic::new("E0013", message, span, "not part of the language")
         .help(help)
         .edit(all, instead)
+}
+
+/// E0013: `|v|` or `||v||` around `inside`.
+pub(super) fn bars(function: &str, inside: &str, open: Span, close: Span) -> Diagnostic {
+    let message = "bars around a value mean nothing here";
+    Diagnostic::new("E0013", message, open, "not part of the language")
+        .label(close, "")
+        .help(format!("write `{function}({inside})`"))
+        .edit(open, format!("{function}("))
+        .edit(close, ")")
+}
+
+/// E0009: `1:5` of other languages.
+pub(super) fn colon_range(one: Diagnostic, colon: Span) -> Diagnostic {
+    one.help("a range is written `..`, with both ends in it").edit(colon, "..")
 }
 
 /// E0014: documentation of nothing.

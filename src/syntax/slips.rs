@@ -299,6 +299,10 @@ impl Look<'_> {
         if (before, word) == ("*", "*") {
             return Some(errors::power(one.clone(), both));
         }
+        if word == ":" && self.bracket_word() == "(" && self.after_value() {
+            let one = errors::unexpected(self.here(), "`..`", &self.found());
+            return Some(errors::colon_range(one, self.text.span(at)));
+        }
         if ["+", "-", "*", "/"].contains(&word) && after == "=" {
             let first = self.first();
             let left = self.text.between(first, at);
