@@ -179,8 +179,10 @@ fn set_setting(
         train.settings.push(ast::Setting { docs: Vec::new(), name, value, span });
         return;
     }
-    let near = nearest(name, known.iter().copied());
-    sink.push(errors::nothing_to_set(span, &format!("train.{name}"), &known.join(", "), near));
+    let near = nearest(name, known.iter().copied()).map(|near| format!("train.{near}"));
+    let known: Vec<String> = known.iter().map(|name| format!("train.{name}")).collect();
+    let (name, known) = (format!("train.{name}"), known.join(", "));
+    sink.push(errors::nothing_to_set(span, &name, &known, near.as_deref()));
 }
 
 /// `copy.bits=6`; false where the train block has no such task.

@@ -262,11 +262,15 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
     let mut found = Diagnostics::default();
     let mut draft = Draft::default();
     let mut seen: Vec<&ast::Name> = Vec::new();
+    let mut meant: Vec<String> = Vec::new();
     let optimizer = train.settings.iter().find(|one| one.name.text == "optimizer");
     for setting in &train.settings {
         let name = &setting.name;
         let Some(row) = SETTINGS.iter().find(|row| row.name == name.text) else {
-            found.push(settings::unknown(optimizer, setting));
+            let one = settings::unknown(optimizer, setting);
+            // Under its right name it is no longer missing.
+            meant.extend(one.edits.iter().map(|edit| edit.text.clone()));
+            found.push(one);
             continue;
         };
         if let Some(first) = seen.iter().find(|first| **first == name) {
@@ -285,7 +289,9 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
         }
     }
     for row in SETTINGS.iter().filter(|row| row.required) {
-        if !seen.iter().any(|name| name.text == row.name) {
+        if !seen.iter().any(|name| name.text == row.name)
+            && !meant.iter().any(|one| one == row.name)
+        {
             let place = match train.settings.first() {
                 Some(first) => (first.span.before(), true),
                 None => (Span { start: train.span.end - 1, ..train.span }.before(), false),

@@ -267,7 +267,7 @@ fn mistakes_on_the_command_line_have_codes_and_places() {
         (set("deep=false"), None, ""),
         (set("k=0.5"), None, ""),
         (set("Memory=256"), Some("E0601"), "--set #1"),
-        (set("train.bach=3"), Some("E0601"), "`batch`"),
+        (set("train.bach=3"), Some("E0601"), "`train.batch`"),
         (set("N=2.5"), Some("E0602"), "--set #1"),
         (set("deep=3"), Some("E0602"), "true or false"),
         (set("N"), Some("E0617"), "PATH=VALUE"),
