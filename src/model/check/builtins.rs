@@ -71,8 +71,7 @@ impl Cx<'_, '_> {
             return None;
         }
         if all.len() < count {
-            let slot = if count == 1 { "one argument" } else { "more arguments" };
-            self.sink().push(errors::missing_argument(span, name, slot, None));
+            self.sink().push(errors::too_few_arguments(span, name, count, all.len()));
             return None;
         }
         Some(all)
@@ -181,7 +180,7 @@ impl Cx<'_, '_> {
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let scalars = crate::op::scalar::rows().iter().filter(|row| row.public).map(|row| row.name);
     let domains = ["real", "unit", "signed", "positive", "simplex", "sphere"];
-    let others = ["softmax", "norm", "argsort", "rank", "top", "cat", "zeros"];
+    let others = ["softmax", "norm", "argsort", "rank", "top", "cat", "zeros", "one_hot", "normal"];
     scalars.chain(domains).chain(others)
 }
 

@@ -18,11 +18,12 @@ use super::sizes::CallSizes;
 use super::slots::{constant_of, holds};
 
 /// A call whose dims are being found.
-struct Binding {
-    def: Arc<Def>,
-    dims: Vec<Option<Vec<Poly>>>,
+#[derive(Clone)]
+pub(super) struct Binding {
+    pub(super) def: Arc<Def>,
+    pub(super) dims: Vec<Option<Vec<Poly>>>,
     flags: Vec<Option<Test>>,
-    args: Vec<Option<Expr>>,
+    pub(super) args: Vec<Option<Expr>>,
 }
 
 impl Cx<'_, '_> {
@@ -78,6 +79,9 @@ impl Cx<'_, '_> {
         };
         self.bind_brackets(&mut binding, segment)?;
         let starts = self.bind_args(&mut binding, segment, piped)?;
+        if self.in_each_others_place(&binding, segment) {
+            return None;
+        }
         self.unify(&mut binding, want);
         self.defaults(&mut binding, segment, span)?;
         let (call, sizes) = self.finish_call(id, binding, starts, (segment, span), instance)?;
@@ -287,7 +291,7 @@ impl Cx<'_, '_> {
     }
 
     /// Finds dims from the shapes of arguments, then from the shape the place asks for.
-    fn unify(&mut self, binding: &mut Binding, want: Option<&[Extent]>) {
+    pub(super) fn unify(&mut self, binding: &mut Binding, want: Option<&[Extent]>) {
         let def = Arc::clone(&binding.def);
         for (param, arg) in def.params.iter().zip(binding.args.clone()) {
             if let (Some(value), Some(arg)) = (array_of(&param.kind), arg) {
@@ -321,9 +325,10 @@ impl Cx<'_, '_> {
                     let missing = def.params.iter().zip(&binding.args).find(|(param, arg)| {
                         arg.is_none() && matches!(param.kind, ParamKind::Plain(_, None))
                     });
-                    let one = match missing {
-                        Some((param, _)) => self.missing(&def, param, segment, span),
-                        None => {
+                    let one = match (missing, self.of_other_axes(binding, at)) {
+                        (Some((param, _)), _) => self.missing(&def, param, segment, span),
+                        (None, Some(one)) => one,
+                        (None, None) => {
                             let edits = self.likely_size(binding, segment);
                             errors::size_not_inferred(span, &def.name, &dim.name).edits(edits)
                         }
@@ -401,7 +406,7 @@ impl Cx<'_, '_> {
             args[at] = Some(self.filled(start?, &shape, &def.params[at].name)?);
         }
         let mut owns = def.owns;
-        for (param, arg) in def.params.iter().zip(&args) {
+        for (at, (param, arg)) in def.params.iter().zip(&args).enumerate() {
             let Some(value) = array_of(&param.kind) else { continue };
             let value = def.value(value);
             match (arg, &param.kind) {
@@ -415,7 +420,12 @@ impl Cx<'_, '_> {
                 (None, _) => {}
                 (Some(arg), _) => {
                     let wanted = sizes.shape(&value.shape);
-                    self.fits(arg, &wanted, &sizes.sort(&value.sort), &value.domain, param)?;
+                    if arg.shape != wanted {
+                        let one = self.argument_differs(&def, &args, (at, arg), &wanted);
+                        self.sink().push(one);
+                        return None;
+                    }
+                    self.fits(arg, &sizes.sort(&value.sort), &value.domain, param)?;
                 }
             }
         }
@@ -434,19 +444,10 @@ impl Cx<'_, '_> {
     fn fits(
         &mut self,
         arg: &Expr,
-        wanted: &[Extent],
         sort: &Sort,
         domain: &Domain,
         param: &super::super::typed::Param,
     ) -> Option<()> {
-        if arg.shape != wanted {
-            let edits = self.reordered(arg, wanted);
-            let (wanted, found) = (self.shown(wanted), self.shown(&arg.shape));
-            let place = param.span;
-            let one = errors::argument_shape(arg.span, &param.name, &wanted, &found, place);
-            self.sink().push(one.edits(edits));
-            return None;
-        }
         self.suits(arg, sort)?;
         if let Some(value) = constant_of(arg)
             && !holds(domain, value)
@@ -566,7 +567,7 @@ impl Begun {
 }
 
 /// The array a signature entry stands for.
-fn array_of(kind: &ParamKind) -> Option<ValueId> {
+pub(super) fn array_of(kind: &ParamKind) -> Option<ValueId> {
     match kind {
         ParamKind::Plain(value, _)
         | ParamKind::Emit(value)
@@ -577,7 +578,7 @@ fn array_of(kind: &ParamKind) -> Option<ValueId> {
 }
 
 /// What is known of a call's dims; unknown ones are 0 for now.
-fn sizes_of(binding: &Binding) -> CallSizes {
+pub(super) fn sizes_of(binding: &Binding) -> CallSizes {
     let dims = binding.dims.iter().map(|dim| dim.clone().unwrap_or_default()).collect();
     let flags = binding.flags.iter().map(|flag| flag.clone().unwrap_or(Test::Known(false)));
     CallSizes { dims, flags: flags.collect() }

@@ -271,6 +271,9 @@ impl Cx<'_, '_> {
         if let Some(other) = &tree.elsewhere {
             return self.elsewhere(id, tree, other, part);
         }
+        if self.left_without_indices(id, tree) {
+            return None;
+        }
         let left = self.left(id, tree)?;
         let vars = match &left {
             Left::Bare(vars) => vars.len(),

@@ -140,8 +140,9 @@ impl Cx<'_, '_> {
             .filter(|value| value.part == part)
             .map(|value| value.name.as_str())
             .collect();
-        let near = nearest(&segment.name.text, names).map(|near| (near, None));
+        let near = nearest(&segment.name.text, names.iter().copied()).map(|near| (near, None));
         let one = errors::unknown_member(segment.name.span, &def.name, &segment.name.text, near);
+        let one = if near.is_none() { errors::has_members(one, &def.name, &names) } else { one };
         self.sink().push(one);
         None
     }

@@ -4,6 +4,7 @@
 //! definition that is checked can only fail to be elaborated where dims of a call do not fit, a
 //! `require` fails, or values need each other; no later message points into std because of a user.
 
+mod arguments;
 mod builtins;
 mod calls;
 mod circles;
@@ -11,6 +12,7 @@ mod declare;
 mod elsewhere;
 mod equations;
 mod expr;
+mod indices;
 mod instances;
 mod mistaken;
 mod range;

@@ -6,10 +6,8 @@ use crate::syntax::ast;
 
 use super::super::errors;
 use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
-use super::super::show;
 use super::super::typed::{Expr, ExprKind, Extent, ParamKind, PartId, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, known};
-use super::equations::bare;
 use super::range::axis_of;
 
 /// One index of a read: given, or running over a whole family.
@@ -114,11 +112,27 @@ impl Cx<'_, '_> {
             _ => false,
         };
         let part = names.iter().find(has).map(String::as_str);
-        let near = nearest(&name.text, names.iter().map(String::as_str)).or(part);
-        let near = near.map(|near| (near, self.named(near).map(|named| self.place(named))));
+        // Words that only a start may be made of.
+        let starts: &[&str] = if self.start.is_some() { &["learned", "uniform"] } else { &[] };
+        let known = names.iter().map(String::as_str).chain(starts.iter().copied());
+        let near = nearest(&name.text, known).or(part);
+        let near = near.map(|near| (near.to_owned(), self.named(near).map(|n| self.place(n))));
+        let near = near.or_else(|| self.inside_a_part(&name.text));
+        let near = near.as_ref().map(|(near, place)| (near.as_str(), *place));
         let one = errors::unknown_value(name.span, &name.text, near);
         self.sink().push(one);
         None
+    }
+
+    /// A value of that name in a part that can be seen from here: `write.v` for `v`.
+    fn inside_a_part(&self, name: &str) -> Option<(String, Option<Span>)> {
+        self.visible().into_iter().find_map(|outer| {
+            let Some(Named::Part(part)) = self.named(&outer) else { return None };
+            let own = self.def.around(self.part).any(|around| around == part);
+            let value = self.names[part.0 as usize].get(name).filter(|_| !own)?;
+            matches!(value, Named::Value(_))
+                .then(|| (format!("{outer}.{name}"), Some(self.place(*value))))
+        })
     }
 
     // ---- paths ------------------------------------------------------------------------------
@@ -200,9 +214,11 @@ impl Cx<'_, '_> {
         let names = &self.names[part.0 as usize];
         let found = names.get(&name.text).copied();
         if found.is_none() {
-            let near = nearest(&name.text, names.keys().map(String::as_str));
+            let known: Vec<&str> = names.keys().map(String::as_str).collect();
+            let near = nearest(&name.text, known.iter().copied());
             let near = near.map(|near| (near, names.get(near).map(|n| self.place(*n))));
             let one = errors::unknown_member(name.span, &of.text, &name.text, near);
+            let one = if near.is_none() { errors::has_members(one, &of.text, &known) } else { one };
             self.sink().push(one);
         }
         found
@@ -268,16 +284,15 @@ impl Cx<'_, '_> {
                 // Told at the state.
                 return None;
             }
-            let plain = found.inner.is_empty();
-            let edits = if plain { self.carried(found.value, span) } else { Vec::new() };
-            let (name, shape) = (&found.name, self.bracketed(&found.shape));
-            let computed = matches!(self.def.value(found.value).kind, ValueKind::Computed(_));
-            let state = if plain && computed {
-                format!("`state {name}{shape} = 0`")
-            } else {
-                format!("`state {name}_last{shape} = 0` with `{name}_last = {name}`")
-            };
-            let one = errors::prev_of_value(span, name, found.place, &state);
+            let path = self.text(span).trim_start_matches("prev").trim().to_owned();
+            let shape = self.bracketed(&found.shape);
+            // Of a whole family there is no state beside it.
+            let whole = found.at.iter().any(|at| matches!(at, At::Gather(..)));
+            let carried = self.carried(found.value, &path, &shape, span);
+            let edits = if whole { Vec::new() } else { carried.edits };
+            let name =
+                if found.inner.is_empty() && !found.name.is_empty() { &found.name } else { &path };
+            let one = errors::prev_of_value(span, name, found.place, &carried.state);
             self.sink().push(one.edits(edits));
             return None;
         }
@@ -354,7 +369,7 @@ impl Cx<'_, '_> {
             let told = axis_of(axis, found.shape.len(), &what);
             let extent = &found.shape[axis];
             let checked = match &index.default {
-                None => self.index_or_default(index, extent, &told)?,
+                None => self.index_or_default(index, extent, &told, &found)?,
                 Some(tree) => {
                     let (checked, test) = self.guarded_index(index, extent)?;
                     default = Some((test, tree));
@@ -435,142 +450,6 @@ impl Cx<'_, '_> {
         }
         Some(())
     }
-
-    /// An index that provably stays inside its axis; where it may not, a default can be given.
-    fn index_or_default(&mut self, arg: &ast::Arg, extent: &Extent, told: &str) -> Option<Expr> {
-        self.index_within(arg, extent, told, true)
-    }
-
-    /// An index that provably stays inside its axis.
-    pub(super) fn index(&mut self, arg: &ast::Arg, extent: &Extent, told: &str) -> Option<Expr> {
-        self.index_within(arg, extent, told, false)
-    }
-
-    fn index_within(
-        &mut self,
-        arg: &ast::Arg,
-        extent: &Extent,
-        told: &str,
-        default: bool,
-    ) -> Option<Expr> {
-        if let Some(to) = &arg.to {
-            self.sink().push(errors::not_an_index(arg.value.span.to(to.span)));
-            return None;
-        }
-        if let Some(name) = bare(arg)
-            && self.scope.iter().all(|(known, _)| *known != name.text)
-            && self.named(&name.text).is_none()
-        {
-            let near = self.index_over(extent, &name.text);
-            let one = errors::unbound_index(name.span, &name.text, near.as_deref());
-            self.push_with_left(one, &name.text);
-            return None;
-        }
-        let expr = self.expr(&arg.value, None)?;
-        match (&expr.kind, &expr.sort) {
-            (ExprKind::Int(poly), _) => {
-                if !affine(poly) {
-                    self.sink().push(errors::not_affine(arg.span));
-                    return None;
-                }
-                let below = poly.minus(&extent.low);
-                let above = extent.high().minus(poly);
-                let (low, high) =
-                    (self.facts.at_least_zero(&below), self.facts.at_least_zero(&above));
-                if !(low && high) {
-                    self.outside(arg, poly, extent, (told, !low, default));
-                    return None;
-                }
-            }
-            (_, Sort::Index { below, .. }) if expr.shape.is_empty() => {
-                let fits = extent.low == Poly::number(0)
-                    && self.facts.at_least_zero(&extent.size.minus(below));
-                if !fits {
-                    let text = show::poly(&self.def, below);
-                    let one = errors::wrong_shape(
-                        arg.span,
-                        told,
-                        &show::extent(&self.def, extent),
-                        &format!("an index below {text}"),
-                        None,
-                    );
-                    self.sink().push(one);
-                    return None;
-                }
-            }
-            (_, Sort::Int) if expr.shape.is_empty() && extent.low == Poly::number(0) => {
-                self.inside_of(&expr, extent)?;
-            }
-            (_, Sort::Index { .. } | Sort::Real | Sort::Int | Sort::Bool) => {
-                self.sink().push(errors::not_an_index(arg.span));
-                return None;
-            }
-        }
-        Some(expr)
-    }
-
-    /// An index with a default: where it lies inside is a condition.
-    fn guarded_index(&mut self, arg: &ast::Arg, extent: &Extent) -> Option<(Expr, Test)> {
-        let expr = self.expr(&arg.value, None)?;
-        let ExprKind::Int(poly) = &expr.kind else {
-            self.sink().push(errors::not_an_index(arg.span));
-            return None;
-        };
-        if !affine(poly) {
-            self.sink().push(errors::not_affine(arg.span));
-            return None;
-        }
-        let low = Test::less(poly.clone(), extent.low.clone()).opposite();
-        let high = Test::less(extent.high(), poly.clone()).opposite();
-        Some((expr.clone(), low.and(high)))
-    }
-
-    fn outside(
-        &mut self,
-        arg: &ast::Arg,
-        poly: &Poly,
-        extent: &Extent,
-        (told, below, default): (&str, bool, bool),
-    ) {
-        let one = match poly.as_var().and_then(|var| self.seen.get(&var).map(|seen| (var, seen))) {
-            Some((var, (span, first))) => {
-                let name = &self.def.var(var).name;
-                let axis = show::extent(&self.def, extent);
-                let other = self
-                    .scope
-                    .iter()
-                    .find(|(_, other)| self.def.var(*other).extent == *extent)
-                    .map(|(other, _)| other.as_str());
-                let one = errors::two_dims(arg.span, name, (&axis, told), (*span, first), other);
-                let bound = self.def.var(var).span;
-                let second =
-                    if other.is_none() { self.second_index(bound, arg.span) } else { Vec::new() };
-                one.edits(second)
-            }
-            None => {
-                let text = self.text(arg.value.span).to_owned();
-                let size = show::poly(&self.def, &extent.size);
-                let one = errors::outside(arg.span, &text, below, told, &size);
-                let one = self.with_ranges(one, poly);
-                if default {
-                    one.edit(arg.value.span.after(), " else 0")
-                } else if told.contains("member") {
-                    one
-                } else {
-                    errors::outside_wrapped(one, arg.value.span, &text, &size)
-                }
-            }
-        };
-        self.sink().push(one);
-    }
-}
-
-/// Whether no product of index variables occurs.
-fn affine(poly: &Poly) -> bool {
-    poly.terms().all(|(product, _)| {
-        let varies = |atom: &&Atom| matches!(atom, Atom::Var(_) | Atom::Mod(..) | Atom::If(..));
-        product.iter().filter(varies).count() <= 1
-    })
 }
 
 /// A shape with one family's variable replaced by a member's number.

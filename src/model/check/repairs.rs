@@ -17,6 +17,14 @@ use super::trees;
 /// Letters for indices that have no name yet.
 const LETTERS: &[&str] = &["i", "j", "k", "n", "m", "a", "b", "c", "d", "p", "q"];
 
+/// A declaration that carries a value from step to step.
+pub(super) struct Carried {
+    /// What to write, in words.
+    pub(super) state: String,
+    /// The same as changes, where they can be computed.
+    pub(super) edits: Vec<Edit>,
+}
+
 impl Cx<'_, '_> {
     /// The text of a place.
     pub(super) fn text(&self, span: Span) -> &str {
@@ -209,26 +217,31 @@ impl Cx<'_, '_> {
         vec![line_after(self.global.sources, *statement, &format!("{name} = prev {name}"))]
     }
 
-    /// What makes the value of the step before of something that is no state available.
-    pub(super) fn carried(&self, id: ValueId, read: Span) -> Vec<Edit> {
+    /// What makes the value of the step before of something that is no state available, in the place of
+    /// `prev path`: a state of the value's own name, or one beside it.
+    pub(super) fn carried(&self, id: ValueId, path: &str, shape: &str, read: Span) -> Carried {
         let value = self.def.value(id);
-        let shape = self.bracketed(&value.shape);
-        match value.kind {
-            ValueKind::Computed(_) => self.state_for(id, &shape).into_iter().collect(),
-            ValueKind::Argument | ValueKind::Emission(_) => {
-                let last = format!("{}_last", value.name);
-                if self.named(&last).is_some() || self.text(read) != format!("prev {}", value.name)
-                {
-                    return Vec::new();
-                }
-                let state = format!("state {last}{shape} = 0");
-                let mut edits = self.statement_before(&state);
-                edits.extend(self.statement_before(&format!("{last} = {}", value.name)));
-                edits.push(Edit::new(read, format!("prev {last}")));
-                if edits.len() == 3 { edits } else { Vec::new() }
-            }
-            ValueKind::Param(_) | ValueKind::State(..) => Vec::new(),
+        let equation = matches!(self.pending.get(&id), Some(Pending::Equation(..)));
+        if equation && path.rsplit('.').next() == Some(&value.name) {
+            let state = format!("`state {}{shape} = 0`", value.name);
+            return Carried { state, edits: self.state_for(id, shape).into_iter().collect() };
         }
+        let last = format!("{}_last", path.rsplit('.').next().unwrap_or(path));
+        let (state, equation) = (format!("state {last}{shape} = 0"), format!("{last} = {path}"));
+        let mut edits = Vec::new();
+        let plain = path.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+        // In `def f(x) -> y = e` no statement can stand before.
+        let block = self.equation_here().is_none_or(|tree| {
+            tree.span.start <= tree.left.span.start && tree.left.span.end <= tree.span.end
+        });
+        if plain && block && self.named(&last).is_none() {
+            edits.extend(self.statement_before(&state));
+            edits.extend(self.statement_before(&equation));
+            edits.push(Edit::new(read, format!("prev {last}")));
+        }
+        let whole = edits.len() == 3;
+        let state = format!("`{state}` with `{equation}`");
+        Carried { state, edits: if whole { edits } else { Vec::new() } }
     }
 
     /// What usually is meant by an argument that is missing: the value of the step before of what the

@@ -116,6 +116,30 @@ fn words_of(tree: &ast::Expr, name: &str, places: &mut Vec<Span>) {
     inner(tree).into_iter().for_each(|one| words_of(one, name, places));
 }
 
+/// The bare names in brackets of indices that no `for` or reduction around them binds, in the order of
+/// the text. `bound` holds those that are bound outside.
+pub(super) fn free_indices<'t>(
+    tree: &'t ast::Expr,
+    bound: &mut Vec<&'t str>,
+    found: &mut Vec<&'t ast::Name>,
+) {
+    if let ExprKind::Prev(one) | ExprKind::Ref(one) | ExprKind::Pipe(_, one) = &tree.kind {
+        for segment in &one.segments {
+            let before = segment.brackets.iter().filter(|_| segment.args.is_none());
+            for index in before.chain(&segment.after).flatten() {
+                let bare = super::equations::bare(index);
+                found.extend(bare.filter(|name| !bound.contains(&name.text.as_str())));
+            }
+        }
+    }
+    let outer = bound.len();
+    if let ExprKind::For(binders, _) | ExprKind::Reduce(_, binders, _) = &tree.kind {
+        bound.extend(binders.iter().map(|binder| binder.name.text.as_str()));
+    }
+    inner(tree).into_iter().for_each(|one| free_indices(one, bound, found));
+    bound.truncate(outer);
+}
+
 /// Whether a `for` or reduction without an explicit range binds an index at a place.
 pub(super) fn binds(tree: &ast::Expr, place: Span) -> bool {
     let here = match &tree.kind {

@@ -45,6 +45,13 @@ pub(in crate::model) fn unknown_member(
     with_place(one.did_you_mean(nearest.map(|(near, _)| near)), nearest)
 }
 
+/// The same where no name is near: those that there are.
+pub(in crate::model) fn has_members(one: Diagnostic, part: &str, known: &[&str]) -> Diagnostic {
+    let known: Vec<String> =
+        known.iter().filter(|name| !name.is_empty()).map(|name| format!("`{name}`")).collect();
+    if known.is_empty() { one } else { one.help(format!("`{part}` has {}", known.join(", "))) }
+}
+
 pub(in crate::model) fn defines_inside(span: Span, part: &str) -> Diagnostic {
     new(
         "E0101",
@@ -198,6 +205,31 @@ pub(in crate::model) fn missing_argument(
 ) -> Diagnostic {
     let one = new("E0106", format!("`{def}` needs `{slot}`"), span, "not given here".to_owned());
     with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
+}
+
+/// A function that is not written in the language has no names for its arguments.
+pub(in crate::model) fn too_few_arguments(
+    span: Span,
+    name: &str,
+    takes: usize,
+    given: usize,
+) -> Diagnostic {
+    let count = |number| if number == 1 { "one argument" } else { "arguments" };
+    let takes = if takes == 1 { count(1).to_owned() } else { format!("{takes} {}", count(takes)) };
+    let given = match given {
+        0 => "none is given".to_owned(),
+        1 => "one is given".to_owned(),
+        more => format!("{more} are given"),
+    };
+    let one = new("E0106", format!("`{name}` takes {takes}"), span, given);
+    let example = match name {
+        "clip" => "clip(x, 0, 1)",
+        "max" | "min" => {
+            return one.help(format!("of an array: `{name}[i] x[i]`; of two: `{name}(a, b)`"));
+        }
+        _ => return one,
+    };
+    one.help(format!("the value and its limits: `{example}`"))
 }
 
 pub(in crate::model) fn too_many_arguments(span: Span, def: &str, takes: usize) -> Diagnostic {

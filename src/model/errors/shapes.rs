@@ -17,6 +17,20 @@ pub(in crate::model) fn unbound_index(span: Span, name: &str, nearest: Option<&s
     }
 }
 
+/// `meant` is the left side with the index.
+pub(in crate::model) fn unnamed_on_the_left(
+    span: Span,
+    name: &str,
+    meant: &str,
+    left: Span,
+) -> Diagnostic {
+    let message = format!("index `{name}` is not bound");
+    let label = "on the left of no `=`, in no `sum` or `for`".to_owned();
+    new("E0201", message, span, label)
+        .label(left, format!("the left does not name `{name}`"))
+        .help(format!("name it on the left: `{meant}`; or bind it: `sum[{name}] ...`"))
+}
+
 pub(in crate::model) fn two_dims(
     span: Span,
     name: &str,
@@ -58,6 +72,26 @@ pub(in crate::model) fn outside(
         "wrap it `{whole} mod {size}`, give a default `{index} else 0`, or guard it with `if`"
     );
     new("E0204", message, span, "cannot be proved to stay inside".to_owned()).help(help)
+}
+
+/// The same for a number.
+pub(in crate::model) fn no_such_entry(one: Diagnostic, span: Span, last: &str) -> Diagnostic {
+    one.help(format!("indices begin at 0, so the last is `{last}`")).edit(span, last)
+}
+
+/// The same for an array whose entries are shares of a whole.
+pub(in crate::model) fn outside_round(
+    one: Diagnostic,
+    span: Span,
+    index: &str,
+    size: &str,
+) -> Diagnostic {
+    let whole = if index.contains(' ') { format!("({index})") } else { index.to_owned() };
+    let wrapped = format!("{whole} mod {size}");
+    one.help(format!(
+        "wrap it `{wrapped}`, so that no weight is lost, or give a default `{index} else 0`"
+    ))
+    .edit(span, wrapped)
 }
 
 /// The same for an index that takes no default.
@@ -150,6 +184,25 @@ pub(in crate::model) fn argument_shape(
     )
     .label(declared, format!("`{argument}` is declared here"))
     .help(BY_NAME)
+}
+
+/// The same where the declaration of an argument can be changed to `slot`.
+pub(in crate::model) fn declared_with(one: Diagnostic, place: Span, slot: &str) -> Diagnostic {
+    let told = one.others.iter().any(|label| label.span == place);
+    let one = if told { one } else { one.label(place, "declared here") };
+    one.help(format!("declare `{slot}`"))
+}
+
+/// Two arguments of a call, each with what it is for and its shape.
+pub(in crate::model) fn swapped_arguments(
+    def: &str,
+    (first, for_first, found_first): (Span, &str, &str),
+    (second, for_second, found_second): (Span, &str, &str),
+) -> Diagnostic {
+    let message = format!("two arguments of `{def}` are in each other's place");
+    new("E0205", message, first, format!("this is {found_first}, for `{for_first}`"))
+        .label(second, format!("this is {found_second}, for `{for_second}`"))
+        .help("exchange them")
 }
 
 pub(in crate::model) fn too_many_indices(

@@ -1,0 +1,180 @@
+//! Arguments whose shapes do not fit: in each other's place, of other axes, of another dim.
+//!
+//! In: a call whose arguments are known. Out: one message that says which of them to change. Invariant:
+//! a replacement makes the argument fit.
+
+use crate::diag::{Diagnostic, Edit};
+use crate::source::Span;
+use crate::syntax::ast;
+
+use super::super::typed::{Def, Expr, ExprKind, Extent, ParamKind, Value, ValueKind};
+use super::super::{errors, show};
+use super::calls::{Binding, array_of, sizes_of};
+use super::declare::Cx;
+
+impl Cx<'_, '_> {
+    /// Tells of two arguments that do not fit as they stand and would if they were exchanged.
+    pub(super) fn in_each_others_place(
+        &mut self,
+        binding: &Binding,
+        segment: &ast::Segment,
+    ) -> bool {
+        if self.all_fit(binding) {
+            return false;
+        }
+        let written: Vec<Span> = segment.args.iter().flatten().map(|arg| arg.value.span).collect();
+        let here = |at: &usize| {
+            let arg = binding.args[*at].as_ref().map(|arg| arg.span);
+            matches!(binding.def.params[*at].kind, ParamKind::Plain(..))
+                && arg.is_some_and(|span| written.contains(&span))
+        };
+        let plain: Vec<usize> = (0..binding.args.len()).filter(here).collect();
+        let pairs = plain.iter().flat_map(|a| plain.iter().map(move |b| (*a, *b)));
+        for (a, b) in pairs.filter(|(a, b)| a < b) {
+            let mut other = binding.clone();
+            other.args.swap(a, b);
+            if !self.all_fit(&other) {
+                continue;
+            }
+            let (Some(first), Some(second)) = (&binding.args[a], &binding.args[b]) else {
+                continue;
+            };
+            let wants = |at: usize| self.slot_of(&binding.def, at);
+            let found = |arg: &Expr| self.shown(&arg.shape);
+            let one = errors::swapped_arguments(
+                &binding.def.name,
+                (first.span, &wants(a), &found(first)),
+                (second.span, &wants(b), &found(second)),
+            );
+            let edits = [
+                Edit::new(first.span, self.text(second.span)),
+                Edit::new(second.span, self.text(first.span)),
+            ];
+            self.sink().push(one.edits(edits));
+            return true;
+        }
+        false
+    }
+
+    /// Whether every argument has the shape that it should have.
+    fn all_fit(&mut self, binding: &Binding) -> bool {
+        let mut found = binding.clone();
+        self.unify(&mut found, None);
+        let def = &binding.def;
+        for (at, dim) in def.dims.iter().enumerate() {
+            if found.dims[at].is_none()
+                && let Some(default) = &dim.default
+            {
+                let so_far = sizes_of(&found);
+                found.dims[at] = Some(default.iter().map(|one| one.map(&so_far)).collect());
+            }
+        }
+        let sizes = sizes_of(&found);
+        def.params.iter().zip(&found.args).all(|(param, arg)| {
+            let (Some(value), Some(arg)) = (array_of(&param.kind), arg) else { return true };
+            arg.shape == sizes.shape(&def.value(value).shape)
+        })
+    }
+
+    /// What a definition takes at a place, as it is declared: `w[N]`.
+    fn slot_of(&self, def: &Def, at: usize) -> String {
+        let param = &def.params[at];
+        match array_of(&param.kind).map(|value| &def.value(value).shape) {
+            Some(shape) if !shape.is_empty() => {
+                format!("{}{}", param.name, show::shape(def, shape))
+            }
+            Some(_) | None => param.name.clone(),
+        }
+    }
+
+    /// The argument that would tell an unknown size, but has another number of axes.
+    pub(super) fn of_other_axes(&self, binding: &Binding, dim: usize) -> Option<Diagnostic> {
+        let def = &binding.def;
+        let tells = |shape: &[Extent]| {
+            shape.iter().any(|axis| axis.size.as_dim().is_some_and(|own| own.0 as usize == dim))
+        };
+        def.params.iter().zip(&binding.args).find_map(|(param, arg)| {
+            let declared = &def.value(array_of(&param.kind)?).shape;
+            let arg = arg.as_ref()?;
+            if !tells(declared) || declared.len() == arg.shape.len() {
+                return None;
+            }
+            let (wanted, found) = (show::shape(def, declared), self.shown(&arg.shape));
+            Some(errors::argument_shape(arg.span, &param.name, &wanted, &found, param.span))
+        })
+    }
+
+    /// An argument of another shape than the others ask for.
+    pub(super) fn argument_differs(
+        &mut self,
+        def: &Def,
+        args: &[Option<Expr>],
+        (at, arg): (usize, &Expr),
+        wanted: &[Extent],
+    ) -> Diagnostic {
+        let param = &def.params[at];
+        let edits = self.reordered(arg, wanted);
+        let (want, found) = (self.shown(wanted), self.shown(&arg.shape));
+        let one = errors::argument_shape(arg.span, &param.name, &want, &found, param.span);
+        if !edits.is_empty() || wanted.len() != arg.shape.len() {
+            return one.edits(edits);
+        }
+        // The first axis that differs, and the argument that said how long it is.
+        let Some(axis) = (0..wanted.len()).find(|axis| wanted[*axis] != arg.shape[*axis]) else {
+            return one;
+        };
+        let shape_of = |at: usize| array_of(&def.params[at].kind).map(|id| &def.value(id).shape);
+        let dim = shape_of(at).and_then(|shape| shape.get(axis)?.size.as_dim());
+        let teller = dim.and_then(|dim| {
+            (0..args.len()).filter(|other| *other != at).find_map(|other| {
+                let place =
+                    shape_of(other)?.iter().position(|one| one.size.as_dim() == Some(dim))?;
+                let teller = args[other].as_ref()?;
+                (teller.shape.get(place) == Some(&wanted[axis])).then_some((other, place, teller))
+            })
+        });
+        let one = match teller {
+            Some((other, _, teller)) => {
+                let shape = self.shown(&teller.shape);
+                one.label(teller.span, format!("`{}` is {shape}", def.params[other].name))
+            }
+            None => one,
+        };
+        let mine = self.redeclared(arg, wanted);
+        let theirs = teller.and_then(|(_, place, teller)| {
+            let mut shape = teller.shape.clone();
+            shape[place] = arg.shape[axis].clone();
+            self.redeclared(teller, &shape)
+        });
+        let best = match (mine, theirs) {
+            (Some(mine), Some(theirs)) => Some(if theirs.0 && !mine.0 { theirs } else { mine }),
+            (mine, theirs) => mine.or(theirs),
+        };
+        match best {
+            Some((_, place, slot, edit)) => errors::declared_with(one, place, &slot).edits([edit]),
+            None => one,
+        }
+    }
+
+    /// Where a whole emission or state of this body gets another shape: whether it is an emission, its
+    /// declaration, what that becomes, and the change.
+    fn redeclared(&self, arg: &Expr, shape: &[Extent]) -> Option<(bool, Span, String, Edit)> {
+        let ExprKind::Read { value, inner, .. } = &arg.kind else { return None };
+        let Value { kind, span, shape: own, name, .. } = self.def.value(*value);
+        let emitted = matches!(kind, ValueKind::Emission(_));
+        let whole = own.len() == arg.shape.len();
+        if !inner.is_empty() || !whole || !(emitted || matches!(kind, ValueKind::State(..))) {
+            return None;
+        }
+        let text = self.text(*span);
+        let (open, close) = (text.find('[')?, text.find(']')?);
+        if text[..open].trim() != name {
+            return None;
+        }
+        let start = span.start + open as u32;
+        let brackets = Span { start, end: span.start + close as u32 + 1, ..*span };
+        let shown = self.bracketed(shape);
+        let edit = Edit::new(brackets, shown.clone());
+        Some((emitted, *span, format!("{name}{shown}"), edit))
+    }
+}
