@@ -27,9 +27,10 @@ pub fn refuted(claim: &Claim, why: &str) -> Diagnostic {
     })
 }
 
-/// A claim that failed in a trial: `gave` is what was seen, `from` the numbers that it came from.
+/// A claim that failed in a trial: `gave` is what was seen, `from` the numbers that it came from, and
+/// `mend` how inputs can be declared so that it holds as far as was tried.
 #[must_use]
-pub fn counterexample(claim: &Claim, gave: &str, from: &str, open: Option<&str>) -> Diagnostic {
+pub fn counterexample(claim: &Claim, gave: &str, from: &str, mend: &[String]) -> Diagnostic {
     let (name, domain) = (last(&claim.path), domain_name(&claim.domain));
     let verb = match claim.kind {
         Claimed::Argument => "is declared",
@@ -46,9 +47,10 @@ pub fn counterexample(claim: &Claim, gave: &str, from: &str, open: Option<&str>)
     } else {
         one.label(claim.declared, format!("`{domain}` is declared here"))
     };
-    one.help(match open {
-        Some(argument) => format!("declare the domain of `{argument}`, or drop the claim"),
-        None => "mend the equation, or drop the claim".to_owned(),
+    let slots: Vec<String> = mend.iter().map(|slot| format!("`{slot}`")).collect();
+    one.help(match &slots[..] {
+        [] => "mend the equation, or drop the claim".to_owned(),
+        slots => format!("declare {}, or drop the claim", slots.join(" and ")),
     })
 }
 

@@ -20,7 +20,8 @@ use crate::trial::{self, Counterexample, Instance, Options, Report};
 /// A domain on a computed value is a claim: it is proved, refuted, or tried on random numbers inside and
 /// at the edges of the domains of what it is computed from. The chosen model is tried as a whole, and
 /// every definition of the file alone, at small sizes. Gradients are compared with differences of the
-/// loss. The same seed finds the same again.
+/// loss. A sample has five steps, counted from 1: a value is judged at each of them, a state before the
+/// first (step 0) and after each. The same seed finds the same again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  ntmc test specs/ntm.ntm\n  \
     ntmc test mine.ntm --def fade --draws 100000\n  \
@@ -221,6 +222,7 @@ fn json_of(args: &Args, all: &[(&Instance, &Report)]) -> Value {
                     "gave": found.gave,
                     "step": found.step,
                     "draw": found.draw,
+                    "mend": found.mend,
                     "inputs": found.inputs.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
                 })),
             })

@@ -17,7 +17,6 @@ pub use sample::Counterexample;
 
 use crate::claims::{self, Effort, Verdict};
 use crate::diag::Diagnostics;
-use crate::model::typed::Domain;
 
 /// What a trial found.
 #[derive(Clone, Debug)]
@@ -81,14 +80,10 @@ impl Report {
     #[must_use]
     pub fn diagnostics(&self, instance: &Instance, seed: u64) -> Diagnostics {
         let mut sink = Diagnostics::default();
-        // The first input that may be anything is the likely culprit.
-        let open = instance.claims.inputs.iter().position(|domain| *domain == Domain::REAL);
-        let open = open.map(|at| instance.model.inputs[at].path.clone());
-        let open = open.filter(|name| instance.alone && !name.starts_with("cotangent"));
         for (claim, (verdict, found)) in instance.claims.all.iter().zip(&self.claims) {
             if let Some(found) = found {
                 let from = format!("{} (seed {seed}, draw {})", found.from, found.draw);
-                sink.push(claims::counterexample(claim, &found.gave, &from, open.as_deref()));
+                sink.push(claims::counterexample(claim, &found.gave, &from, &found.mend));
             } else if let Verdict::Refuted(why) = verdict {
                 sink.push(claims::refuted_one(claim, why));
             }

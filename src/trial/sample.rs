@@ -1,18 +1,19 @@
 //! Claims on random numbers, and the smallest numbers found that break one.
 //!
 //! In: a model with claims. Out: for each claim, the first draw that breaks it, made simpler where that
-//! is cheap. Parameters are drawn once a batch, inputs once a sample and step.
+//! is cheap. Parameters are drawn once a batch, inputs once a sample and step. Steps are counted from 1;
+//! a state is looked at before the first step and after every one, the last included.
 
 use super::draw::{Kind, Style, outside, short};
 use super::instance::Instance;
 use crate::backend::interp::Interp;
-use crate::backend::{Batch, Executable, Precision, Want};
+use crate::backend::{Batch, Executable, Outcome, Precision, Want};
 use crate::claims::TOLERANCE;
 use crate::compile;
-use crate::model::Model;
-use crate::model::claim::Claim;
-use crate::model::flat::{Axis, Sort, Value};
+use crate::model::claim::{Claim, Claimed};
+use crate::model::flat::{Array, Axis, Sort, Term, Value};
 use crate::model::typed::Domain;
+use crate::model::{Model, domain_name};
 use crate::random::Stream;
 use crate::tensor::Tensor;
 
@@ -26,14 +27,24 @@ const SAMPLES: usize = 128;
 pub struct Counterexample {
     /// What the claimed value was: `gave -3.1 at [2]`.
     pub gave: String,
-    /// What it came from: `with ww = [..] at step 2`.
+    /// What it came from: `at step 2 with ww = [..]`.
     pub from: String,
-    /// The step, from 1.
+    /// The step, from 1; 0 for a state before the first.
     pub step: usize,
     /// Which draw it was, from 1.
     pub draw: u64,
     /// Every input, by name, with its numbers at every step up to that one.
     pub inputs: Vec<(String, Vec<Vec<f64>>)>,
+    /// Declarations of inputs with which no draw breaks the claim: `ww[N]: weighting`.
+    pub mend: Vec<String>,
+}
+
+/// Where a claim was seen not to hold.
+struct Seen {
+    /// The step, from 1; 0 for a state before the first.
+    step: usize,
+    sample: usize,
+    gave: String,
 }
 
 /// A model whose claims are values that can be asked for.
@@ -43,7 +54,8 @@ pub(super) struct Bench {
     names: Vec<String>,
     params: Vec<Kind>,
     starts: Vec<Option<Kind>>,
-    roots: Vec<String>,
+    /// The names of each claimed array: of a state before a step, then after it.
+    roots: Vec<Vec<String>>,
     claimed: Vec<Vec<usize>>,
 }
 
@@ -66,15 +78,26 @@ fn tensor(shape: Vec<usize>, numbers: Vec<f64>) -> Tensor {
 fn with_claims(instance: &Instance) -> Model {
     let mut model = instance.model.clone();
     for (at, claim) in instance.claims.all.iter().enumerate() {
-        model.values.push(Value {
-            path: format!("claim{at}"),
-            axes: claim.axes.clone(),
-            sort: Sort::Real,
-            right: claim.term.clone(),
-            span: claim.place,
-        });
+        let mut add = |path: String, right: Term| {
+            let (axes, span) = (claim.axes.clone(), claim.place);
+            model.values.push(Value { path, axes, sort: Sort::Real, right, span });
+        };
+        add(format!("claim{at}"), claim.term.clone());
+        if let (Claimed::State(state), Term::Read(_, places)) = (claim.kind, &claim.term) {
+            let next = Array::Value(instance.model.states[state as usize].next);
+            add(format!("next{at}"), Term::Read(next, places.clone()));
+        }
     }
     model
+}
+
+/// What is asked for to see a claim.
+fn roots(at: usize, claim: &Claim) -> Vec<String> {
+    let mut all = vec![format!("value/claim{at}")];
+    if let Claimed::State(_) = claim.kind {
+        all.push(format!("value/next{at}"));
+    }
+    all
 }
 
 impl Bench {
@@ -108,7 +131,7 @@ impl Bench {
             names: model.inputs.iter().map(|input| input.path.clone()).collect(),
             params: params.collect(),
             starts: (0..model.states.len()).map(start).collect(),
-            roots: (0..claims.len()).map(|at| format!("value/claim{at}")).collect(),
+            roots: claims.iter().enumerate().map(|(at, claim)| roots(at, claim)).collect(),
             claimed: claims.iter().map(|claim| sizes(&claim.axes)).collect(),
         }
     }
@@ -152,34 +175,29 @@ impl Bench {
         Point { params, batch: Batch { lengths: vec![STEPS; samples], inputs, starts } }
     }
 
-    /// The first step and sample at which a claim does not hold, and what it gave.
-    fn broken(
-        &mut self,
-        claim: &Claim,
-        at: usize,
-        point: &Point,
-    ) -> Option<(usize, usize, String)> {
-        let want = Want { roots: vec![self.roots[at].clone()], gradients: false };
+    /// Where a claim does not hold first.
+    fn broken(&mut self, claim: &Claim, at: usize, point: &Point) -> Option<Seen> {
+        let want = Want { roots: self.roots[at].clone(), gradients: false };
         let outcome = self.executable.run(&point.params, &point.batch, &want);
-        self.first(claim, at, &outcome.roots[&self.roots[at]], point.batch.lengths.len())
+        self.first(claim, at, &outcome, point.batch.lengths.len())
     }
 
-    fn first(
-        &self,
-        claim: &Claim,
-        at: usize,
-        root: &Tensor,
-        samples: usize,
-    ) -> Option<(usize, usize, String)> {
+    fn first(&self, claim: &Claim, at: usize, outcome: &Outcome, samples: usize) -> Option<Seen> {
         let shape = &self.claimed[at];
         let width = shape.iter().product::<usize>().max(1);
-        let all = root.as_standard_layout();
-        let all = all.as_slice()?;
-        let mut one = all.chunks(width).enumerate().filter_map(|(entry, numbers)| {
-            let gave = outside(&claim.domain, shape, numbers, TOLERANCE)?;
-            Some((entry / samples, entry % samples, gave))
+        let mut all = self.roots[at].iter().enumerate().filter_map(|(after, name)| {
+            let root = outcome.roots[name].as_standard_layout();
+            let before = matches!(claim.kind, Claimed::State(_)) && after == 0;
+            let mut seen = root.as_slice()?.chunks(width).enumerate().filter_map(|(entry, one)| {
+                let gave = outside(&claim.domain, shape, one, TOLERANCE)?;
+                let step = if before { entry / samples } else { entry / samples + 1 };
+                Some(Seen { step, sample: entry % samples, gave })
+            });
+            seen.next()
         });
-        one.next()
+        // Of a state the value before a step is the one after the step before.
+        let first = all.next();
+        first.into_iter().chain(all).min_by_key(|seen| seen.step)
     }
 
     /// The first draw that breaks each claim, out of that many draws.
@@ -202,17 +220,17 @@ impl Bench {
                 break;
             }
             let point = self.point(&instance.name, seed, batch, samples);
-            let want = Want { roots: self.roots.clone(), gradients: false };
+            let want = Want { roots: self.roots.concat(), gradients: false };
             let outcome = self.executable.run(&point.params, &point.batch, &want);
-            for (at, claim) in claims
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| claim_open(&found, *at))
-                .collect::<Vec<_>>()
-            {
-                let root = &outcome.roots[&self.roots[at]];
-                if let Some((_, sample, _)) = self.first(claim, at, root, samples) {
-                    found[at] = self.simplest(claim, at, &point, sample, done + sample as u64 + 1);
+            let open: Vec<usize> = (0..claims.len()).filter(|at| found[*at].is_none()).collect();
+            for at in open {
+                if let Some(seen) = self.first(&claims[at], at, &outcome, samples) {
+                    let draw = done + seen.sample as u64 + 1;
+                    found[at] = self.simplest(&claims[at], at, &point, seen.sample, draw);
+                    let mend = self.declared_closer(instance, at, seed);
+                    if let Some(found) = &mut found[at] {
+                        found.mend = mend;
+                    }
                 }
             }
             done += samples as u64;
@@ -231,14 +249,14 @@ impl Bench {
         draw: u64,
     ) -> Option<Counterexample> {
         let mut point = alone(point, sample);
-        let (mut step, _, mut gave) = self.broken(claim, at, &point)?;
+        let mut seen = self.broken(claim, at, &point)?;
         for input in 0..self.kinds.len() {
             for simple in self.kinds[input].simple() {
                 let mut other = point.clone();
                 let numbers = simple.iter().copied().cycle();
                 other.batch.inputs[input].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
-                if let Some((now, _, told)) = self.broken(claim, at, &other) {
-                    (point, step, gave) = (other, now, told);
+                if let Some(now) = self.broken(claim, at, &other) {
+                    (point, seen) = (other, now);
                     break;
                 }
             }
@@ -248,8 +266,8 @@ impl Bench {
                 let held = other.batch.inputs[input]
                     .iter()
                     .all(|one| outside(&self.kinds[input].domain, &[], &[*one], 0.0).is_none());
-                if held && let Some((now, _, told)) = self.broken(claim, at, &other) {
-                    (point, step, gave) = (other, now, told);
+                if held && let Some(now) = self.broken(claim, at, &other) {
+                    (point, seen) = (other, now);
                 }
             }
         }
@@ -257,37 +275,97 @@ impl Bench {
         for (name, tensor) in self.names.iter().zip(&point.batch.inputs) {
             let width = tensor.len() / STEPS;
             let all: Vec<f64> = tensor.iter().copied().collect();
-            let steps = all.chunks(width.max(1)).take(step + 1).map(<[f64]>::to_vec);
+            let steps = all.chunks(width.max(1)).take(seen.step).map(<[f64]>::to_vec);
             inputs.push((name.clone(), steps.collect()));
         }
-        let from = self.told(&inputs, step);
-        Some(Counterexample { gave, from, step: step + 1, draw, inputs })
+        let from = told(&inputs, seen.step, matches!(claim.kind, Claimed::State(_)));
+        let Seen { step, gave, .. } = seen;
+        Some(Counterexample { gave, from, step, draw, inputs, mend: Vec::new() })
     }
 
-    /// The numbers of the step, as far as people read them.
-    fn told(&self, inputs: &[(String, Vec<Vec<f64>>)], step: usize) -> String {
-        let mut all = Vec::new();
-        for (name, steps) in inputs {
-            let numbers = &steps[step.min(steps.len() - 1)];
-            let list: Vec<String> =
-                numbers.iter().take(MOST_NUMBERS).map(|one| short(*one)).collect();
-            let more = if numbers.len() > MOST_NUMBERS { ", .." } else { "" };
-            all.push(match &list[..] {
-                [one] if numbers.len() == 1 => format!("{name} = {one}"),
-                list => format!("{name} = [{}{more}]", list.join(", ")),
-            });
+    /// Which input, declared closer, keeps a claim that was seen to break: of those that may be anything
+    /// the first for which no draw breaks it any more, or all of them together.
+    fn declared_closer(&mut self, instance: &Instance, at: usize, seed: u64) -> Vec<String> {
+        let claim = &instance.claims.all[at];
+        let real = |one: &usize| {
+            let (kind, name) = (&self.kinds[*one], &self.names[*one]);
+            kind.sort == Sort::Real && kind.domain == Domain::REAL && !is_cotangent(name)
+        };
+        let open: Vec<usize> = (0..self.kinds.len()).filter(real).collect();
+        if !instance.alone || open.is_empty() {
+            return Vec::new();
         }
-        let with = if all.is_empty() { String::new() } else { format!(" with {}", all.join(", ")) };
-        format!("at step {}{with}", step + 1)
+        let one_by_one = open.iter().map(|one| vec![*one]);
+        let together = (open.len() > 1).then(|| open.clone());
+        for inputs in one_by_one.chain(together) {
+            for domain in CLOSER {
+                let row = matches!(domain, Domain::Weighting | Domain::Simplex);
+                if row && inputs.iter().any(|one| self.kinds[*one].sizes.is_empty()) {
+                    continue;
+                }
+                inputs.iter().for_each(|one| self.kinds[*one].domain = domain.clone());
+                let holds = (0..CLOSER_BATCHES).all(|batch| {
+                    let point = self.point(&instance.name, seed, batch, SAMPLES);
+                    self.broken(claim, at, &point).is_none()
+                });
+                inputs.iter().for_each(|one| self.kinds[*one].domain = Domain::REAL);
+                if holds {
+                    return inputs.iter().map(|one| slot(instance, *one, domain)).collect();
+                }
+            }
+        }
+        Vec::new()
     }
+}
+
+/// Domains that an input may be declared with, the widest first.
+const CLOSER: &[Domain] = &[
+    Domain::Real(Some(0.0), None),
+    Domain::Real(Some(-1.0), Some(1.0)),
+    Domain::Real(Some(0.0), Some(1.0)),
+    Domain::Weighting,
+    Domain::Simplex,
+];
+/// How many batches a closer declaration is tried on.
+const CLOSER_BATCHES: u64 = 4;
+
+/// An input as it would be declared: `ww[N]: weighting`.
+fn slot(instance: &Instance, input: usize, domain: &Domain) -> String {
+    let input = &instance.model.inputs[input];
+    let size = |axis: &Axis| {
+        if axis.dim.is_empty() { axis.size.to_string() } else { axis.dim.clone() }
+    };
+    let sizes: Vec<String> = input.axes.iter().map(size).collect();
+    let shape = if sizes.is_empty() { String::new() } else { format!("[{}]", sizes.join(", ")) };
+    format!("{}{shape}: {}", input.path, domain_name(domain))
+}
+
+/// What the loss of a definition alone is made with; nobody wrote it.
+fn is_cotangent(name: &str) -> bool {
+    name.starts_with("cotangent")
+}
+
+/// The numbers that went into a step, as far as people read them.
+fn told(inputs: &[(String, Vec<Vec<f64>>)], step: usize, after: bool) -> String {
+    if step == 0 {
+        return "before the first step".to_owned();
+    }
+    let mut all = Vec::new();
+    for (name, steps) in inputs.iter().filter(|(name, _)| !is_cotangent(name)) {
+        let Some(numbers) = steps.last() else { continue };
+        let list: Vec<String> = numbers.iter().take(MOST_NUMBERS).map(|one| short(*one)).collect();
+        let more = if numbers.len() > MOST_NUMBERS { ", .." } else { "" };
+        all.push(match &list[..] {
+            [one] if numbers.len() == 1 => format!("{name} = {one}"),
+            list => format!("{name} = [{}{more}]", list.join(", ")),
+        });
+    }
+    let with = if all.is_empty() { String::new() } else { format!(" with {}", all.join(", ")) };
+    format!("{} step {step}{with}", if after { "after" } else { "at" })
 }
 
 /// How many numbers of an array are shown.
 const MOST_NUMBERS: usize = 12;
-
-fn claim_open(found: &[Option<Counterexample>], at: usize) -> bool {
-    found[at].is_none()
-}
 
 /// One sample of a batch.
 fn alone(point: &Point, sample: usize) -> Point {

@@ -64,6 +64,40 @@ fn a_trial_is_one_object_for_programs() {
     assert!(object["trials"][0]["gradients"].as_array().unwrap().len() >= 4);
 }
 
+/// The first of two inputs that may be anything is not the one to blame.
+#[test]
+fn the_declaration_that_is_too_wide_is_named() {
+    let text = "ntm 1\n\ndef f(M[N, W], w[N], g: unit) -> r[N]: positive =\n  \
+                for i: g * w[i] + (sum[c] M[i, c] * M[i, c])\n";
+    let (code, shown, _) = tried(text, &[]);
+    assert_eq!(code, 1);
+    assert!(shown.contains("declare `w[N]: positive`, or drop the claim"), "{shown}");
+    let mended = text.replace("w[N],", "w[N]: positive,");
+    let (code, shown, told) = tried(&mended, &[]);
+    assert_eq!(code, 0, "{shown}{told}");
+}
+
+/// Of five steps the last breaks it.
+#[test]
+fn a_state_is_judged_after_the_last_step_too() {
+    let text = |most: &str| {
+        format!(
+            "ntm 1\n\ndef f(x[N]) -> n[N] {{\n  state n[N]: real({most}) = 0\n  \
+             n[i] = prev n[i] + 1 + 0 * sin(x[i])\n}}\n"
+        )
+    };
+    let (code, shown, _) = tried(&text("0..4.5"), &["--json"]);
+    let object: Value = serde_json::from_str(&shown).unwrap();
+    let found = &object["trials"][0]["claims"][0]["counterexample"];
+    assert_eq!((code, &found["step"]), (1, &5.into()));
+    assert!(found["gave"].as_str().unwrap().starts_with("gave 5"), "{found}");
+    assert_eq!(found["inputs"]["x"].as_array().unwrap().len(), 5);
+    let (code, shown, _) = tried(&text("0..4.5"), &[]);
+    assert!(code == 1 && shown.contains("after step 5 with x = "), "{shown}");
+    let (code, shown, told) = tried(&text("0..5"), &[]);
+    assert_eq!(code, 0, "{shown}{told}");
+}
+
 #[test]
 fn kinks_are_named_and_not_compared() {
     // Several jumps lie within each difference, another number of them in each.
