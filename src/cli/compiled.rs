@@ -47,6 +47,8 @@ pub struct Compiled {
     pub rate: f64,
     /// The elaborated spec as `.ntm`, with its train block.
     pub expanded: String,
+    /// Modules that lie beside the spec, with their texts.
+    pub modules: Vec<(String, String)>,
     /// The digest of the effective spec, in hexadecimal.
     pub digest: String,
     /// The texts that spans point into.
@@ -96,6 +98,9 @@ impl CompileOptions {
         let bytes = self.backend.plan_bytes(&program, (steps, batch), threads, precision);
         input::within_memory(bytes, "training this model")?;
         let executable = self.backend.ready(&program, precision, threads)?;
+        let text = |file| spec.sources.get(file).text.clone();
+        let modules = spec.checked.beside.iter().map(|(name, file)| (name.clone(), text(*file)));
+        let modules = modules.collect();
         Ok(Compiled {
             model,
             border: Border::of(&program),
@@ -104,6 +109,7 @@ impl CompileOptions {
             tasks,
             rate,
             expanded: effective,
+            modules,
             digest,
             sources: spec.sources,
             cost: Cost::of(&program, true),

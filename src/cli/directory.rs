@@ -47,6 +47,9 @@ pub(super) struct Manifest {
 
 pub(super) const FORMAT: u32 = 1;
 
+/// The folder of a run that holds the modules its spec uses.
+pub(super) const MODULES: &str = "modules";
+
 /// The directory of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Directory(pub(super) PathBuf);
@@ -82,6 +85,15 @@ impl Directory {
     /// Writes a file of the directory, all or nothing.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         Ok(checkpoint::replace(&self.file(name), bytes)?)
+    }
+
+    /// Keeps a module that the spec uses, so that the run needs nothing else to go on.
+    pub(super) fn write_module(&self, name: &str, text: &str) -> Result<(), Error> {
+        let file = super::input::module_file(MODULES, name);
+        let path = self.file(&file);
+        let folder = path.parent().unwrap_or(&self.0);
+        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        self.write(&file, text.as_bytes())
     }
 
     pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<(), Error> {

@@ -68,12 +68,63 @@ fn diff(path: &str, before: &str, after: &str) -> String {
         return String::new();
     }
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let limit = old.len().min(new.len()) - same;
-    let tail =
-        old.iter().rev().zip(new.iter().rev()).take(limit).take_while(|(a, b)| a == b).count();
-    let mut out = format!("--- {path}\n+++ {path}\n@@ line {} @@\n", same + 1);
-    old[same..old.len() - tail].iter().for_each(|line| out.push_str(&format!("-{line}\n")));
-    new[same..new.len() - tail].iter().for_each(|line| out.push_str(&format!("+{line}\n")));
+    let mut out = format!("--- {path}\n+++ {path}\n");
+    let start = out.len();
+    let (mut here, mut there) = (0, 0);
+    while here < old.len() || there < new.len() {
+        let (gone, come) = until_equal(&old[here..], &new[there..]);
+        if (gone, come) == (0, 0) {
+            (here, there) = (here + 1, there + 1);
+            continue;
+        }
+        out.push_str(&format!("@@ line {} @@\n", here + 1));
+        old[here..here + gone].iter().for_each(|line| out.push_str(&format!("-{line}\n")));
+        new[there..there + come].iter().for_each(|line| out.push_str(&format!("+{line}\n")));
+        (here, there) = (here + gone, there + come);
+    }
+    if out.len() == start {
+        out.push_str("only the ends of lines change\n");
+    }
     out
+}
+
+/// How far a line is looked for that stands in both texts.
+const WINDOW: usize = 200;
+
+/// How many lines to leave out of each until both go on with the same line, or end.
+fn until_equal(old: &[&str], new: &[&str]) -> (usize, usize) {
+    let blank = |line: &str| line.trim().is_empty();
+    let same = |at: usize, other: usize| match (old.get(at), new.get(other)) {
+        // A blank line says nothing about where one is, but right here.
+        (Some(left), Some(right)) => left == right && (at + other == 0 || !blank(left)),
+        _ => false,
+    };
+    let pairs = (0..WINDOW).flat_map(|sum| (0..=sum).map(move |at| (at, sum - at)));
+    let found = pairs.into_iter().find(|(at, other)| same(*at, *other));
+    let rest = || (old.len().min(WINDOW), new.len().min(WINDOW));
+    found.unwrap_or_else(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::diff;
+
+    #[test]
+    fn lines_that_stay_are_not_shown() {
+        let (before, after) = ("a\n\nb=1\nc\n\n\nd\n", "a\n\nb = 1\nc\n\nd\n");
+        let shown = diff("f", before, after);
+        assert_eq!(shown, "--- f\n+++ f\n@@ line 3 @@\n-b=1\n+b = 1\n@@ line 6 @@\n-\n");
+        let shown = diff("f", "a\nx\n", "a\ny\nz\n");
+        assert_eq!(shown, "--- f\n+++ f\n@@ line 2 @@\n-x\n+y\n+z\n");
+        assert_eq!(diff("f", "a\r\n", "a\n"), "--- f\n+++ f\nonly the ends of lines change\n");
+        assert_eq!(diff("f", "a\n", "a\n"), "");
+    }
+
+    #[test]
+    fn long_changes_end() {
+        let (before, after) = ("x\n".repeat(1000), "y\n".repeat(700));
+        let shown = diff("f", &before, &after);
+        let count = |sign| shown.lines().skip(2).filter(|line| line.starts_with(sign)).count();
+        assert_eq!((count('-'), count('+')), (1000, 700));
+    }
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::directory::MODULES;
 use crate::compile::{Choice, Choices, Purpose, Spec};
 use crate::error::Error;
 use crate::model::library::Library;
@@ -41,15 +42,23 @@ pub(super) fn text(path: &str) -> Result<String, Error> {
     })
 }
 
-/// Modules in the folder of a spec.
+/// Modules in the folder of a spec, or, for the spec of a run, in a folder of their own there.
 pub(super) struct Beside(PathBuf);
 
 impl Library for Beside {
     fn source(&self, module: &str) -> Option<Source> {
-        let path = self.0.join(format!("{}.ntm", module.replace('.', "/")));
-        let text = std::fs::read_to_string(&path).ok()?;
-        Some(Source::new(path.display().to_string(), text))
+        ["", MODULES].into_iter().find_map(|folder| {
+            let path = self.0.join(module_file(folder, module));
+            let text = std::fs::read_to_string(&path).ok()?;
+            Some(Source::new(path.display().to_string(), text))
+        })
     }
+}
+
+/// The file of a module below a folder: `mine/access.ntm` for `mine.access`.
+pub(super) fn module_file(folder: &str, module: &str) -> String {
+    let file = format!("{}.ntm", module.replace('.', "/"));
+    if folder.is_empty() { file } else { format!("{folder}/{file}") }
 }
 
 /// Reads and checks a spec.

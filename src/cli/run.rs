@@ -155,60 +155,69 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
     };
     let mut compile = CompileOptions {
         spec: args.spec.clone().unwrap_or_default(),
-        train: args.train,
-        task: args.task,
-        sets: args.sets,
+        train: args.train.clone(),
+        task: args.task.clone(),
+        sets: args.sets.clone(),
         backend: args.backend.unwrap_or(Backend::Interp),
         precision: args.precision.map_or(Precision::F32, precision),
         threads: args.threads.map(usize::from),
     };
-    let mut options_seed = args.seed.unwrap_or(0);
-    let mut batch = args.batch;
     if let (Some(kept), Some(path)) = (&kept, &args.resume) {
-        same(args.seed, kept.seed, "--seed")?;
-        same(args.batch, kept.batch, "--batch")?;
-        let asked = args.precision.map(|asked| name_of(precision(asked)).to_owned());
-        same(asked, kept.precision.clone(), "--precision")?;
-        let asked = args.backend.map(|asked| asked.name().to_owned());
-        same(asked, kept.backend.clone(), "--backend")?;
+        as_kept(&args, kept)?;
         compile.backend = Backend::named(&kept.backend).ok_or_else(|| {
             Error::Usage(format!("this version has no backend `{}`", kept.backend))
         })?;
-        options_seed = kept.seed;
-        batch = Some(kept.batch);
         compile.precision = if kept.precision == "f64" { Precision::F64 } else { Precision::F32 };
-        if args.spec.is_none() {
-            // The expanded spec already holds every choice that was made.
-            compile.spec = path.join("spec.ntm").display().to_string();
-            let chosen =
-                compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty();
-            if chosen {
-                let message =
-                    "`--train`, `--task` and `--set` need the spec too when a run goes on";
-                return Err(Error::Usage(message.to_owned()));
-            }
-            // Emissions that were given numbers are not in the spec; all else only says the same again.
-            compile.sets = kept.sets.clone();
-        } else {
-            compile.train = compile.train.or_else(|| kept.train.clone());
-            compile.task = compile.task.or_else(|| kept.task.clone());
-            if compile.sets.is_empty() {
-                compile.sets = kept.sets.clone();
-            }
-        }
+        spec_of_run(&mut compile, args.spec.is_some(), kept, path)?;
     }
     Ok(Options {
         compile,
         // A run goes on to where it was meant to end.
         steps: args.steps.or(kept.as_ref().map(|kept| kept.steps)),
-        seed: options_seed,
-        batch,
+        seed: kept.as_ref().map_or(args.seed.unwrap_or(0), |kept| kept.seed),
+        batch: kept.as_ref().map(|kept| kept.batch).or(args.batch),
         out: args.out,
         resume: args.resume,
         time: args.time,
         progress,
         letters: terminal.letters,
     })
+}
+
+/// Options that a run has fixed are as they were.
+fn as_kept(args: &Args, kept: &Manifest) -> Result<(), Error> {
+    same(args.seed, kept.seed, "--seed")?;
+    same(args.batch, kept.batch, "--batch")?;
+    let asked = args.precision.map(|asked| name_of(precision(asked)).to_owned());
+    same(asked, kept.precision.clone(), "--precision")?;
+    let asked = args.backend.map(|asked| asked.name().to_owned());
+    same(asked, kept.backend.clone(), "--backend")
+}
+
+/// The spec of a run that goes on: its own, or the one that is given again.
+fn spec_of_run(
+    compile: &mut CompileOptions,
+    given: bool,
+    kept: &Manifest,
+    path: &Path,
+) -> Result<(), Error> {
+    if given {
+        compile.train = compile.train.take().or_else(|| kept.train.clone());
+        compile.task = compile.task.take().or_else(|| kept.task.clone());
+        if compile.sets.is_empty() {
+            compile.sets.clone_from(&kept.sets);
+        }
+        return Ok(());
+    }
+    if compile.train.is_some() || compile.task.is_some() || !compile.sets.is_empty() {
+        let message = "`--train`, `--task` and `--set` need the spec too when a run goes on";
+        return Err(Error::Usage(message.to_owned()));
+    }
+    // The expanded spec already holds every choice that was made.
+    compile.spec = path.join("spec.ntm").display().to_string();
+    // Emissions that were given numbers are not in the spec; all else only says the same again.
+    compile.sets.clone_from(&kept.sets);
+    Ok(())
 }
 
 /// An option that a run has fixed may be repeated, not changed.
@@ -230,8 +239,8 @@ fn same<T: PartialEq + std::fmt::Display>(
 /// # Errors
 /// If a file cannot be used, a number goes bad, or the batch is too large.
 pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Result<Report, Error> {
-    let Compiled { model, border, executable, block, tasks, .. } = compiled;
-    let Compiled { rate, expanded, digest, sources, .. } = compiled;
+    let Compiled { model, border, executable, block, tasks, rate, digest, sources, .. } = compiled;
+    let texts = (compiled.expanded.as_str(), &compiled.modules[..]);
     let settings = settings(&block, tasks, rate, (options.seed, options.batch));
     within_limits(&settings)?;
     let steps = options.steps.unwrap_or_else(|| settings.horizon());
@@ -242,7 +251,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     let manifest = manifest(&model.name, &digest, &settings, steps, options);
     let (directory, mut state, lines) = match &options.resume {
         Some(path) => go_on(path, &mut session, &manifest, options)?,
-        None => begin(&manifest, &settings, &expanded, options)?,
+        None => begin(&manifest, &settings, texts, options)?,
     };
     let mut watch = Watch::new(Setup {
         directory,
@@ -407,13 +416,16 @@ type Start = (Directory, State, Vec<crate::train::Line>);
 fn begin(
     manifest: &Manifest,
     settings: &Settings,
-    expanded: &str,
+    (expanded, modules): (&str, &[(String, String)]),
     options: &Options,
 ) -> Result<Start, Error> {
     let task = settings.goal().task.name;
     let directory = Directory::create(options.out.as_deref(), &manifest.model, task)?;
     directory.write_manifest(manifest)?;
     directory.write("spec.ntm", expanded.as_bytes())?;
+    for (name, text) in modules {
+        directory.write_module(name, text)?;
+    }
     Ok((directory, State::default(), Vec::new()))
 }
 

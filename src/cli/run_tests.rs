@@ -38,6 +38,7 @@ fn compiled() -> Compiled {
         block,
         rate: 0.05,
         expanded: "ntm 1\n".to_owned(),
+        modules: Vec::new(),
         digest: "d1".to_owned(),
         sources,
         cost: crate::backend::Cost::default(),

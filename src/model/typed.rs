@@ -38,6 +38,8 @@ pub struct Checked {
     pub trains: Vec<ast::Train>,
     /// The trees of the modules that it uses, by file; std is among them.
     pub modules: BTreeMap<FileId, Arc<ast::File>>,
+    /// Modules beside the spec, by name.
+    pub beside: Vec<(String, FileId)>,
 }
 
 /// A checked `def` or `model`.

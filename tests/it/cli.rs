@@ -107,6 +107,35 @@ fn the_same_seed_gives_the_same_bytes_also_when_resumed() {
     assert!(whole != other, "the seed does nothing");
 }
 
+/// A run keeps the modules of its spec, so nothing else is needed to go on.
+#[test]
+fn a_run_of_a_spec_with_modules_goes_on_from_its_folder_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(place("parts")).unwrap();
+    let half = "ntm 1\n\ndef half(x[N]) -> y[N] = x / 2\n";
+    std::fs::write(place("parts/scale.ntm"), half).unwrap();
+    let mine = "ntm 1\nuse parts.scale\n\ndef quarter(x[N]) -> y[N] = half(half(x))\n";
+    std::fs::write(place("mine.ntm"), mine).unwrap();
+    let spec = "ntm 1\nuse mine\n\nmodel m(x[X]) -> y[Y] { emit y[Y] from quarter(x) }\n\n\
+                train m on copy(bits = 2, length = 1..2) { optimizer = sgd(lr = 0.1) steps = 4 }\n";
+    let (main, whole, cut) = (place("spec.ntm"), place("whole"), place("cut"));
+    std::fs::write(&main, spec).unwrap();
+    let runs =
+        [vec!["run", &main, "--out", &whole], vec!["run", &main, "--out", &cut, "--steps", "2"]];
+    for run in runs {
+        let output = ntmc(&run);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    for name in ["mine.ntm", "parts/scale.ntm", "spec.ntm"] {
+        std::fs::remove_file(place(name)).unwrap();
+    }
+    let output = ntmc(&["run", "--resume", &cut, "--steps", "4"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = |run: &str| std::fs::read(format!("{run}/checkpoint.safetensors")).unwrap();
+    assert!(file(&whole) == file(&cut), "going on gives other parameters");
+}
+
 #[test]
 fn first_states_are_drawn_by_seed_whatever_the_order_of_the_run() {
     let folder = tempfile::tempdir().unwrap();

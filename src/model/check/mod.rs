@@ -158,6 +158,7 @@ impl Global<'_> {
         // Entered before it is read, so that modules that import each other end.
         self.by_name.insert(name.to_owned(), None);
         let id: FileId = self.sources.add(source);
+        self.checked.beside.push((name.to_owned(), id));
         let file = syntax::parse(self.sources, id, self.sink)?;
         let module = self.add_module(name.to_owned(), id, Arc::new(file));
         self.by_name.insert(name.to_owned(), Some(module));
