@@ -99,38 +99,18 @@ impl Cx<'_, '_> {
         let joined = fresh("joined".to_owned())?;
         let index = fresh("i".to_owned()).or_else(|| fresh("a".to_owned()))?;
         let (mut slots, mut raws, mut cuts) = (Vec::new(), Vec::new(), Vec::new());
-        let mut offset = Vec::new();
+        let mut offset: Vec<String> = Vec::new();
         for slot in &emit.slots {
             let raw = fresh(format!("raw_{}", slot.name.text))?;
-            let plain = slot.value.is_none() && slot.shape.iter().all(|axis| axis.end.is_none());
-            let function = match &slot.of {
-                None => "",
+            let whole = (emit.slots.len() == 1).then_some(joined.as_str());
+            let (size, entry) = self.entry_of(slot, &offset, (&joined, &index), whole)?;
+            let cut = match &slot.of {
                 Some(of) if of.bounds.is_some() || of.via.is_some() => return None,
-                Some(of) => of.name.text.as_str(),
+                Some(of) if of.name.text != "real" => format!("{}({entry})", of.name.text),
+                Some(_) | None => entry,
             };
-            let place = |own: &str| {
-                let sum = offset.iter().map(String::as_str).chain((!own.is_empty()).then_some(own));
-                let sum: Vec<&str> = sum.collect();
-                if sum.is_empty() { "0".to_owned() } else { sum.join(" + ") }
-            };
-            let (size, entry) = match &slot.shape[..] {
-                [] if plain => ("1".to_owned(), format!("{joined}[{}]", place(""))),
-                [axis] if plain && emit.slots.len() == 1 => {
-                    (self.text(axis.span).to_owned(), joined.clone())
-                }
-                [axis] if plain => {
-                    let size = self.text(axis.span).to_owned();
-                    let at = place(&index);
-                    (size.clone(), format!("for {index} in {size}: {joined}[{at}]"))
-                }
-                _ => return None,
-            };
-            let head = if slot.shape.is_empty() { raw.clone() } else { format!("{raw}[{size}]") };
-            let cut = match function {
-                "" | "real" => entry,
-                function => format!("{function}({entry})"),
-            };
-            slots.push(head);
+            let shape = if slot.shape.is_empty() { String::new() } else { format!("[{size}]") };
+            slots.push(format!("{raw}{shape}"));
             raws.push(raw);
             cuts.push(format!("{} = {cut}", slot.name.text));
             offset.push(size);
@@ -147,11 +127,36 @@ impl Cx<'_, '_> {
             format!("{joined} = {}({whole}{args})", stage.name.text),
         ];
         lines.extend(cuts);
-        let before = &all[..emit.span.start as usize];
-        let line = before.rfind('\n').map_or(0, |at| at + 1);
-        let indent = before.len() - line - before[line..].trim_start().len();
-        let indent = if before[line..].trim().is_empty() { before.len() - line } else { indent };
-        Some(lines.join(&format!("\n{}", " ".repeat(indent))))
+        Some(lines.join(&format!("\n{}", " ".repeat(indent_of(all, emit.span.start as usize)))))
+    }
+
+    /// The size of an emission, and its piece of the joined vector after others of these sizes; nothing
+    /// for one that starts somewhere or has other axes. `whole` is the vector where it is all there is.
+    fn entry_of(
+        &self,
+        slot: &ast::Slot,
+        offset: &[String],
+        (joined, index): (&str, &str),
+        whole: Option<&str>,
+    ) -> Option<(String, String)> {
+        if slot.value.is_some() || slot.shape.iter().any(|axis| axis.end.is_some()) {
+            return None;
+        }
+        match &slot.shape[..] {
+            [] if offset.is_empty() => Some(("1".to_owned(), format!("{joined}[0]"))),
+            [] => Some(("1".to_owned(), format!("{joined}[{}]", offset.join(" + ")))),
+            [axis] => {
+                let size = self.text(axis.span).to_owned();
+                let place: Vec<&str> = offset.iter().map(String::as_str).chain([index]).collect();
+                let place = place.join(" + ");
+                let entry = match whole {
+                    Some(whole) => whole.to_owned(),
+                    None => format!("for {index} in {size}: {joined}[{place}]"),
+                };
+                Some((size, entry))
+            }
+            _ => None,
+        }
     }
 
     /// Whether a name is a function of a whole vector that gives one of the same length.
@@ -169,4 +174,11 @@ impl Cx<'_, '_> {
             _ => false,
         }
     }
+}
+
+/// How far the line of a place is indented.
+fn indent_of(text: &str, place: usize) -> usize {
+    let line = text[..place].rfind('\n').map_or(0, |at| at + 1);
+    let blank = |character: &char| character.is_whitespace();
+    text[line..place].chars().take_while(blank).map(char::len_utf8).sum()
 }
