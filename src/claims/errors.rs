@@ -2,12 +2,12 @@
 
 use crate::diag::Diagnostic;
 use crate::model::claim::{Claim, Claimed};
-use crate::model::domain_name;
+use crate::model::{domain_name, lies_in};
 
 /// A claim that never holds.
 #[must_use]
 pub fn refuted(claim: &Claim, why: &str) -> Diagnostic {
-    let (name, domain) = (last(&claim.path), domain_name(&claim.domain));
+    let (name, domain) = (last(&claim.path), lies_in(&claim.domain));
     let one = Diagnostic::new(
         "E0401",
         format!("`{name}` must lie in {domain}, and never does"),

@@ -37,7 +37,7 @@ impl Spec {
         let block = self.block(&choice)?;
         let tasks = resolve_tasks(&block, &self.sources)?;
         let loss = Loss::Target { masked: true };
-        let ports = tasks.first().map(ports);
+        let ports = ports(&tasks, &block);
         let purpose = Purpose { ports, loss, ..Purpose::default() };
         let model = self.elaborate(&choice, &purpose)?;
         let program = with_adjoints(forward(&model));
@@ -61,8 +61,9 @@ impl Spec {
         choices: &Choices,
     ) -> Result<(Model, Program, Vec<Instance>), Error> {
         let choice = self.choose(choices)?;
-        let tasks = resolve_tasks(&self.block(&choice)?, &self.sources)?;
-        let purpose = Purpose { ports: tasks.first().map(ports), ..Purpose::default() };
+        let block = self.block(&choice)?;
+        let tasks = resolve_tasks(&block, &self.sources)?;
+        let purpose = Purpose { ports: ports(&tasks, &block), ..Purpose::default() };
         let model = self.elaborate(&choice, &purpose)?;
         let program = optimised(forward(&model));
         Ok((model, program, tasks))
@@ -76,16 +77,17 @@ impl Spec {
         let mut purpose = Purpose::default();
         if choice.train.is_some() {
             let block = self.block(choice)?;
-            purpose.ports = resolve_tasks(&block, &self.sources)?.first().map(ports);
+            purpose.ports = ports(&resolve_tasks(&block, &self.sources)?, &block);
         }
         Ok(purpose)
     }
 }
 
 /// What a task binds, in the words of the model.
-fn ports(task: &Instance) -> Ports {
-    let ports = task.ports();
-    Ports { input: ports.input, output: ports.output, domain: ports.domain.to_owned() }
+fn ports(tasks: &[Instance], block: &TrainBlock) -> Option<Ports> {
+    let (ports, place) = (tasks.first()?.ports(), block.tasks.first()?.span);
+    let domain = ports.domain.to_owned();
+    Some(Ports { input: ports.input, output: ports.output, domain, place })
 }
 
 /// Looks up the tasks of a block; all lessons of a curriculum must have the same ports.

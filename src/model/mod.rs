@@ -30,4 +30,4 @@ pub use elaborate::{
 };
 pub use expand::{dot, expand};
 pub use flat::Model;
-pub use show::domain as domain_name;
+pub use show::{domain as domain_name, lies_in};

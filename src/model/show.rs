@@ -83,6 +83,19 @@ pub(super) fn shape(def: &Def, shape: &[Extent]) -> String {
     format!("[{}]", axes.join(", "))
 }
 
+/// Where the numbers of a domain lie: its ends, or its name.
+pub fn lies_in(domain: &Domain) -> String {
+    let end = |end: &Option<f64>| end.map_or(String::new(), |end| end.to_string());
+    match domain {
+        Domain::Real(low, high) if low.is_some() || high.is_some() => {
+            format!("{}..{}", end(low), end(high))
+        }
+        Domain::Real(..) | Domain::Simplex | Domain::Weighting | Domain::Sphere => {
+            self::domain(domain)
+        }
+    }
+}
+
 /// A domain as it is written.
 pub fn domain(domain: &Domain) -> String {
     match domain {

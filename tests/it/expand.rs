@@ -7,7 +7,7 @@ use ntmc::graph::{Array, Graph, Leaf, Op, Origin, Path as Name, Program, canonic
 use ntmc::model::library::StdOnly;
 use ntmc::model::typed::DimKind;
 use ntmc::model::{Given, Loss, Model, Ports, dot, expand};
-use ntmc::source::Source;
+use ntmc::source::{Source, Span};
 use ntmc::syntax::ast;
 
 use crate::support::{beside, root, source, tree};
@@ -50,7 +50,7 @@ fn elaborated(path: &Path, loss: &Loss) -> Option<Model> {
         .filter(|(name, _)| known(name))
         .map(|(name, size)| ((*name).to_owned(), Given::Number(*size as f64)))
         .collect();
-    let ports = Ports { input: 5, output: 4, domain: "unit".to_owned() };
+    let ports = Ports { input: 5, output: 4, domain: "unit".to_owned(), place: Span::default() };
     let without = |words: &[&str]| -> Vec<(String, Given)> {
         given.iter().filter(|(name, _)| !words.contains(&name.as_str())).cloned().collect()
     };

@@ -57,6 +57,7 @@ impl Case<'_> {
             input: size("X").unwrap(),
             output: size("Y").unwrap(),
             domain: "unit".to_owned(),
+            place: ntmc::source::Span::default(),
         });
         let wrong = |error| -> Spec { panic!("{}: {error}\n{}", self.name, self.text) };
         let mut spec =

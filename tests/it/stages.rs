@@ -52,8 +52,8 @@ fn chosen(path: &Path) -> (Spec, ntmc::compile::Choice, Purpose) {
         let block = spec.block(&choice).unwrap();
         let tasks = ntmc::compile::resolve_tasks(&block, &spec.sources).unwrap();
         let ports = tasks[0].ports();
-        let domain = ports.domain.to_owned();
-        purpose.ports = Some(Ports { input: ports.input, output: ports.output, domain });
+        let (domain, place) = (ports.domain.to_owned(), block.tasks[0].span);
+        purpose.ports = Some(Ports { input: ports.input, output: ports.output, domain, place });
         purpose.loss = Loss::Target { masked: true };
     }
     (spec, choice, purpose)

@@ -143,7 +143,8 @@ fn ports(spec: &Spec, choice: &Choice) -> Result<Option<Ports>, Error> {
     let block = spec.block(choice)?;
     let tasks = ntmc::compile::resolve_tasks(&block, &spec.sources)?;
     let ports = tasks[0].ports();
-    Ok(Some(Ports { input: ports.input, output: ports.output, domain: ports.domain.to_owned() }))
+    let (domain, place) = (ports.domain.to_owned(), block.tasks[0].span);
+    Ok(Some(Ports { input: ports.input, output: ports.output, domain, place }))
 }
 
 /// Small sizes for the dims that nothing binds, all different.

@@ -7,9 +7,9 @@ use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
 use crate::syntax::ast;
 
-use super::super::typed::{Def, Expr, ExprKind, Extent, ParamKind, Value, ValueKind};
+use super::super::typed::{Def, Expr, ExprKind, Extent, ParamKind, Value, ValueId, ValueKind};
 use super::super::{errors, show};
-use super::calls::{Binding, array_of, sizes_of};
+use super::calls::{Binding, sizes_of};
 use super::declare::Cx;
 
 impl Cx<'_, '_> {
@@ -176,5 +176,26 @@ impl Cx<'_, '_> {
         let shown = self.bracketed(shape);
         let edit = Edit::new(brackets, shown.clone());
         Some((emitted, *span, format!("{name}{shown}"), edit))
+    }
+}
+
+/// What a call emits of a definition's signature, by name.
+pub(super) fn emitted_by<'d>(def: &'d Def, args: &[Option<Expr>]) -> Vec<&'d str> {
+    let emitted = def
+        .params
+        .iter()
+        .zip(args)
+        .filter(|(param, arg)| arg.is_none() && matches!(param.kind, ParamKind::Emit(_)));
+    emitted.map(|(param, _)| param.name.as_str()).collect()
+}
+
+/// The array a signature entry stands for.
+pub(super) fn array_of(kind: &ParamKind) -> Option<ValueId> {
+    match kind {
+        ParamKind::Plain(value, _)
+        | ParamKind::Emit(value)
+        | ParamKind::Param(value)
+        | ParamKind::State(value) => Some(*value),
+        ParamKind::Int(_) | ParamKind::Flag(_) => None,
     }
 }

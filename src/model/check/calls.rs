@@ -10,8 +10,9 @@ use super::super::errors;
 use super::super::int::{Atom, Poly, Test};
 use super::super::show;
 use super::super::typed::{
-    Call, Def, DefId, DimKind, Domain, Expr, ExprKind, Extent, ParamKind, Sort, ValueId, ValueKind,
+    Call, Def, DefId, DimKind, Domain, Expr, ExprKind, Extent, ParamKind, Sort, ValueKind,
 };
+use super::arguments::{array_of, emitted_by};
 use super::declare::Cx;
 use super::repairs::{nearest_inside, one_too_many, owned};
 use super::sizes::CallSizes;
@@ -452,7 +453,7 @@ impl Cx<'_, '_> {
         if let Some(value) = constant_of(arg)
             && !holds(domain, value)
         {
-            let told = show::domain(domain);
+            let told = show::lies_in(domain);
             let inside = nearest_inside(domain, value, false);
             let place = param.span;
             let one = errors::outside_domain(arg.span, &param.name, &told, value, place, inside);
@@ -483,7 +484,8 @@ impl Cx<'_, '_> {
             }
             if owns.emits {
                 let edits = self.family_of(span, &index, &dim);
-                let one = errors::shared_emission(span, &def.name, &index, &dim);
+                let emitted = emitted_by(def, &call.args);
+                let one = errors::shared_emission(span, (&def.name, &emitted), &index, &dim);
                 self.sink().push(one.edits(edits));
                 return None;
             }
@@ -500,7 +502,9 @@ impl Cx<'_, '_> {
                 passed.params = true;
             } else if self.is_model {
                 let edits = self.plain_controller();
-                self.sink().push(errors::no_controller(span, &def.name).edits(edits));
+                let emitted = emitted_by(def, &call.args);
+                let one = errors::no_controller(span, &def.name, &emitted);
+                self.sink().push(one.edits(edits));
                 return None;
             }
         }
@@ -563,17 +567,6 @@ impl Begun {
         };
         let open = shape.iter().any(|axis| axis.size.any(&unknown) || axis.low.any(&unknown));
         (!open).then(|| self.sizes.shape(shape))
-    }
-}
-
-/// The array a signature entry stands for.
-pub(super) fn array_of(kind: &ParamKind) -> Option<ValueId> {
-    match kind {
-        ParamKind::Plain(value, _)
-        | ParamKind::Emit(value)
-        | ParamKind::Param(value)
-        | ParamKind::State(value) => Some(*value),
-        ParamKind::Int(_) | ParamKind::Flag(_) => None,
     }
 }
 

@@ -350,7 +350,7 @@ impl Cx<'_, '_> {
         if let Some(number) = super::slots::constant_of(right)
             && !super::slots::holds(&value.domain, number)
         {
-            let domain = super::super::show::domain(&value.domain);
+            let domain = super::super::show::lies_in(&value.domain);
             let one = errors::outside_domain(
                 right.span,
                 &value.name.clone(),
@@ -459,7 +459,9 @@ impl Cx<'_, '_> {
         let Some((extent, seen)) = found else { return self.unseen(name.span, &name.text) };
         if axis.is_some_and(|axis| axis != extent) {
             let edits = self.summed(index, &name.text, tree);
-            self.sink().push(errors::not_one_to_one(index.span).edits(edits));
+            let one = errors::not_one_to_one(index.span);
+            let one = self.with_named_order(one, &index.value);
+            self.sink().push(one.edits(edits));
             return None;
         }
         let var = self.add_var(name.text.clone(), name.span, extent.clone());
@@ -511,7 +513,7 @@ impl Cx<'_, '_> {
                 } else if !cx.has_controller(part) {
                     if cx.is_model {
                         let slot = &tree.slots[0];
-                        let one = errors::no_controller(slot.span, &slot.name.text);
+                        let one = errors::no_controller(slot.span, &slot.name.text, &[]);
                         let edits = cx.input_as_source(&tree);
                         cx.sink().push(one.edits(edits));
                     }

@@ -164,6 +164,15 @@ impl Cx<'_, '_> {
         })
     }
 
+    /// The same before its sort is known: the value that is named.
+    pub(super) fn with_named_order(&mut self, one: Diagnostic, tree: &ast::Expr) -> Diagnostic {
+        let ExprKind::Ref(path) = &tree.kind else { return one };
+        let [segment] = &path.segments[..] else { return one };
+        let Some(Named::Value(id)) = self.named(&segment.name.text) else { return one };
+        let value = self.def.value(id);
+        one.label(value.span, format!("`{}` does not name every entry once", value.name))
+    }
+
     /// A left side through an array that is no permutation: that array.
     pub(super) fn with_order(&self, one: Diagnostic, order: &Expr) -> Diagnostic {
         let TypedKind::Read { value, inner, .. } = &order.kind else { return one };

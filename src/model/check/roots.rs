@@ -75,12 +75,15 @@ impl Cx<'_, '_> {
         let emitted = |param: &Param| {
             matches!(param.kind, ParamKind::Emit(_)) && !given.contains(&param.name.as_str())
         };
-        let emits = def.owns.emits || def.params.iter().any(emitted);
+        let names: Vec<String> =
+            def.params.iter().filter(|one| emitted(one)).map(|one| one.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let emits = def.owns.emits || !names.is_empty();
         let (called, owns, range) = (def.name.clone(), def.owns, "R");
         let one = if owns.state {
             errors::state_under_index(tree.right.span, &called, name, range)
         } else if emits {
-            errors::shared_emission(tree.right.span, &called, name, range)
+            errors::shared_emission(tree.right.span, (&called, &names), name, range)
         } else {
             return false;
         };

@@ -1,12 +1,13 @@
 //! Shapes, domains and other things known when a model is built.
 
-use crate::diag::nearest;
+use crate::diag::{Edit, nearest};
+use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::errors;
 use super::super::int::{Poly, Test};
 use super::super::show;
-use super::super::typed::{Domain, Expr, ExprKind, Extent, Sort};
+use super::super::typed::{DimKind, Domain, Expr, ExprKind, Extent, Sort};
 use super::declare::Cx;
 
 const DOMAINS: &[&str] = &[
@@ -28,6 +29,9 @@ const LARGEST: f64 = 9_007_199_254_740_992.0;
 impl Cx<'_, '_> {
     /// An axis: `N`, or `a..b`.
     pub(super) fn extent(&mut self, range: &ast::Range) -> Option<Extent> {
+        for end in std::iter::once(&range.start).chain(&range.end) {
+            self.known_size(end)?;
+        }
         let start = self.poly(&range.start)?;
         match &range.end {
             None => Some(Extent::of(start)),
@@ -36,6 +40,33 @@ impl Cx<'_, '_> {
                 Some(Extent { low: start, size })
             }
         }
+    }
+
+    /// Tells, once for each name, of a size that nothing gives.
+    fn known_size(&mut self, tree: &ast::Expr) -> Option<()> {
+        let ast::ExprKind::Ref(path) = &tree.kind else { return Some(()) };
+        let [ast::Segment { name, brackets: None, args: None, .. }] = &path.segments[..] else {
+            return Some(());
+        };
+        let known = self.visible();
+        let near = nearest(&name.text, known.iter().map(String::as_str)).is_some();
+        if near || self.named(&name.text).is_some() || self.in_scope(&name.text).is_some() {
+            return Some(());
+        }
+        let told: Vec<Span> = self.sink().iter().map(|one| one.primary.span).collect();
+        if told.into_iter().any(|span| self.text(span) == name.text) {
+            return None;
+        }
+        let given = if self.is_model { format!("{} = 8", name.text) } else { name.text.clone() };
+        let first = self.def.dims.iter().find(|dim| dim.kind == DimKind::Explicit);
+        let (place, text) = match first {
+            Some(first) => (first.span.before(), format!("{given}, ")),
+            None => (self.def.span.after(), format!("[{given}]")),
+        };
+        let slot = format!("{}[{given}]", self.def.name);
+        let one = errors::unknown_size(name.span, &name.text, &slot);
+        self.sink().push(one.edits([Edit::new(place, text)]));
+        None
     }
 
     /// A whole number known when the model is built.

@@ -144,6 +144,7 @@ impl Cx<'_, '_> {
                 }
                 ValueKind::Argument | ValueKind::Emission(_) | ValueKind::Computed(_) => {
                     let inside = nearest_inside(domain, value, emitted);
+                    let told = show::lies_in(domain);
                     errors::outside_domain(start.span, name, &told, value, *declared, inside)
                 }
             };

@@ -53,7 +53,7 @@ impl Engine<'_> {
             None => self.emitted((frame, id), members, &cx, &path, (&leading, &own), &given),
         };
         let Some(mut value) = value else {
-            self.sink.push(errors::no_controller(info.span, &info.name));
+            self.sink.push(errors::no_controller(info.span, &info.name, &[]));
             self.running.pop();
             return 0;
         };

@@ -234,7 +234,7 @@ impl Engine<'_> {
                 || low.is_some_and(|low| **value < low)
                 || high.is_some_and(|high| **value > high)
         };
-        let told = show::domain(domain);
+        let told = show::lies_in(domain);
         let odd = |what: f64| (what - 1.0).abs() > 1e-9;
         let wrong = match (numbers.iter().find(outside), domain) {
             (Some(value), _) => Some(format!("{value} lies outside")),

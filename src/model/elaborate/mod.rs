@@ -54,6 +54,8 @@ pub struct Ports {
     pub output: u32,
     /// Domain of the target: `real`, `unit` or `simplex`.
     pub domain: String,
+    /// Where the task is called.
+    pub place: Span,
 }
 
 /// How a model is built.
@@ -465,7 +467,8 @@ impl<'a> Engine<'a> {
                 let plain =
                     |param: &&super::typed::Param| matches!(param.kind, ParamKind::Plain(_, None));
                 let span = def.params.iter().find(plain).map_or(def.span, |param| param.span);
-                self.sink.push(errors::port_size(span, "an input", ports.input, width));
+                let wanted = (ports.input, ports.place);
+                self.sink.push(errors::port_size(span, "an input", wanted, width));
             }
         }
     }

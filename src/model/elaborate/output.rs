@@ -42,11 +42,11 @@ impl Engine<'_> {
         let (raw, output) = if declared == Domain::REAL {
             (value, self.squash_output(root, result, value, &wanted))
         } else {
-            if declared != wanted && task.is_some() {
+            if let (true, Some(task)) = (declared != wanted, &task) {
                 let (wanted, found) = (show::domain(&wanted), show::domain(&declared));
                 let name = &def.value(result).name;
                 let (wanted, found) = (format!("`{name}: {wanted}`"), format!("`{name}: {found}`"));
-                self.sink.push(errors::output_does_not_fit(span, &wanted, &found));
+                self.sink.push(errors::output_does_not_fit(span, &wanted, &found, task.place));
             }
             let needs_raw = matches!(self.setting.loss, Loss::Target { .. });
             (if needs_raw { self.raw_output(root, result, value) } else { value }, value)
@@ -55,7 +55,8 @@ impl Engine<'_> {
         if let Some(ports) = &task {
             let width = self.model.values[value as usize].axes.first().map_or(0, |axis| axis.size);
             if width != ports.output {
-                self.sink.push(errors::port_size(span, "an output", ports.output, width));
+                let wanted = (ports.output, ports.place);
+                self.sink.push(errors::port_size(span, "an output", wanted, width));
             }
         }
         match self.setting.loss.clone() {

@@ -88,29 +88,42 @@ pub(in crate::model) fn bad_bounds(span: Span, right: Option<String>) -> Diagnos
     }
 }
 
-pub(in crate::model) fn no_controller(span: Span, name: &str) -> Diagnostic {
-    new(
-        "E0501",
-        format!("nothing to emit from: no controller encloses `{name}`"),
-        span,
-        "emitted here".to_owned(),
-    )
-    .help("add `controller h = lstm[H](...)`, or `from z`")
+/// `emitted` is what a call would emit, as far as it has names; nothing for an emission by itself.
+pub(in crate::model) fn no_controller(span: Span, name: &str, emitted: &[&str]) -> Diagnostic {
+    let label = match emitted {
+        [] => "emitted here".to_owned(),
+        names => format!("this emits {}", listed(names)),
+    };
+    let message = format!("nothing to emit from: no controller encloses `{name}`");
+    new("E0501", message, span, label).help("add `controller h = lstm[H](...)`, or `from z`")
 }
 
+/// `a`, `b` and `c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [before @ .., last] => {
+            let before: Vec<String> = before.iter().map(|name| format!("`{name}`")).collect();
+            format!("{} and `{last}`", before.join(", "))
+        }
+    }
+}
+
+/// `emitted` is what the call emits, as far as it has names.
 pub(in crate::model) fn shared_emission(
     span: Span,
-    def: &str,
+    (def, emitted): (&str, &[&str]),
     index: &str,
     dim: &str,
 ) -> Diagnostic {
-    new(
-        "E0502",
-        format!("`{def}` emits, so all `{index}` would share one emission"),
-        span,
-        format!("called under the index `{index}`"),
-    )
-    .help(format!("make a family: `part each[{index}: {dim}] {{ ... }}`"))
+    let what = match emitted {
+        [] => format!("`{def}` emits, so all `{index}` would share one emission"),
+        [_] => format!("`{def}` emits {}, so all `{index}` would share it", listed(emitted)),
+        _ => format!("`{def}` emits {}, so all `{index}` would share them", listed(emitted)),
+    };
+    new("E0502", what, span, format!("called under the index `{index}`"))
+        .help(format!("make a family: `part each[{index}: {dim}] {{ ... }}`"))
 }
 
 pub(in crate::model) fn state_under_index(

@@ -5,23 +5,35 @@ use crate::source::Span;
 
 use super::new;
 
-pub(in crate::model) fn output_does_not_fit(span: Span, wanted: &str, found: &str) -> Diagnostic {
+pub(in crate::model) fn output_does_not_fit(
+    span: Span,
+    wanted: &str,
+    found: &str,
+    task: Span,
+) -> Diagnostic {
     new(
         "E0603",
         format!("the task wants {wanted}, the model defines {found}"),
         span,
         "the model's result".to_owned(),
     )
+    .label(task, format!("this task wants {wanted}"))
     .help("leave the domain of the result to the task")
 }
 
-pub(in crate::model) fn port_size(span: Span, port: &str, wanted: u32, found: u32) -> Diagnostic {
+pub(in crate::model) fn port_size(
+    span: Span,
+    port: &str,
+    (wanted, task): (u32, Span),
+    found: u32,
+) -> Diagnostic {
     new(
         "E0603",
         format!("the task wants {port} of {wanted} numbers, the model defines {found}"),
         span,
         format!("{found} numbers"),
     )
+    .label(task, format!("this task wants {wanted}"))
     .help("leave the size to the task: a dim of the signature that has no default")
 }
 

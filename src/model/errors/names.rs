@@ -20,6 +20,13 @@ pub(in crate::model) fn unknown_value(
     with_place(one.did_you_mean(nearest.map(|(near, _)| near)), nearest)
 }
 
+/// The same for a size; `slot` is the definition with it in brackets.
+pub(in crate::model) fn unknown_size(span: Span, name: &str, slot: &str) -> Diagnostic {
+    let label = "a size that nothing gives".to_owned();
+    new("E0101", format!("no size `{name}` here"), span, label)
+        .help(format!("give it in brackets: `{slot}`, or let an argument have it"))
+}
+
 /// A label at the place of the name that was meant.
 fn with_place(one: Diagnostic, nearest: Option<(&str, Option<Span>)>) -> Diagnostic {
     match nearest {
