@@ -9,6 +9,7 @@ pub mod claim;
 pub mod flat;
 pub mod int;
 pub mod library;
+pub mod needs;
 pub mod point;
 pub mod train;
 pub mod train_errors;

@@ -4,7 +4,7 @@
 //! Every read names all indices from the outermost family inwards, so that `w` inside `head read[n: R]`
 //! is stored as `w[n]`. Elaboration substitutes numbers and inlines calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::op::Scalar;
@@ -12,6 +12,7 @@ use crate::source::{FileId, Span};
 use crate::syntax::ast;
 
 use super::int::{DimId, FlagId, Poly, Test, VarId};
+use super::needs::Needs;
 
 /// A definition of the program: its position in [`Checked::defs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,15 +70,6 @@ pub struct Def {
     pub owns: Owns,
     /// What each value needs of the caller.
     pub needs: Vec<Needs>,
-}
-
-/// What a value needs at the same step, whatever dims, switches and members are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Entries of the signature.
-    pub args: BTreeSet<usize>,
-    /// The controller around the call.
-    pub controller: bool,
 }
 
 /// What makes a call more than a function of its arguments.

@@ -18,9 +18,9 @@ use crate::source::Span;
 
 use super::super::errors::{self, LookBack};
 use super::super::int::{Atom, Poly, Test, VarId};
+use super::super::needs::Needs;
 use super::super::typed::{
-    Call, Checked, Def, DefId, Expr, ExprKind, Left, Needs, ParamKind, PartId, Value, ValueId,
-    ValueKind,
+    Call, Checked, Def, DefId, Expr, ExprKind, Left, ParamKind, PartId, Value, ValueId, ValueKind,
 };
 use super::declare::{Cx, Pending};
 
@@ -270,13 +270,6 @@ impl Search<'_> {
                 || !here.contains(&var)
                 || matches!(&at.kind, ExprKind::Int(place) if *place == Poly::var(var))
         })
-    }
-}
-
-impl Needs {
-    fn join(&mut self, other: &Needs) {
-        self.args.extend(&other.args);
-        self.controller |= other.controller;
     }
 }
 

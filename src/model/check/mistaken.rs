@@ -100,11 +100,36 @@ impl Cx<'_, '_> {
 
     /// The definition that a call names.
     pub(super) fn called_definition(&mut self, segment: &ast::Segment) -> Option<DefId> {
-        if self.calls_value(segment) {
+        if self.calls_value(segment) || self.calls_reduction(segment) {
             return None;
         }
         let module = self.module;
         self.global.lookup(module, &segment.name)
+    }
+
+    /// Tells of `sum(w)`: here an index says what is summed over.
+    fn calls_reduction(&mut self, segment: &ast::Segment) -> bool {
+        let name = &segment.name;
+        let known = self.global.modules[self.module].scope.contains_key(&name.text);
+        if known || !["sum", "prod", "mean"].contains(&name.text.as_str()) {
+            return false;
+        }
+        let [arg] = segment.args.as_deref().unwrap_or_default() else { return false };
+        let Some(value) = self.expr(&arg.value, None) else { return true };
+        let indices = self.fresh_indices(value.shape.len()).unwrap_or_default().join(", ");
+        let text = self.text(arg.value.span).to_owned();
+        let plain = text.chars().all(|c| c.is_alphanumeric() || "_. ".contains(c));
+        let whole = Span { end: arg.span.end + 1, ..name.span };
+        if !plain || indices.is_empty() || !self.text(whole).ends_with(')') {
+            let one = errors::reduction_called(name.span, &name.text, "i", "w[i]");
+            self.sink().push(one);
+            return true;
+        }
+        let body = format!("{text}[{indices}]");
+        let one = errors::reduction_called(name.span, &name.text, &indices, &body);
+        let edit = Edit::new(whole, format!("({}[{indices}] {body})", name.text));
+        self.sink().push(one.edits([edit]));
+        true
     }
 
     /// Tells of a call of something that is no definition but a value: `f(x)`, `x -> f`.

@@ -152,7 +152,8 @@ impl Cx<'_, '_> {
                     if !last {
                         let next = &tree.segments[depth + 1].name;
                         let place = self.def.value(id).span;
-                        let one = errors::no_members(next.span, &segment.name.text, place);
+                        let (name, member) = (&segment.name.text, &next.text);
+                        let one = errors::no_members(next.span, name, member, place);
                         self.sink().push(one);
                         return None;
                     }

@@ -69,14 +69,31 @@ pub(in crate::model) fn defines_inside(span: Span, part: &str) -> Diagnostic {
     .help(format!("write the equation in the block of `{part}`"))
 }
 
-pub(in crate::model) fn no_members(span: Span, name: &str, value: Span) -> Diagnostic {
-    new(
+/// `member` is what is asked of the value, perhaps a word of another language.
+pub(in crate::model) fn no_members(
+    span: Span,
+    name: &str,
+    member: &str,
+    value: Span,
+) -> Diagnostic {
+    let one = new(
         "E0101",
         format!("`{name}` is a value, and no value stands inside it"),
         span,
         "not declared".to_owned(),
     )
-    .label(value, format!("`{name}` is declared here"))
+    .label(value, format!("`{name}` is declared here"));
+    let help = match member {
+        "T" | "t" | "transpose" => {
+            format!("to transpose, exchange indices where it is read: `{name}[j, i]`")
+        }
+        "shape" | "size" => format!("sizes have names of their own, in the brackets of `{name}`"),
+        "sum" | "mean" | "prod" | "max" | "min" => {
+            format!("write `{member}[i] {name}[i]`")
+        }
+        _ => return one,
+    };
+    one.help(help)
 }
 
 pub(in crate::model) fn unknown_definition(
@@ -212,6 +229,18 @@ pub(in crate::model) fn missing_argument(
 ) -> Diagnostic {
     let one = new("E0106", format!("`{def}` needs `{slot}`"), span, "not given here".to_owned());
     with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
+}
+
+/// `sum(w)` for `sum[i] w[i]`.
+pub(in crate::model) fn reduction_called(
+    span: Span,
+    name: &str,
+    indices: &str,
+    body: &str,
+) -> Diagnostic {
+    let label = "what it runs over is not said".to_owned();
+    new("E0102", format!("`{name}` has an index, not arguments"), span, label)
+        .help(format!("write `{name}[{indices}] {body}`"))
 }
 
 /// A function that is not written in the language has no names for its arguments.
