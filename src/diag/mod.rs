@@ -18,6 +18,8 @@ pub use github::{github, github_plain};
 pub use json::json;
 pub use names::nearest;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::source::Span;
@@ -135,53 +137,77 @@ impl Diagnostic {
 
 /// The sink that a room reports into.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    all: Vec<Diagnostic>,
+    /// Which of them are about a place, so that an equal one is found without a look at all.
+    places: BTreeMap<Span, Vec<usize>>,
+}
 
 impl Diagnostics {
     /// Adds one; an equal one at the same place is kept once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
+        let near = self.places.entry(diagnostic.primary.span).or_default();
+        if near.iter().all(|at| self.all[*at] != diagnostic) {
+            near.push(self.all.len());
+            self.all.push(diagnostic);
         }
     }
 
     /// Adds all of another sink.
     pub fn extend(&mut self, other: Diagnostics) {
-        other.0.into_iter().for_each(|one| self.push(one));
+        other.all.into_iter().for_each(|one| self.push(one));
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Keeps the first of them.
+    pub fn truncate(&mut self, len: usize) {
+        for one in self.all.drain(len.min(self.all.len())..) {
+            if let Some(near) = self.places.get_mut(&one.primary.span) {
+                near.retain(|at| *at < len);
+            }
+        }
     }
 
     /// Everything, in the order of its finding.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Keeps what fulfils a condition.
     pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
-        self.0.retain(keep);
+        let mut all = std::mem::take(&mut self.all);
+        self.places.clear();
+        all.retain(keep);
+        all.into_iter().for_each(|one| self.push(one));
     }
 
     /// Whether anything but pedantic notes was reported.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|one| !one.code.is_warning())
+        self.all.iter().any(|one| !one.code.is_warning())
     }
 
     /// Whether a limit of this program was reached.
     #[must_use]
     pub fn over_limit(&self) -> bool {
-        self.0.iter().any(|one| one.code.is_limit())
+        self.all.iter().any(|one| one.code.is_limit())
     }
 
     /// Whether nothing was reported.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Everything, in source order.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut all: Vec<_> = self.0.iter().collect();
+        let mut all: Vec<_> = self.all.iter().collect();
         all.sort_by_key(|one| (one.primary.span.file, one.primary.span.start, one.code));
         all
     }

@@ -1,14 +1,23 @@
 //! Which known name a wrong one was meant to be.
 
+/// The most letters of a word that is compared.
+const MOST_LETTERS: usize = 100;
+
 /// Of `names`, the one most likely meant by `wrong`, if any is near enough.
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wrong.chars().count() / 3).max(1);
+    let letters = wrong.chars().count();
+    if letters > MOST_LETTERS {
+        return None;
+    }
+    let limit = (letters / 3).max(1);
     names
         .into_iter()
+        // Words are at least as far apart as their lengths.
+        .filter(|name| name.chars().count().abs_diff(letters) <= limit)
         .map(|name| (edits(wrong, name), name))
         // Something of the word must be left: `M` is not nearly `y`.
         .filter(|(distance, name)| {
-            *distance <= limit && *distance < wrong.chars().count().max(name.chars().count())
+            *distance <= limit && *distance < letters.max(name.chars().count())
         })
         .min_by_key(|(distance, name)| (*distance, *name))
         .map(|(_, name)| name)

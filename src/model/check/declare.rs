@@ -288,9 +288,9 @@ impl<'g, 'a> Cx<'g, 'a> {
                 ast::StateKind::State | ast::StateKind::Memory => {
                     self.own(|owns| owns.state = true);
                     if slot.value.is_none() {
-                        let kept = self.sink().clone();
+                        let reported = self.sink().len();
                         let of = self.sort_and_domain(slot.of.as_ref());
-                        *self.sink() = kept;
+                        self.sink().truncate(reported);
                         let start = of.map_or("0".to_owned(), |(_, domain)| usual_start(&domain));
                         let one = errors::no_start(slot.span, &slot.name.text, &start);
                         self.sink().push(one);
