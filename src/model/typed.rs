@@ -445,7 +445,8 @@ pub struct Call {
     /// The value of each flag.
     pub flags: Vec<Test>,
     /// The argument for each entry of the signature; `None`: emitted, owned, default or not an array.
-    pub args: Vec<Option<Expr>>,
+    /// Shared, since calls in calls are passed on as a whole.
+    pub args: Vec<Option<Arc<Expr>>>,
     /// The segment of paths that names the instance, for example `content` or `ahead.sharp`.
     pub name: String,
     /// Where it stands.
@@ -546,7 +547,7 @@ impl Expr {
             | ExprKind::Squash(_, body)
             | ExprKind::Fill(body, _) => vec![body],
             ExprKind::Draw(low, high) => std::iter::once(&**low).chain(high.as_deref()).collect(),
-            ExprKind::Call(call) => call.args.iter().flatten().collect(),
+            ExprKind::Call(call) => call.args.iter().flatten().map(Arc::as_ref).collect(),
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use ntmc::compile::Choices;
+use ntmc::compile::{Choices, Spec};
+use ntmc::error::Error;
+use ntmc::model::library::StdOnly;
+use ntmc::source::Source;
 
 use crate::support::{
     Expected, codes, codes_of_choices, diagnose, diagnose_beside, diagnose_text, expectations,
@@ -195,6 +198,40 @@ fn what_is_within_the_limits_is_read() {
     let start = Instant::now();
     assert_eq!(codes(&format!("ntm 1\ndef f(x) -> y {{\n{long}}}\n")), [""; 0]);
     assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+/// The codes for which the checker refuses a text.
+fn refused(text: &str) -> Vec<&'static str> {
+    match Spec::read(Source::new("text.ntm", text), &StdOnly) {
+        Err(Error::Spec { diagnostics, .. }) => diagnostics.iter().map(|one| one.code.0).collect(),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
+fn names_of_any_length_and_number_are_refused_soon() {
+    let start = Instant::now();
+    let long = "a".repeat(200_000);
+    let text = format!("ntm 1\nmodel m(x[3]) -> y[3] {{\n  {long} = x\n  y = {long}b\n}}\n");
+    assert_eq!(refused(&text), ["E0101"]);
+    let many: String = (0..1_000).map(|at| format!("  v{at} = w{at}\n")).collect();
+    let text = format!("ntm 1\nmodel m(x[3]) -> y[3] {{\n{many}  y = x\n}}\n");
+    assert_eq!(refused(&text), ["E0101"; 1_000]);
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+#[test]
+fn definitions_call_one_another_up_to_a_limit() {
+    let chain = |last: usize| {
+        let one = |at: usize| format!("def f{at}(a[N]) -> b[N] = 2 * f{}(a)\n", at - 1);
+        let all: String = (1..=last).map(one).collect();
+        format!(
+            "ntm 1\ndef f0(a[N]) -> b[N] = a\n{all}model m(x[3]) -> y[3] {{\n  y = f{last}(x)\n}}\n"
+        )
+    };
+    let codes = |last| codes_of_choices(&chain(last), &Choices::default()).0;
+    assert_eq!(codes(150), [""; 0]);
+    assert_eq!(codes(250), ["E0690"]);
 }
 
 #[test]

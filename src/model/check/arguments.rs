@@ -3,6 +3,8 @@
 //! In: a call whose arguments are known. Out: one message that says which of them to change. Invariant:
 //! a replacement makes the argument fit.
 
+use std::sync::Arc;
+
 use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
 use crate::syntax::ast;
@@ -108,7 +110,7 @@ impl Cx<'_, '_> {
     pub(super) fn argument_differs(
         &mut self,
         def: &Def,
-        args: &[Option<Expr>],
+        args: &[Option<Arc<Expr>>],
         (at, arg): (usize, &Expr),
         wanted: &[Extent],
     ) -> Diagnostic {
@@ -180,7 +182,7 @@ impl Cx<'_, '_> {
 }
 
 /// What a call emits of a definition's signature, by name.
-pub(super) fn emitted_by<'d>(def: &'d Def, args: &[Option<Expr>]) -> Vec<&'d str> {
+pub(super) fn emitted_by<'d>(def: &'d Def, args: &[Option<Arc<Expr>>]) -> Vec<&'d str> {
     let emitted = def
         .params
         .iter()

@@ -24,7 +24,7 @@ pub(super) struct Binding {
     pub(super) def: Arc<Def>,
     pub(super) dims: Vec<Option<Vec<Poly>>>,
     flags: Vec<Option<Test>>,
-    pub(super) args: Vec<Option<Expr>>,
+    pub(super) args: Vec<Option<Arc<Expr>>>,
 }
 
 impl Cx<'_, '_> {
@@ -111,9 +111,9 @@ impl Cx<'_, '_> {
             return None;
         }
         let module = self.module;
-        let reported = self.sink().clone();
+        let reported = self.sink().len();
         let id = self.global.lookup(module, &segment.name);
-        *self.sink() = reported;
+        self.sink().truncate(reported);
         let id = id?;
         let def = Arc::clone(&self.global.checked.defs[id.0 as usize]);
         let mut binding = Binding {
@@ -212,7 +212,7 @@ impl Cx<'_, '_> {
                 return None;
             };
             given[at] = true;
-            binding.args[at] = Some(value);
+            binding.args[at] = Some(Arc::new(value));
         }
         let mut starts = Vec::new();
         let all = segment.args.as_deref().unwrap_or_default();
@@ -252,7 +252,7 @@ impl Cx<'_, '_> {
                 }
                 ParamKind::State(_) => starts.push((at, arg)),
                 ParamKind::Plain(..) | ParamKind::Emit(_) => {
-                    binding.args[at] = Some(self.expr(&arg.value, None)?);
+                    binding.args[at] = Some(Arc::new(self.expr(&arg.value, None)?));
                 }
                 ParamKind::Param(_) => {
                     let value = self.expr(&arg.value, None)?;
@@ -263,7 +263,7 @@ impl Cx<'_, '_> {
                         self.sink().push(one.edits(edits));
                         return None;
                     }
-                    binding.args[at] = Some(value);
+                    binding.args[at] = Some(Arc::new(value));
                 }
             }
         }
@@ -404,7 +404,7 @@ impl Cx<'_, '_> {
             let outer = self.start.replace((domain, shape.clone()));
             let start = self.expr(&arg.value, Some(&shape));
             self.start = outer;
-            args[at] = Some(self.filled(start?, &shape, &def.params[at].name)?);
+            args[at] = Some(Arc::new(self.filled(start?, &shape, &def.params[at].name)?));
         }
         let mut owns = def.owns;
         for (at, (param, arg)) in def.params.iter().zip(&args).enumerate() {

@@ -200,7 +200,7 @@ impl Cx<'_, '_> {
         }
         self.progress.insert(id, Progress::Running);
         self.stack.push(id);
-        let reported = self.sink().clone();
+        let reported = self.sink().len();
         let declared = self.declared.len();
         let around = (
             std::mem::take(&mut self.scope),
@@ -209,24 +209,19 @@ impl Cx<'_, '_> {
             std::mem::take(&mut self.equation),
             std::mem::take(&mut self.instance),
             std::mem::take(&mut self.joining),
-            self.facts.clone(),
+            self.facts.now(),
         );
         let right = match pending {
             Pending::Equation(tree, part) => self.within(part, |cx| cx.define(id, &tree, part)),
             Pending::Call(tree, part) => self.within(part, |cx| cx.define_call(id, &tree, part)),
         };
-        (
-            self.scope,
-            self.part,
-            self.start,
-            self.equation,
-            self.instance,
-            self.joining,
-            self.facts,
-        ) = around;
+        let facts;
+        (self.scope, self.part, self.start, self.equation, self.instance, self.joining, facts) =
+            around;
+        self.facts.back_to(facts);
         self.stack.pop();
         if right.is_none() && !self.circle.is_empty() {
-            *self.sink() = reported;
+            self.sink().truncate(reported);
             self.declared.truncate(declared);
             self.progress.insert(id, Progress::Waiting);
             return false;

@@ -155,12 +155,12 @@ impl Cx<'_, '_> {
         tree: &ast::Expr,
         want: Option<&[Extent]>,
     ) -> Option<Expr> {
-        let before = self.facts.clone();
+        let before = self.facts.now();
         if let Some(test) = test {
             self.facts.assume(test, holds);
         }
         let branch = self.expr(tree, want);
-        self.facts = before;
+        self.facts.back_to(before);
         branch
     }
 
@@ -396,11 +396,11 @@ impl Cx<'_, '_> {
         body: &ast::Expr,
         span: Span,
     ) -> Option<Expr> {
-        let (depth, facts) = (self.scope.len(), self.facts.clone());
+        let (depth, facts) = (self.scope.len(), self.facts.now());
         let bound = self.bind(binders, body);
         let inner = bound.as_ref().and_then(|_| self.expr(body, None));
         self.scope.truncate(depth);
-        self.facts = facts;
+        self.facts.back_to(facts);
         let (over, body) = (bound?, inner?);
         if body.sort == Sort::Bool {
             let edits = self.as_number(body.span);
@@ -435,11 +435,11 @@ impl Cx<'_, '_> {
     }
 
     fn array(&mut self, binders: &[ast::Binder], body: &ast::Expr, span: Span) -> Option<Expr> {
-        let (depth, facts) = (self.scope.len(), self.facts.clone());
+        let (depth, facts) = (self.scope.len(), self.facts.now());
         let bound = self.bind(binders, body);
         let inner = bound.as_ref().and_then(|_| self.expr(body, None));
         self.scope.truncate(depth);
-        self.facts = facts;
+        self.facts.back_to(facts);
         let (over, body) = (bound?, inner?);
         let vars: Vec<VarId> = over.iter().map(|(var, _)| *var).collect();
         let mut shape: Vec<Extent> =

@@ -82,7 +82,7 @@ impl Engine<'_> {
 
     /// Marks a value as being built; `None` with a message when it needs itself.
     pub(super) fn begin(&mut self, key: &Key, path: &str, span: Span) -> Option<()> {
-        if let Some(at) = self.running.iter().position(|(running, ..)| running == key) {
+        if let Some(at) = self.places.get(key).copied() {
             // One circle has many ways round it; the first tells enough.
             if !std::mem::replace(&mut self.cyclic, true) {
                 let (places, state) = self.circle(at);
@@ -93,14 +93,30 @@ impl Engine<'_> {
             }
             return None;
         }
-        if self.running.len() >= super::DEEPEST {
+        let limit = if self.running.len() >= super::DEEPEST {
+            let text = format!("more than {} values build on each other", super::DEEPEST);
+            Some(("the chain of values", text))
+        } else if self.frames[key.frame.0].depth > super::MOST_CALLS {
+            let text = format!("more than {} definitions call one another", super::MOST_CALLS);
+            Some(("the chain of calls", text))
+        } else {
+            None
+        };
+        if let Some((what, text)) = limit {
             if !std::mem::replace(&mut self.cyclic, true) {
-                let text = format!("more than {} values build on each other", super::DEEPEST);
-                self.sink.push(errors::too_large(span, "the chain of values", &text));
+                self.sink.push(errors::too_large(span, what, &text));
             }
             return None;
         }
+        self.places.insert(key.clone(), self.running.len());
         self.running.push((key.clone(), path.to_owned(), span));
         Some(())
+    }
+
+    /// The value that was begun last has been built.
+    pub(super) fn end(&mut self) {
+        if let Some((key, ..)) = self.running.pop() {
+            self.places.remove(&key);
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Engine<'_> {
         };
         let Some(mut value) = value else {
             self.sink.push(errors::no_controller(info.span, &info.name, &[]));
-            self.running.pop();
+            self.end();
             return 0;
         };
         if given.is_partial() {
@@ -64,7 +64,7 @@ impl Engine<'_> {
             let sort = flat::Sort::Real;
             value = self.push(flat::Value { path, axes, sort, right, span: info.span });
         }
-        self.running.pop();
+        self.end();
         self.built.insert(key, value);
         value
     }

@@ -46,6 +46,8 @@ pub(super) struct Frame {
     pub(super) args: Vec<Option<Arg>>,
     /// Where it was called, for controllers.
     pub(super) caller: Option<(Cx, PartId)>,
+    /// How many calls it lies inside.
+    pub(super) depth: usize,
     /// The call in the model's own text that led here; nothing for the model itself.
     pub(super) called: Option<Span>,
     /// The variable of each family that is an axis.
@@ -101,6 +103,7 @@ impl Frame {
             path,
             outer: Vec::new(),
             caller: None,
+            depth: 0,
             called: None,
             families: BTreeMap::new(),
         }
@@ -392,6 +395,7 @@ impl Engine<'_> {
         let mut path = self.part_path(cx.frame, call.part, members);
         join(&mut path, &call.name);
         let mut frame = Frame::new(def, path);
+        frame.depth = self.frames[cx.frame.0].depth + 1;
         frame.param_path = self.param_path(cx.frame, call.part, members);
         join(&mut frame.param_path, &call.name);
         let tied = self.tied_depth(cx.frame, call.part);
@@ -435,8 +439,7 @@ impl Engine<'_> {
             frame.flags[at] = matches!(decided, Test::Known(true));
         }
         for (at, arg) in call.args.iter().enumerate() {
-            frame.args[at] =
-                arg.as_ref().map(|arg| Arg::Closure(inside.clone(), Arc::new(arg.clone())));
+            frame.args[at] = arg.as_ref().map(|arg| Arg::Closure(inside.clone(), Arc::clone(arg)));
         }
         frame.called = self.frames[cx.frame.0].called.or(Some(call.span));
         frame.caller = Some((inside, call.part));

@@ -81,6 +81,8 @@ const MOST_VALUES: usize = 1_000_000;
 const MOST_MEMBERS: i64 = 4_096;
 /// The deepest chain of values that need each other within one step.
 pub(super) const DEEPEST: usize = 5_000;
+/// How many definitions may call one another: names of values grow by each.
+const MOST_CALLS: usize = 200;
 /// The most elements of one array; far below the largest number in an index of the graph.
 const MOST_ELEMENTS: i64 = 1 << 28;
 
@@ -192,6 +194,8 @@ struct Engine<'a> {
     sources: BTreeMap<(FrameId, Span, Members), u32>,
     params: BTreeMap<String, u32>,
     running: Vec<(Key, String, Span)>,
+    /// Where each of them stands there.
+    places: BTreeMap<Key, usize>,
     /// Whether values that need each other were found.
     cyclic: bool,
     /// States whose next value is still to be built.
@@ -234,6 +238,7 @@ impl<'a> Engine<'a> {
             sources: BTreeMap::new(),
             params: BTreeMap::new(),
             running: Vec::new(),
+            places: BTreeMap::new(),
             cyclic: false,
             waiting: Vec::new(),
             used: Vec::new(),

@@ -284,7 +284,7 @@ impl Engine<'_> {
             Some(Arg::Number(value)) => Term::Real(value),
             None => Term::Real(0.0),
         };
-        self.running.pop();
+        self.end();
         let mut axes: Vec<Axis> =
             self.frames[frame.0].outer.iter().map(|outer| outer.axis.clone()).collect();
         axes.extend(own);
@@ -330,7 +330,7 @@ impl Engine<'_> {
         let mut cx = self.context(frame, equation.part, members);
         let idx = self.natural(&cx, &info.shape, &own);
         let right = self.right(&mut cx, equation, &idx);
-        self.running.pop();
+        self.end();
         axes.extend(self.named_axes(frame, equation, own));
         let sort = self.sort(frame, &info.sort);
         let value = self.push(flat::Value { path, axes, sort, right, span: equation.span });
