@@ -55,6 +55,9 @@ struct System {
     empty: bool,
 }
 
+/// `of div step mod radix == right`: the number, the step, the radix, the right side.
+type Digit = (Affine, u32, u32, Affine);
+
 /// Axes and what takes their place.
 type Solution = Vec<(Axis, Index)>;
 
@@ -278,16 +281,19 @@ impl System {
     /// `n div s0 mod r0 == e0, n div s1 mod r1 == e1, ..` with s0 = 1, s1 = s0 * r0, .. and n below
     /// the last: all digits of n, so n itself is known.
     fn join_digits(&mut self) -> bool {
-        let mut digits = Vec::new();
+        let mut digits: Vec<Digit> = Vec::new();
         for cond in self.conds.iter().filter(|cond| cond.rel == Rel::Eq) {
             if let Index::Digit { of, step, radix } = &cond.left {
                 digits.push((of.clone(), *step, *radix, cond.right.clone()));
             }
         }
         digits.sort();
-        let runs = digits.chunk_by(|left, right| left.0 == right.0);
-        let found = runs.map(<[_]>::to_vec).find(|run| self.covers(run));
-        let Some(run) = found else { return false };
+        let same = digits.chunk_by(|left, right| left.0 == right.0).map(<[_]>::to_vec);
+        let mut apart = digits.clone();
+        apart.sort_by(|left, right| (&left.0.terms, left.1).cmp(&(&right.0.terms, right.1)));
+        let moved = apart.chunk_by(|left, right| left.0.terms == right.0.terms).map(<[_]>::to_vec);
+        let found = same.chain(moved).find_map(|run| Some((self.covered(&run)?, run)));
+        let Some((of, run)) = found else { return false };
         let used = |cond: &Cond| {
             let Index::Digit { of, step, radix } = &cond.left else { return false };
             cond.rel == Rel::Eq && run.contains(&(of.clone(), *step, *radix, cond.right.clone()))
@@ -298,25 +304,30 @@ impl System {
             number = number.plus(&right.times(i64::from(*step)));
             self.conds.extend(within(right, i64::from(*radix)));
         }
-        self.conds.push(Cond {
-            left: Index::Affine(run[0].0.clone()),
-            rel: Rel::Eq,
-            right: number,
-        });
+        self.conds.push(Cond { left: Index::Affine(of), rel: Rel::Eq, right: number });
         true
     }
 
-    fn covers(&self, run: &[(Affine, u32, u32, Affine)]) -> bool {
+    /// The number that a run holds all digits of, which is below their number. A digit is the same of
+    /// numbers that differ by a multiple of its step times its radix, so digits of numbers that are
+    /// written differently (`i mod 4` and `(i - 8) div 4 mod 2`) may be of one.
+    fn covered(&self, run: &[Digit]) -> Option<Affine> {
         let mut place = 1;
-        for (_, step, radix, _) in run {
+        let (last, ..) = run.last()?;
+        for (of, step, radix, _) in run {
             if i64::from(*step) != place {
-                return false;
+                return None;
             }
             place *= i64::from(*radix);
+            if (of.offset - last.offset).rem_euclid(place) != 0 {
+                return None;
+            }
         }
         let known: Vec<_> = self.given.iter().chain(&self.conds).cloned().collect();
-        let (low, high) = Domain { sizes: &self.sizes, given: &known }.bounds(&run[0].0);
-        low >= 0 && high < place
+        let (low, high) = Domain { sizes: &self.sizes, given: &known }.bounds(last);
+        let turns = -low.div_euclid(place);
+        let inside = high + turns * place < place;
+        inside.then(|| last.plus(&Affine::constant(turns * place)))
     }
 
     /// The solved sum as a value over the target's axes.
