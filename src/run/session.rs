@@ -162,26 +162,33 @@ impl Session {
     /// The gradient as one vector of P numbers, 0 for frozen parameters.
     #[must_use]
     pub fn join(&self, tensors: &[Tensor]) -> Tensor {
-        let parts = tensors.iter().zip(&self.frozen);
-        let all: Vec<f64> = parts
-            .flat_map(|(part, frozen)| part.iter().map(|value| if *frozen { 0.0 } else { *value }))
-            .collect();
+        let mut all = Vec::with_capacity(self.size());
+        for (part, frozen) in tensors.iter().zip(&self.frozen) {
+            if *frozen {
+                all.resize(all.len() + part.len(), 0.0);
+            } else {
+                append(&mut all, part);
+            }
+        }
         Tensor::from_shape_vec(vec![all.len()], all).expect("one axis")
     }
 
     /// One optimiser step with a joined gradient.
     pub fn update(&mut self, gradient: &Tensor, rate: f64) {
         self.seen = false;
-        let all: Vec<f64> = self.params.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut all = Vec::with_capacity(self.size());
+        self.params.iter().for_each(|part| append(&mut all, part));
         let value = Tensor::from_shape_vec(vec![all.len()], all).expect("one axis");
         let next = self.backend.update(&value, gradient, rate, &mut self.slots);
-        let mut numbers = next.iter().map(|number| round(*number, self.precision));
+        let mut rest = next.as_slice().expect("one axis");
         for (param, frozen) in self.params.iter_mut().zip(&self.frozen) {
-            for (entry, number) in param.iter_mut().zip(numbers.by_ref()) {
-                // Decay of weights would move even a parameter whose gradient is 0.
-                if !frozen {
-                    *entry = number;
-                }
+            let (own, others) = rest.split_at(param.len());
+            rest = others;
+            // Decay of weights would move even a parameter whose gradient is 0.
+            if !frozen {
+                let shape = param.raw_dim();
+                let own = own.iter().map(|number| round(*number, self.precision)).collect();
+                *param = Tensor::from_shape_vec(shape, own).expect("as many numbers");
             }
         }
         let precision = self.precision;
@@ -189,6 +196,15 @@ impl Session {
     }
 }
 
+/// Appends the numbers of a tensor.
+fn append(all: &mut Vec<f64>, part: &Tensor) {
+    match part.as_slice() {
+        Some(numbers) => all.extend_from_slice(numbers),
+        None => all.extend(part.iter()),
+    }
+}
+
+#[inline]
 fn round(value: f64, precision: Precision) -> f64 {
     match precision {
         Precision::F32 => f64::from(value as f32),
