@@ -30,7 +30,7 @@ pub(super) fn plan_bytes<P: Plan>(
     threads: usize,
 ) -> u64 {
     let number = size_of::<P::Float>() as u64;
-    let group = P::GROUPS.iter().copied().find(|size| *size <= batch).unwrap_or(1) as u64;
+    let group = P::GROUPS.iter().copied().find(|size| *size <= batch / 2).unwrap_or(1) as u64;
     let (steps, batch) = (steps as u64, batch as u64);
     let chunks = (MAX_CHUNKS as u64).min(batch);
     // Every worker may meet a group of the largest size.
@@ -56,7 +56,8 @@ pub(super) fn plan_bytes<P: Plan>(
         update.fixed,
         update.work,
         params.saturating_mul(chunks.saturating_add(4)),
-        states.saturating_mul(batch.saturating_mul(4)),
+        // Before and after a step and both ways, and as tensors at the start and in the end.
+        states.saturating_mul(batch.saturating_mul(8)),
         shown.saturating_mul(steps).saturating_mul(batch).saturating_mul(2),
     ];
     let numbers = numbers.into_iter().fold(0, u64::saturating_add).saturating_mul(number);

@@ -73,15 +73,20 @@ fn flat(tensor: &Tensor) -> Cow<'_, [f64]> {
     tensor.as_slice().map_or_else(|| Cow::Owned(tensor.iter().copied().collect()), Cow::Borrowed)
 }
 
-/// Cuts a batch into groups of consecutive samples of equal length, of sizes listed largest first.
+/// Cuts a batch into groups of consecutive samples of equal length, of sizes listed largest first. No
+/// group holds more than half of such a run, so that two threads find work.
 fn groups(lengths: &[usize], sizes: &[usize]) -> Vec<Group> {
     let mut all = Vec::new();
     let mut first = 0;
     while first < lengths.len() {
         let alike = lengths[first..].iter().take_while(|len| **len == lengths[first]).count();
-        let samples = sizes.iter().copied().find(|size| *size <= alike).unwrap_or(1);
-        all.push(Group { first, samples });
-        first += samples;
+        let (end, most) = (first + alike, alike / 2);
+        while first < end {
+            let fits = |size: &usize| *size <= most && *size <= end - first;
+            let samples = sizes.iter().copied().find(fits).unwrap_or(1);
+            all.push(Group { first, samples });
+            first += samples;
+        }
     }
     all
 }
@@ -374,7 +379,9 @@ impl<P: Plan> Executable for Engine<P> {
     }
 
     fn facts(&self) -> Facts {
-        let tapes = self.memories.iter().map(Memory::tape);
+        // Without a backward sweep nothing is kept for it.
+        let kept = self.plans.last().is_some_and(|ready| ready.gradients);
+        let tapes = self.memories.iter().filter(|_| kept).map(Memory::tape);
         let bytes = tapes.sum::<usize>() * size_of::<P::Float>();
         Facts {
             kernels: self.plans.last().map_or(0, |ready| ready.plan.kernels()),
@@ -514,8 +521,9 @@ mod tests {
             let all = groups(lengths, &[16, 8, 4, 1]);
             all.into_iter().map(|group| (group.first, group.samples)).collect()
         };
-        assert_eq!(sizes(&[5; 29]), [(0, 16), (16, 8), (24, 4), (28, 1)]);
-        assert_eq!(sizes(&[3, 3, 3, 3, 2, 3]), [(0, 4), (4, 1), (5, 1)]);
+        assert_eq!(sizes(&[5; 37]), [(0, 16), (16, 16), (32, 4), (36, 1)]);
+        assert_eq!(sizes(&[5; 8]), [(0, 4), (4, 4)]);
+        assert_eq!(sizes(&[3, 3, 2, 3]), [(0, 1), (1, 1), (2, 1), (3, 1)]);
         assert!(sizes(&[]).is_empty());
         assert_eq!(groups(&[2; 3], &[1]).len(), 3);
     }

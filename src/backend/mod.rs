@@ -11,6 +11,7 @@ mod engine;
 mod float;
 pub mod interp;
 pub mod jit;
+mod kernels;
 mod phase;
 mod plan;
 mod sweep;

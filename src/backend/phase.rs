@@ -25,6 +25,8 @@ pub(super) enum Phase {
 /// What is wanted of a graph.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
+    /// Paths of the states that are handed from step to step, in order.
+    pub(super) states: Vec<String>,
     /// Roots of the forward sweep.
     pub(super) forward: Vec<String>,
     /// Roots of the backward sweep.
@@ -50,6 +52,7 @@ pub(super) fn wanted_of_init(program: &Program) -> Wanted {
         forward: names("start", &program.states),
         backward: names("grad/param", &program.params),
         sums: sums(program),
+        ..Wanted::default()
     }
 }
 
@@ -65,7 +68,8 @@ pub(super) fn wanted_of_step(program: &Program, roots: &[String], gradients: boo
     let mut forward = names("next", &program.states);
     forward.push("loss".to_owned());
     forward.extend_from_slice(roots);
-    let mut wanted = Wanted { forward, ..Wanted::default() };
+    let states = program.states.iter().map(|array| array.path.0.clone()).collect();
+    let mut wanted = Wanted { states, forward, ..Wanted::default() };
     if gradients {
         wanted.sums = sums(program);
         wanted.backward = names("grad/param", &program.params);

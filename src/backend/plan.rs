@@ -160,6 +160,30 @@ pub(super) trait Plan: Debug + Sync + Sized {
         watch: &mut impl Watch<Self::Float>,
     );
 
+    /// Whether a state is read where the step before has written it, so that nobody need carry it: its
+    /// leaf is filled at the first step only.
+    fn carries(&self, _state: usize) -> bool {
+        false
+    }
+
+    /// Whether the adjoint of a state finds its own way to the step before.
+    fn hands_on(&self, _state: usize) -> bool {
+        false
+    }
+
+    /// Before the backward sweep: no adjoint arrives at the last step.
+    fn turn(&self, _memory: &mut Self::Memory) {}
+
+    /// After the backward sweep over that many steps: adds what is left to `gradient`.
+    fn finish(
+        &self,
+        _memory: &Self::Memory,
+        _steps: usize,
+        _samples: usize,
+        _gradient: &mut [Self::Float],
+    ) {
+    }
+
     /// Copies a root.
     fn read(
         &self,

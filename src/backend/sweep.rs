@@ -186,7 +186,8 @@ impl<P: Plan> Shared<'_, P> {
         for sample in made.iter_mut() {
             sample.asked = vec![Vec::new(); self.ports.asked.len()];
         }
-        for step in 0..self.lengths[first] {
+        let steps = self.lengths[first];
+        for step in 0..steps {
             let at = At { step, frame: if self.gradients { step } else { 0 }, samples };
             let fill = |source: Source, out: &mut [P::Float]| match source {
                 Source::Input(input) => {
@@ -208,8 +209,11 @@ impl<P: Plan> Shared<'_, P> {
                     sample.asked[number].extend(column(values, samples, at));
                 }
             }
-            for (part, root) in self.states.iter().zip(&self.ports.next) {
+            for (number, (part, root)) in self.states.iter().zip(&self.ports.next).enumerate() {
                 let range = range(*part, samples);
+                if self.plan.carries(number) && step + 1 < steps {
+                    continue;
+                }
                 match root {
                     Some(root) => self.plan.read(plan, root, at, &mut next[range]),
                     // A state without an equation for its next value keeps the one it has.
@@ -235,6 +239,7 @@ impl<P: Plan> Shared<'_, P> {
         let steps = self.lengths[first];
         seeds.fill(P::Float::of(0.0));
         prev.fill(P::Float::of(0.0));
+        self.plan.turn(plan);
         for sample in made.iter_mut() {
             let each = self.fed.inputs.iter().map(|(_, len)| vec![P::Float::of(0.0); len * steps]);
             sample.inputs = each.collect();
@@ -256,6 +261,9 @@ impl<P: Plan> Shared<'_, P> {
             }
             for (at_state, (part, root)) in self.states.iter().zip(&self.ports.prev).enumerate() {
                 let range = range(*part, samples);
+                if self.plan.hands_on(at_state) && step > 0 {
+                    continue;
+                }
                 match root {
                     Some(root) => self.plan.read(plan, root, at, &mut prev[range]),
                     None if self.ports.next[at_state].is_none() => {
@@ -266,6 +274,7 @@ impl<P: Plan> Shared<'_, P> {
             }
             std::mem::swap(seeds, prev);
         }
+        self.plan.finish(plan, steps, samples, gradient);
         for (number, sample) in made.iter_mut().enumerate() {
             sample.starts = column(seeds, samples, number).collect();
         }

@@ -7,6 +7,7 @@
 pub mod interval;
 pub mod opaque;
 pub mod scalar;
+pub mod single;
 
 pub use interval::Interval;
 pub use opaque::Opaque;

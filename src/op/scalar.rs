@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::interval::{self, Range};
+use super::single;
 
 /// A row of the table, by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +66,8 @@ pub struct Row {
     pub range: Range,
     /// Its value in `f64`.
     pub eval: fn(&[f64]) -> f64,
+    /// Its value in `f32`, where that is not `eval` rounded once.
+    pub single: Option<fn(&[f32]) -> f32>,
     /// One partial derivative an argument, `None` where no gradient passes.
     pub partials: Vec<Option<Formula>>,
     /// Whether a spec may call it by this name.
@@ -198,13 +201,26 @@ pub fn rows() -> &'static [Row] {
     &ROWS
 }
 
+/// Functions whose value in `f32` is computed in `f32`.
+fn single(name: &str) -> Option<fn(&[f32]) -> f32> {
+    Some(match name {
+        "exp" => |v| single::exp(v[0]),
+        "log" => |v| single::log(v[0]),
+        "pow" => |v| single::pow(v[0], v[1]),
+        "tanh" => |v| single::tanh(v[0]),
+        "sigmoid" => |v| single::sigmoid(v[0]),
+        "softplus" => |v| single::softplus(v[0]),
+        _ => return None,
+    })
+}
+
 const R: Sort = Sort::Real;
 const B: Sort = Sort::Bool;
 
 #[rustfmt::skip]
 fn table() -> Vec<Row> {
     let row = |name, takes, gives, range: Range, eval: fn(&[f64]) -> f64, partials: Vec<Option<Formula>>, public| {
-        Row { name, takes, gives, range, eval, partials, public }
+        Row { name, takes, gives, range, eval, single: single(name), partials, public }
     };
     let greater = |a: Formula, b: Formula| f(LT, [b, a]);
     let less = |a: Formula, b: Formula| f(LT, [a, b]);

@@ -375,8 +375,9 @@ fn machine_code(seed: u64) -> bool {
     };
     let want = Want { roots, gradients: !seed.is_multiple_of(3) };
     // Groups of 16, 4 and 1 samples; those of unequal length run apart.
-    let lengths =
-        [vec![STEPS], vec![STEPS; 21], vec![2, 2, 2, 2, 1]][seed as usize / 3 % 3].clone();
+    let lengths = [vec![STEPS], vec![STEPS; 37], vec![2, 2, 2, 2, 2, 2, 2, 2, 1]]
+        [seed as usize / 3 % 3]
+        .clone();
     let mut dice = Dice(seed);
     let inputs = program.inputs.iter().map(|array| {
         let shape = [&[STEPS, lengths.len()][..], &array.shape()].concat();

@@ -26,7 +26,8 @@ fn bad() -> tempfile::TempDir {
     let deep = format!("{}x{}", "(".repeat(100_000), ")".repeat(100_000));
     put("deep.ntm", format!("ntm 1\nmodel a(x[X]) -> y[Y] {{ y = {deep} }}").as_bytes());
     put("large.ntm", good.replace("N = 16, W = 8", "N = 1600000, W = 1600000").as_bytes());
-    put("wide.ntm", good.replace("N = 16, W = 8", "N = 10000, W = 20000").as_bytes());
+    let wide = good.replace("N = 16, W = 8", "N = 10000, W = 20000");
+    put("wide.ntm", wide.replace("batch     = 1\n", "batch     = 64\n").as_bytes());
     put("nothing.ntm", good.replace("steps     = 10_000", "steps     = 0").as_bytes());
     std::fs::create_dir(folder.path().join("folder.ntm")).unwrap();
     let vectors = std::fs::read("tests/golden/ntm-collier.safetensors").unwrap();

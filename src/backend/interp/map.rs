@@ -68,7 +68,6 @@ impl Map {
         spare: &mut [Vec<u32>; 3],
     ) {
         let row = self.scalar.row();
-        let eval = row.eval;
         let mut call = Call { map: self, out, regions, spare };
         if self.accumulate {
             return call.two(|o, a, b| *o += a * b);
@@ -85,17 +84,13 @@ impl Map {
             scalar::EQ => call.two(|o, a, b| *o = truth(a == b)),
             scalar::NEG => call.one(|o, a| *o = -a),
             scalar::STOP => call.one(|o, a| *o = a),
-            scalar::EXP => call.one(|o, a| *o = F::of(a.wide().exp())),
-            scalar::TANH => call.one(|o, a| *o = F::of(a.wide().tanh())),
             scalar::SQRT => call.one(|o, a| *o = F::of(a.wide().sqrt())),
             scalar::RELU => call.one(|o, a| *o = larger(F::zero(), a)),
             scalar::SELECT => call.three(|o, a, b, c| *o = if a != F::zero() { b } else { c }),
             _ => match row.takes.len() {
-                1 => call.one(|o, a| *o = F::of(eval(&[a.wide()]))),
-                2 => call.two(|o, a, b| *o = F::of(eval(&[a.wide(), b.wide()]))),
-                _ => call.three(|o, a, b, c| {
-                    *o = F::of(eval(&[a.wide(), b.wide(), c.wide()]));
-                }),
+                1 => call.one(|o, a| *o = F::apply(row, &[a])),
+                2 => call.two(|o, a, b| *o = F::apply(row, &[a, b])),
+                _ => call.three(|o, a, b, c| *o = F::apply(row, &[a, b, c])),
             },
         }
     }

@@ -4,8 +4,43 @@
 //! In: addresses in the memory of a run. Out: values written there. Invariant: the same functions as
 //! the interpreter's, so equal inputs give equal bits.
 
-use crate::backend::float::Float;
-use crate::op::{Opaque, scalar};
+use crate::backend::float::{Float, MOST_ARGUMENTS};
+use crate::backend::kernels::{self, Level, Product, Run};
+use crate::op::{Opaque, Scalar, scalar};
+
+/// The memory of a call, by its regions; see [`Region`](super::layout::Region).
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct Pointers<P> {
+    pub(super) fixed: P,
+    pub(super) tape: P,
+    pub(super) before: P,
+    pub(super) work: P,
+    pub(super) arriving: P,
+    pub(super) leaving: P,
+    /// Sums over steps and samples.
+    pub(super) gradient: P,
+}
+
+impl<P> Pointers<P> {
+    /// One pointer after the other, in the order in which they lie.
+    pub(super) fn each(mut next: impl FnMut(i32) -> P) -> Pointers<P> {
+        let mut number = -1;
+        let mut next = || {
+            number += 1;
+            next(number)
+        };
+        Pointers {
+            fixed: next(),
+            tape: next(),
+            before: next(),
+            work: next(),
+            arriving: next(),
+            leaving: next(),
+            gradient: next(),
+        }
+    }
+}
 
 /// A number type of machine code.
 pub(super) trait Number: Float {
@@ -15,10 +50,14 @@ pub(super) trait Number: Float {
     const APPLY: Apply;
     /// Evaluates a whole-axis primitive; see [`order`].
     const ORDER: Order;
-}
+    /// Computes sums of products.
+    const PRODUCT: Run;
+    /// Whether functions are computed for whole arrays at once.
+    const TILES: bool;
 
-/// The most arguments of a function of the table.
-pub(super) const MOST_ARGUMENTS: usize = 4;
+    /// Computes sums of products: the result, the factors.
+    fn product(product: &Product, out: &mut [Self], left: &[Self], right: &[Self]);
+}
 
 /// Row, address of the arguments, numbers in each.
 pub(super) type Apply = unsafe extern "C" fn(usize, *mut u8, usize);
@@ -27,17 +66,56 @@ pub(super) type Apply = unsafe extern "C" fn(usize, *mut u8, usize);
 pub(super) type Order = unsafe extern "C" fn(*const u8, usize, usize, *mut u8, usize, usize, usize);
 
 macro_rules! number {
-    ($float:ty, $bytes:literal) => {
+    ($float:ty, $bytes:literal, $product:path, $tiles:literal) => {
         impl Number for $float {
             const BYTES: i64 = $bytes;
             const APPLY: Apply = apply::<$float>;
             const ORDER: Order = order::<$float>;
+            const PRODUCT: Run = $product;
+            const TILES: bool = $tiles;
+
+            fn product(product: &Product, out: &mut [Self], left: &[Self], right: &[Self]) {
+                let fits = product.fits([out.len(), left.len(), right.len()]);
+                assert!(fits, "internal error: jit: a product outside its arrays");
+                #[expect(unsafe_code, reason = "kernels take addresses")]
+                // SAFETY: all that the product leads to lies inside the arrays.
+                unsafe {
+                    $product(
+                        product,
+                        out.as_mut_ptr().cast(),
+                        left.as_ptr().cast(),
+                        right.as_ptr().cast(),
+                    );
+                }
+            }
         }
     };
 }
 
-number!(f32, 4);
-number!(f64, 8);
+number!(f32, 4, kernels::single, true);
+// Functions in double precision have no vectors of ours.
+number!(f64, 8, kernels::double, false);
+
+/// Row, address of the first arguments, which the results replace, of the second, and how many.
+pub(super) type Tile = unsafe extern "C" fn(usize, *mut u8, *const u8, usize);
+
+/// Applies a function of one or two arguments to arrays of single precision.
+///
+/// # Safety
+/// `count` numbers lie at `first` and, if the function takes two, at `second`; they do not overlap and
+/// nobody else knows of the first.
+#[expect(unsafe_code, reason = "called by machine code, with addresses inside the memory of a run")]
+pub(super) unsafe extern "C" fn tile(row: usize, first: *mut u8, second: *const u8, count: usize) {
+    let function = Scalar(row as u16);
+    // SAFETY: the caller's promise.
+    let xs = unsafe { std::slice::from_raw_parts_mut(first.cast::<f32>(), count) };
+    if function.row().takes.len() == 1 {
+        return kernels::one(Level::here(), function, xs);
+    }
+    // SAFETY: the caller's promise.
+    let ys = unsafe { std::slice::from_raw_parts(second.cast::<f32>(), count) };
+    kernels::two(Level::here(), function, xs, ys);
+}
 
 /// Applies a function of the scalar table to `n` points. The arguments lie one after the other, `n`
 /// numbers each; the results replace the first.
@@ -53,12 +131,12 @@ unsafe extern "C" fn apply<F: Number>(row: usize, args: *mut u8, n: usize) {
     let count = row.takes.len();
     // SAFETY: the caller's promise.
     let all = unsafe { std::slice::from_raw_parts_mut(args.cast::<F>(), count * n) };
-    let mut point = [0.0; MOST_ARGUMENTS];
+    let mut point = [F::default(); MOST_ARGUMENTS];
     for at in 0..n {
         for (number, value) in point[..count].iter_mut().enumerate() {
-            *value = all[number * n + at].wide();
+            *value = all[number * n + at];
         }
-        all[at] = F::of((row.eval)(&point[..count]));
+        all[at] = F::apply(row, &point[..count]);
     }
 }
 

@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::sync::{LazyLock, Mutex};
 
 use cranelift_codegen::ir::{
-    AbiParam, Function, InstBuilder, Signature, StackSlotData, StackSlotKind, UserFuncName, types,
+    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind,
+    UserFuncName, immediates::Offset32, types,
 };
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa, TargetFrontendConfig};
 use cranelift_codegen::settings::{self, Configurable};
@@ -17,13 +18,15 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
 
+use crate::backend::kernels::Product;
 use crate::backend::phase::Wanted;
 use crate::graph::{Access, Graph, NodeId, Read};
 
-use super::called::{MOST_ARGUMENTS, Number};
+use super::called::{Number, Pointers};
 use super::emit::{Emitter, Shape};
 use super::layout::{Layout, layout};
 use super::vector::{PARTS, Work, choose};
+use crate::backend::float::MOST_ARGUMENTS;
 
 /// What one function computes.
 #[derive(Clone, Debug)]
@@ -34,14 +37,20 @@ pub(super) enum Task {
     Sum(Read, usize),
 }
 
-/// The memory of a call.
+/// The memory of a call; see [`Region`](super::layout::Region).
 pub(super) struct Regions<'a, F> {
-    /// See [`Region::Fixed`](super::layout::Region::Fixed): read only.
+    /// Read only.
     pub(super) fixed: &'a [F],
     /// The frame of this step.
     pub(super) tape: &'a mut [F],
-    /// See [`Region::Work`](super::layout::Region::Work).
+    /// The frame of the step before.
+    pub(super) before: &'a [F],
+    /// Overwritten.
     pub(super) work: &'a mut [F],
+    /// Read only.
+    pub(super) arriving: &'a [F],
+    /// Written.
+    pub(super) leaving: &'a mut [F],
     /// Sums over steps and samples.
     pub(super) gradient: &'a mut [F],
 }
@@ -63,16 +72,20 @@ struct Sizes {
     fixed: usize,
     tape: usize,
     work: usize,
+    seeds: usize,
     gradient: usize,
 }
 
-type Entry = unsafe extern "C" fn(*mut u8, *mut u8, *mut u8, *mut u8);
+type Entry = unsafe extern "C" fn(*const Pointers<*mut u8>);
 
 /// Functions in executable memory.
 pub(super) struct Code {
     /// Keeps the code mapped; behind a lock, since a module may not be looked at by two threads.
     module: Option<Mutex<JITModule>>,
     entries: Vec<Entry>,
+    /// Descriptions of products, at addresses that the code knows.
+    #[expect(clippy::vec_box, reason = "the code holds the address of each")]
+    products: Vec<Box<Product>>,
     sizes: Sizes,
     bytes: i64,
     writes_fixed: bool,
@@ -103,7 +116,8 @@ pub(super) fn probe() -> Result<(), String> {
         let graph = builder.finish();
         let wanted = Wanted { forward: vec!["start".to_owned()], ..Wanted::default() };
         let group = Group { samples: 1, writes_fixed: true };
-        Code::made::<f32>(&graph, &layout(&graph, &wanted), &[Task::Node(node)], group).map(|_| ())
+        Code::made::<f32>(&graph, &layout(&graph, &wanted, true), &[Task::Node(node)], group)
+            .map(|_| ())
     });
     PROBE.clone()
 }
@@ -167,23 +181,25 @@ impl Code {
             fixed: layout.fixed,
             tape: layout.tape * samples,
             work: layout.work * samples,
+            seeds: layout.seeds * samples,
             gradient,
         };
         let mut code = Code {
             module: None,
             entries: Vec::new(),
+            products: Vec::new(),
             sizes,
             bytes: F::BYTES,
             writes_fixed,
             first_sum,
         };
         if !tasks.is_empty() {
-            code.fill(graph, layout, tasks, samples)?;
+            code.fill::<F>(graph, layout, tasks, samples)?;
         }
         Ok(code)
     }
 
-    fn fill(
+    fn fill<F: Number>(
         &mut self,
         graph: &Graph,
         layout: &Layout,
@@ -199,7 +215,7 @@ impl Code {
         for (number, task) in tasks.iter().enumerate() {
             context.func.signature = signature(config.default_call_conv);
             context.func.name = UserFuncName::user(0, number as u32);
-            self.body(&mut context.func, &mut room, (graph, layout), task, (samples, config));
+            self.body::<F>(&mut context.func, &mut room, (graph, layout), task, (samples, config));
             let name = format!("k{number}");
             let id = module
                 .declare_function(&name, Linkage::Local, &context.func.signature)
@@ -220,8 +236,8 @@ impl Code {
         Ok(())
     }
 
-    fn body(
-        &self,
+    fn body<F: Number>(
+        &mut self,
         function: &mut Function,
         room: &mut FunctionBuilderContext,
         (graph, layout): (&Graph, &Layout),
@@ -235,7 +251,11 @@ impl Code {
         let entry = to.create_block();
         to.append_block_params_for_function_params(entry);
         to.switch_to_block(entry);
-        let params = to.block_params(entry).to_vec();
+        let memory = to.block_params(entry)[0];
+        let regions = Pointers::each(|number| {
+            let at = Offset32::new(number * types::I64.bytes() as i32);
+            to.ins().load(types::I64, MemFlagsData::trusted(), memory, at)
+        });
         let numbers = shape.count().max(width * PARTS) as i64;
         let scratch = to.create_sized_stack_slot(StackSlotData::new(
             StackSlotKind::ExplicitSlot,
@@ -255,11 +275,11 @@ impl Code {
             float,
             shape,
             samples,
-            fixed: params[0],
-            tape: params[1],
-            work: params[2],
-            gradient: params[3],
+            regions,
+            products: &mut self.products,
+            run: F::PRODUCT,
             scratch,
+            mask: None,
             careful: false,
         };
         match task {
@@ -273,20 +293,26 @@ impl Code {
 
     /// Runs functions of one time step, in order. They write every region but the fixed one.
     pub(super) fn run<F: Number>(&self, list: Range<usize>, regions: &mut Regions<'_, F>) {
-        let Sizes { fixed, tape, work, gradient } = self.sizes;
+        let Sizes { fixed, tape, work, seeds, gradient } = self.sizes;
         let fit = regions.fixed.len() >= fixed
             && regions.tape.len() >= tape
+            && regions.before.len() >= tape
             && regions.work.len() >= work
+            && regions.arriving.len() >= seeds
+            && regions.leaving.len() >= seeds
             && (list.end <= self.first_sum || regions.gradient.len() >= gradient);
         assert!(fit && F::BYTES == self.bytes && !self.writes_fixed, "{SMALL}");
         self.enter(
             list,
-            [
-                regions.fixed.as_ptr().cast_mut().cast(),
-                regions.tape.as_mut_ptr().cast(),
-                regions.work.as_mut_ptr().cast(),
-                regions.gradient.as_mut_ptr().cast(),
-            ],
+            &Pointers {
+                fixed: regions.fixed.as_ptr().cast_mut().cast(),
+                tape: regions.tape.as_mut_ptr().cast(),
+                before: regions.before.as_ptr().cast_mut().cast(),
+                work: regions.work.as_mut_ptr().cast(),
+                arriving: regions.arriving.as_ptr().cast_mut().cast(),
+                leaving: regions.leaving.as_mut_ptr().cast(),
+                gradient: regions.gradient.as_mut_ptr().cast(),
+            },
         );
     }
 
@@ -294,11 +320,12 @@ impl Code {
     pub(super) fn run_fixed<F: Number>(&self, list: Range<usize>, fixed: &mut [F]) {
         let fit = fixed.len() >= self.sizes.fixed && F::BYTES == self.bytes;
         assert!(fit && self.writes_fixed, "{SMALL}");
-        let none = std::ptr::null_mut();
-        self.enter(list, [fixed.as_mut_ptr().cast(), none, none, none]);
+        let mut memory = Pointers::each(|_| std::ptr::null_mut());
+        memory.fixed = fixed.as_mut_ptr().cast();
+        self.enter(list, &memory);
     }
 
-    fn enter(&self, list: Range<usize>, [fixed, tape, work, gradient]: [*mut u8; 4]) {
+    fn enter(&self, list: Range<usize>, memory: &Pointers<*mut u8>) {
         for entry in &self.entries[list] {
             #[expect(unsafe_code, reason = "the one place where machine code is entered")]
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the
@@ -308,7 +335,7 @@ impl Code {
             // are entered by `run_fixed`, which holds it alone. `module` keeps the code mapped as long
             // as `self` lives.
             unsafe {
-                entry(fixed, tape, work, gradient);
+                entry(memory);
             }
         }
     }
@@ -323,7 +350,7 @@ fn define(module: &mut JITModule, id: FuncId, context: &mut Context) -> Result<(
 /// The signature of [`Entry`], as the machine calls C functions.
 fn signature(convention: CallConv) -> Signature {
     let mut signature = Signature::new(convention);
-    signature.params.extend([AbiParam::new(types::I64); 4]);
+    signature.params.push(AbiParam::new(types::I64));
     signature
 }
 

@@ -12,8 +12,10 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::FunctionBuilder;
 
 use crate::backend::domain;
-use crate::graph::{Access, Affine, Cond, Graph, Index, NodeId, Operand, Rel};
+use crate::backend::kernels::{Product, Run};
+use crate::graph::{Access, Affine, Graph, Index, NodeId, Operand};
 
+use super::called::Pointers;
 use super::layout::{Layout, Region, Slot};
 
 /// How a value lies in registers.
@@ -66,13 +68,17 @@ pub(super) struct Emitter<'a, 'g> {
     pub(super) shape: Shape,
     /// Samples that lie side by side in memory.
     pub(super) samples: usize,
-    /// Addresses of the regions and of the gradient.
-    pub(super) fixed: Value,
-    pub(super) tape: Value,
-    pub(super) work: Value,
-    pub(super) gradient: Value,
+    /// Addresses of the memory of a call.
+    pub(super) regions: Pointers<Value>,
+    /// Descriptions of the products that are called.
+    #[expect(clippy::vec_box, reason = "the code holds the address of each")]
+    pub(super) products: &'a mut Vec<Box<Product>>,
+    /// What computes them.
+    pub(super) run: Run,
     /// Room for the arguments of a call.
     pub(super) scratch: StackSlot,
+    /// Which numbers of a tuple count, where not all do; others are written as 0.
+    pub(super) mask: Option<Vec<Value>>,
     /// Whether positions are cut to the sizes of their axes: below a condition on values, which is
     /// only looked at after what it guards is read.
     pub(super) careful: bool,
@@ -114,7 +120,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
-    fn times(&mut self, coord: Coord, by: i64) -> Coord {
+    pub(super) fn times(&mut self, coord: Coord, by: i64) -> Coord {
         let base = match coord.base {
             None => None,
             Some(_) if by == 0 => None,
@@ -124,7 +130,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         Coord { base, add: coord.add * by, step: coord.step * by }
     }
 
-    fn plus(&mut self, left: Coord, right: Coord) -> Coord {
+    pub(super) fn plus(&mut self, left: Coord, right: Coord) -> Coord {
         let base = match (left.base, right.base) {
             (Some(left), Some(right)) => Some(self.to.ins().iadd(left, right)),
             (base, None) | (None, base) => base,
@@ -330,9 +336,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// apart in it.
     pub(super) fn base(&self, slot: Slot) -> (Value, i64) {
         let base = match slot.region {
-            Region::Fixed => self.fixed,
-            Region::Tape => self.tape,
-            Region::Work => self.work,
+            Region::Fixed => self.regions.fixed,
+            Region::Tape => self.regions.tape,
+            Region::Before => self.regions.before,
+            Region::Work => self.regions.work,
+            Region::Arriving => self.regions.arriving,
+            Region::Leaving => self.regions.leaving,
         };
         (base, if slot.per_sample() { self.samples as i64 } else { 1 })
     }
@@ -412,16 +421,31 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
+    /// Where a value lives that is held.
+    pub(super) fn slot(&self, id: NodeId) -> Slot {
+        match self.layout.slot(id) {
+            Some(slot) => slot,
+            None => panic!("internal error: jit: a value without a place"),
+        }
+    }
+
     /// Writes the value of a node at a point.
     pub(super) fn store_at(&mut self, id: NodeId, point: &[Coord], parts: &[Value]) {
-        let Some(slot) = self.layout.slot(id) else {
-            panic!("internal error: jit: a value without a place")
-        };
+        self.store_in(self.slot(id), id, point, parts);
+    }
+
+    /// Writes a value at a point of a node's space into a slot.
+    pub(super) fn store_in(&mut self, slot: Slot, id: NodeId, point: &[Coord], parts: &[Value]) {
         let access = Access::identity(point.len());
         let sizes = &self.graph.node(id).space.sizes;
         let position = self.position(&access, sizes, (sizes, point), &[]);
         let (base, offset) = self.address(slot, position.common);
-        self.store(base, offset, parts);
+        let Some(mask) = self.mask.clone() else { return self.store(base, offset, parts) };
+        let zero = self.constant(0.0);
+        let parts: Vec<Value> = (mask.into_iter().zip(parts).zip(zero))
+            .map(|((mask, part), zero)| self.choose(mask, *part, zero))
+            .collect();
+        self.store(base, offset, &parts);
     }
 
     /// A loop over `from..to`; the body sees the coordinate as the axis it belongs to.
@@ -479,71 +503,6 @@ impl<'a, 'g> Emitter<'a, 'g> {
             emitter.nest(rest, point, carried, body)
         })
     }
-
-    /// Runs the body where all conditions hold; elsewhere what is carried stays.
-    pub(super) fn guard(
-        &mut self,
-        conds: &[&Cond],
-        sizes: &[u32],
-        point: &mut Vec<Coord>,
-        carried: Vec<Value>,
-        body: Body<'_, 'a, 'g>,
-    ) -> Vec<Value> {
-        let mut all: Option<Value> = None;
-        for cond in conds {
-            match self.holds(cond, sizes, point) {
-                Truth::Always => {}
-                Truth::Never => return carried,
-                Truth::Sometimes(holds) => {
-                    all = Some(match all {
-                        None => holds,
-                        Some(before) => self.to.ins().band(before, holds),
-                    });
-                }
-            }
-        }
-        let Some(holds) = all else { return body(self, point, carried) };
-        let (inside, exit) = (self.to.create_block(), self.to.create_block());
-        let types: Vec<Type> =
-            carried.iter().map(|value| self.to.func.dfg.value_type(*value)).collect();
-        let after: Vec<Value> =
-            types.iter().map(|ty| self.to.append_block_param(exit, *ty)).collect();
-        self.to.ins().brif(holds, inside, &[], exit, &args(&carried));
-        self.to.switch_to_block(inside);
-        let results = body(self, point, carried);
-        self.to.ins().jump(exit, &args(&results));
-        self.to.switch_to_block(exit);
-        after
-    }
-
-    fn holds(&mut self, cond: &Cond, sizes: &[u32], point: &[Coord]) -> Truth {
-        let left = self.index(&cond.left, sizes, point);
-        let right = self.affine(&cond.right, point);
-        let apart = left.add - right.add;
-        let compare = match cond.rel {
-            Rel::Eq => IntCC::Equal,
-            Rel::Ne => IntCC::NotEqual,
-            Rel::Lt => IntCC::SignedLessThan,
-            Rel::Ge => IntCC::SignedGreaterThanOrEqual,
-        };
-        if left.base.is_none() && right.base.is_none() {
-            let holds = match cond.rel {
-                Rel::Eq => apart == 0,
-                Rel::Ne => apart != 0,
-                Rel::Lt => apart < 0,
-                Rel::Ge => apart >= 0,
-            };
-            return if holds { Truth::Always } else { Truth::Never };
-        }
-        let (left, right) = (self.coord(left), self.coord(right));
-        Truth::Sometimes(self.to.ins().icmp(compare, left, right))
-    }
-}
-
-enum Truth {
-    Always,
-    Never,
-    Sometimes(Value),
 }
 
 /// Values as arguments of a block.

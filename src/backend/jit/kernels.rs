@@ -13,6 +13,7 @@ use crate::op::Opaque;
 
 use super::called::{Number, Order};
 use super::emit::{Coord, Emitter, Shape, row_major};
+use super::held::tiled;
 use super::vector::Vector;
 
 /// One operand of a node, and the node it comes from.
@@ -22,6 +23,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a node.
     pub(super) fn node(&mut self, id: NodeId, vector: Option<Vector>) {
         let node = self.graph.node(id);
+        if let Some(function) = tiled(self.graph, id, self.layout.tiles)
+            && (self.slot(id).per_sample() || function.row().takes.len() == 1)
+        {
+            return self.tile(id, function, vector);
+        }
         match &node.op {
             Op::Map(_) | Op::Leaf(_) => self.points(id, vector, &mut |emitter, point| {
                 let value = emitter.compute(id, point);
@@ -31,7 +37,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 let value = emitter.join(id, point);
                 emitter.store_at(id, point, &value);
             }),
-            Op::Reduce { fold, over, when } => self.reduce(id, *fold, over, when, vector),
+            Op::Reduce { fold, over, when } => match self.factors(id) {
+                Some(pair) => self.product(id, pair),
+                None => self.reduce(id, *fold, over, when, vector),
+            },
             Op::Recur { along, toward, start } => {
                 self.recur(id, usize::from(along.0), *toward, start.value(), vector);
             }
@@ -40,7 +49,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// Visits the points of a node's space.
-    fn points(
+    pub(super) fn points(
         &mut self,
         id: NodeId,
         vector: Option<Vector>,
@@ -492,7 +501,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let terms = strides.iter().enumerate().map(|(axis, by)| (Axis(axis as u8), by * bytes));
             let at = emitter.affine(&Affine::new(0, terms), point);
             let first = offset as i64 * bytes;
-            let (base, offset) = emitter.sum_address(emitter.gradient, at, first);
+            let (base, offset) = emitter.sum_address(emitter.regions.gradient, at, first);
             let shape = emitter.shape;
             if shape.samples {
                 let total = emitter.gather_up(Fold::Sum, &value);

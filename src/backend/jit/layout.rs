@@ -4,19 +4,27 @@
 //! is not computed where it is read. Invariant: a value is computed at one place only, or is a number
 //! known beforehand.
 
-use crate::backend::bytes::points;
-use crate::backend::phase::{Phase, Wanted, kept, phases};
-use crate::graph::{Graph, Index, Leaf, NodeId, Op, Read};
+use crate::backend::phase::{Phase, Wanted, phases};
+use crate::graph::{Graph, Leaf, NodeId, Op};
+
+use super::held::{held, tiled};
+use super::product::{Sum, sums};
 
 /// Which memory a value lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Region {
     /// Written before the loop over time, shared by all samples.
     Fixed,
-    /// One frame a time step, kept for the backward sweep.
+    /// One frame a time step: kept for the backward sweep, or for the next step.
     Tape,
+    /// The frame of the step before: a state is read where its equation has written it.
+    Before,
     /// Overwritten by every step.
     Work,
+    /// Adjoints of states that arrive from the step after.
+    Arriving,
+    /// Adjoints of states that are handed to the step before, where they arrive.
+    Leaving,
 }
 
 /// A value's place in memory. In [`Region::Fixed`] a value is held once; elsewhere every element is
@@ -49,6 +57,18 @@ pub(super) struct Layout {
     pub(super) tape: usize,
     /// Elements a sample in [`Region::Work`].
     pub(super) work: usize,
+    /// Elements a sample in [`Region::Arriving`], and as many in [`Region::Leaving`].
+    pub(super) seeds: usize,
+    /// Where in [`Region::Work`] the second arguments of a function of a whole array are put.
+    pub(super) second: Slot,
+    /// For each state, the node whose value it takes, where that is read from the frame before.
+    pub(super) carried: Vec<Option<NodeId>>,
+    /// For each state, the node whose value arrives at the step before as its adjoint.
+    pub(super) handed: Vec<Option<NodeId>>,
+    /// Gradients that are computed once all steps are done, by the name of their root.
+    pub(super) sums: Vec<(String, Vec<Sum>)>,
+    /// Whether functions of whole arrays are called.
+    pub(super) tiles: bool,
 }
 
 impl Layout {
@@ -56,98 +76,185 @@ impl Layout {
     pub(super) fn slot(&self, id: NodeId) -> Option<Slot> {
         self.slots[id.0 as usize]
     }
+
+    /// The end of a region, to be moved.
+    fn end(&mut self, region: Region) -> &mut usize {
+        match region {
+            Region::Fixed => &mut self.fixed,
+            Region::Tape | Region::Before => &mut self.tape,
+            Region::Work => &mut self.work,
+            Region::Arriving | Region::Leaving => &mut self.seeds,
+        }
+    }
+
+    fn take(&mut self, region: Region, len: u64) -> Slot {
+        let end = self.end(region);
+        let offset = *end;
+        *end = end.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+        Slot { region, offset }
+    }
 }
 
-/// Lays out a graph.
-pub(super) fn layout(graph: &Graph, wanted: &Wanted) -> Layout {
+/// Lays out a graph; `tiles` if functions are computed for whole arrays at once.
+pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let reads = |id| graph.operands(id).into_iter().map(|(node, _)| node).collect();
     let phases = phases(graph, wanted, &reads);
-    let kept = kept(graph, wanted, &phases, &reads);
-    let held = held(graph, wanted, &phases);
-    let mut layout = Layout { slots: Vec::new(), fixed: 0, tape: 0, work: 0, phases };
-    for id in graph.ids() {
+    let held = held(graph, wanted, &phases, tiles);
+    let sums = sums(graph, wanted, &phases, &|id| held[id.0 as usize]);
+    let kept = kept(graph, wanted, (&phases, &held), &sums);
+    let carried = carried(graph, wanted, &phases, &held);
+    let handed = handed(graph, wanted, (&phases, &held), &kept);
+    let none = Slot { region: Region::Work, offset: 0 };
+    let mut layout = Layout {
+        phases,
+        slots: vec![None; graph.len()],
+        fixed: 0,
+        tape: 0,
+        work: 0,
+        seeds: 0,
+        second: none,
+        carried,
+        handed,
+        sums,
+        tiles,
+    };
+    layout.hand_on(graph);
+    let mut most = 0;
+    for id in graph.ids().filter(|id| held[id.0 as usize]) {
         let at = id.0 as usize;
+        if layout.slots[at].is_some() {
+            continue;
+        }
+        let carries = layout.carried.contains(&Some(id));
         let region = match layout.phases[at] {
-            None => None,
-            Some(_) if !held[at] => None,
-            Some(Phase::Constant | Phase::Params) => Some(Region::Fixed),
-            Some(Phase::Forward) if kept[at] => Some(Region::Tape),
-            Some(Phase::Forward | Phase::Backward) => Some(Region::Work),
+            None => continue,
+            Some(Phase::Constant | Phase::Params) => Region::Fixed,
+            Some(Phase::Forward) if kept[at] || carries => Region::Tape,
+            Some(Phase::Backward) if kept[at] => Region::Tape,
+            Some(Phase::Forward | Phase::Backward) => Region::Work,
         };
-        let slot = region.map(|region| {
-            let end = match region {
-                Region::Fixed => &mut layout.fixed,
-                Region::Tape => &mut layout.tape,
-                Region::Work => &mut layout.work,
-            };
-            let offset = *end;
-            *end = end.saturating_add(graph.node(id).space.points() as usize);
-            Slot { region, offset }
-        });
-        layout.slots.push(slot);
+        if let Op::Leaf(Leaf::Prev(state)) = graph.node(id).op
+            && layout.carried.get(state as usize).is_some_and(Option::is_some)
+        {
+            continue;
+        }
+        let points = graph.node(id).space.points();
+        layout.slots[at] = Some(layout.take(region, points));
+        let arguments = tiled(graph, id, tiles).map_or(0, |function| function.row().takes.len());
+        most = if arguments == 2 { points.max(most) } else { most };
     }
+    layout.second = layout.take(Region::Work, most);
+    layout.look_back(graph);
     layout
 }
 
-/// The most functions computed in one place, one inside another.
-const MOST_DEEP: usize = 64;
-
-/// Who reads a value.
-#[derive(Clone, Copy, Debug, Default)]
-struct Readers {
-    count: usize,
-    /// Points at which it is read, by the last reader seen.
-    points: u64,
-    /// Whether some reader needs it in memory: a root, a whole-axis primitive, a gather.
-    memory: bool,
-    /// Whether some reader runs at another time.
-    apart: bool,
-}
-
-/// Which values are held: all but numbers known beforehand, and scalar functions that one reader
-/// reads, no more often than once a point, in the same phase.
-fn held(graph: &Graph, wanted: &Wanted, phases: &[Option<Phase>]) -> Vec<bool> {
-    let mut readers = vec![Readers::default(); graph.len()];
-    for id in graph.ids().filter(|id| phases[id.0 as usize].is_some()) {
-        let opaque = matches!(graph.node(id).op, Op::Opaque { .. });
-        let points = points(&graph.scope(id));
-        let arity = graph.arity(id);
-        for (number, (from, operand)) in graph.operands(id).into_iter().enumerate() {
-            let gathered = operand.access.0.iter().any(|index| matches!(index, Index::Value(_)));
-            let apart = phases[from.0 as usize] != phases[id.0 as usize];
-            let reader = &mut readers[from.0 as usize];
-            reader.count += 1;
-            reader.points = points;
-            reader.memory |= opaque || gathered || number >= arity;
-            reader.apart |= apart;
+impl Layout {
+    /// Places for adjoints that are handed from step to step.
+    fn hand_on(&mut self, graph: &Graph) {
+        for state in 0..self.handed.len() {
+            let Some(leaving) = self.handed[state] else { continue };
+            let points = graph.node(leaving).space.points();
+            let slot = self.take(Region::Leaving, points);
+            self.slots[leaving.0 as usize] = Some(slot);
+            if let Some(leaf) = leaf(graph, &Leaf::Seed(state as u32)) {
+                self.slots[leaf.0 as usize] = Some(Slot { region: Region::Arriving, ..slot });
+            }
         }
     }
-    for name in wanted.forward.iter().chain(&wanted.backward) {
-        let Some(Read { node, sizes, .. }) = graph.root(name) else { continue };
-        let reader = &mut readers[node.0 as usize];
-        reader.count += 1;
-        reader.points = points(sizes);
-        reader.memory |= !wanted.sums.contains_key(name);
-        reader.apart |= phases[node.0 as usize] != Some(Phase::Backward);
+
+    /// States that are read from the frame before.
+    fn look_back(&mut self, graph: &Graph) {
+        for state in 0..self.carried.len() {
+            let Some(from) = self.carried[state] else { continue };
+            let Some(slot) = self.slot(from) else { continue };
+            if let Some(leaf) = leaf(graph, &Leaf::Prev(state as u32)) {
+                self.slots[leaf.0 as usize] = Some(Slot { region: Region::Before, ..slot });
+            }
+        }
     }
-    let mut depths = vec![0_usize; graph.len()];
-    let mut held = |id: NodeId| {
-        let node = graph.node(id);
-        let Readers { count, points, memory, apart } = readers[id.0 as usize];
-        let below = graph.operands(id).into_iter().map(|(from, _)| depths[from.0 as usize]).max();
-        let depth = below.unwrap_or(0) + 1;
-        let held = match &node.op {
-            Op::Leaf(Leaf::Const(_) | Leaf::Axis(_)) => memory,
-            Op::Map(_) => {
-                let often = count != 1 || points > node.space.points();
-                memory || apart || often || depth > MOST_DEEP
-            }
-            Op::Leaf(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
-                true
-            }
-        };
-        depths[id.0 as usize] = if held { 0 } else { depth };
-        held
+}
+
+fn leaf(graph: &Graph, leaf: &Leaf) -> Option<NodeId> {
+    graph.ids().find(|id| matches!(&graph.node(*id).op, Op::Leaf(own) if own == leaf))
+}
+
+/// The node whose value a root is, whole and in order.
+fn whole(graph: &Graph, name: &str) -> Option<NodeId> {
+    let read = graph.root(name)?;
+    let space = &graph.node(read.node).space;
+    let all = read.access.is_identity(space.rank()) && read.sizes == space.sizes;
+    (all && space.when.is_empty()).then_some(read.node)
+}
+
+/// States that can be read where the step before has written them; a value carries one state only, since
+/// two may start differently.
+fn carried(
+    graph: &Graph,
+    wanted: &Wanted,
+    phases: &[Option<Phase>],
+    held: &[bool],
+) -> Vec<Option<NodeId>> {
+    let mut used = vec![false; graph.len()];
+    let mut of = |path: &String| {
+        let node = whole(graph, &format!("next/{path}"))?;
+        let at = node.0 as usize;
+        let written = held[at] && phases[at] == Some(Phase::Forward);
+        let fresh = written && !matches!(graph.node(node).op, Op::Leaf(_)) && !used[at];
+        used[at] |= fresh;
+        fresh.then_some(node)
     };
-    graph.ids().map(&mut held).collect()
+    wanted.states.iter().map(&mut of).collect()
+}
+
+/// Adjoints of states that can be read where the step after has written them; a value can be handed on
+/// as the adjoint of one state only.
+fn handed(
+    graph: &Graph,
+    wanted: &Wanted,
+    (phases, held): (&[Option<Phase>], &[bool]),
+    kept: &[bool],
+) -> Vec<Option<NodeId>> {
+    let mut used = vec![false; graph.len()];
+    let mut of = |path: &String| {
+        let node = whole(graph, &format!("grad/prev/{path}"))?;
+        let at = node.0 as usize;
+        let written = held[at] && phases[at] == Some(Phase::Backward) && !kept[at];
+        let fresh = written && !matches!(graph.node(node).op, Op::Leaf(_)) && !used[at];
+        used[at] |= fresh;
+        fresh.then_some(node)
+    };
+    wanted.states.iter().map(&mut of).collect()
+}
+
+/// The tape: values of the forward sweep that the backward sweep reads, by itself or to compute
+/// anew what is not held, and values that a gradient is computed from in the end.
+fn kept(
+    graph: &Graph,
+    wanted: &Wanted,
+    (phases, held): (&[Option<Phase>], &[bool]),
+    sums: &[(String, Vec<Sum>)],
+) -> Vec<bool> {
+    let mut kept = vec![false; graph.len()];
+    for name in &wanted.backward {
+        let last = sums.iter().all(|(own, _)| own != name);
+        if let Some(read) = graph.root(name).filter(|_| last) {
+            kept[read.node.0 as usize] = phases[read.node.0 as usize] == Some(Phase::Forward);
+        }
+    }
+    for (from, _) in sums.iter().flat_map(|(_, sums)| sums).flat_map(Sum::factors) {
+        kept[from.0 as usize] = true;
+    }
+    let mut late: Vec<bool> = phases.iter().map(|phase| *phase == Some(Phase::Backward)).collect();
+    for id in graph.ids().rev() {
+        let at = id.0 as usize;
+        late[at] |= kept[at] && !held[at];
+        if late[at] {
+            for (from, _) in graph.operands(id) {
+                let from = from.0 as usize;
+                late[from] |= !held[from];
+                kept[from] |= phases[from] == Some(Phase::Forward);
+            }
+        }
+    }
+    kept
 }

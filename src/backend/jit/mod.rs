@@ -11,11 +11,15 @@
 mod called;
 mod code;
 mod emit;
+mod guards;
+mod held;
 mod kernels;
 mod layout;
 mod plan;
+mod product;
 mod scalar;
 mod vector;
+mod whole;
 
 use crate::graph::{self, Program};
 

@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::backend::domain::{Domain, table};
-use crate::backend::phase::Wanted;
+use crate::backend::kernels::{Product, Strides};
+use crate::backend::phase::{Phase, Wanted};
 use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
 use crate::graph::Graph;
 
 use super::called::Number;
 use super::code::{Code, Group, Regions, Task};
+use super::emit::row_major;
 use super::layout::{Layout, Region, Slot, layout};
+use super::product::{Roles, Sum, product};
 
 /// A leaf to fill.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ struct Feed {
     pub(super) len: usize,
     /// Where it comes from.
     pub(super) source: Source,
+    /// Whether it is filled at the first step only.
+    pub(super) once: bool,
 }
 
 /// What one phase fills and runs.
@@ -44,6 +49,19 @@ pub(super) struct Copy {
     positions: Option<Vec<u32>>,
 }
 
+/// A gradient, computed once all steps are done.
+#[derive(Debug)]
+struct Late {
+    /// What is summed.
+    sum: Sum,
+    /// Where the factors live.
+    slots: [Slot; 2],
+    /// Shape of the gradient.
+    sizes: Vec<u32>,
+    /// Its place among all gradients.
+    offset: usize,
+}
+
 /// A graph made ready.
 #[derive(Debug)]
 pub(super) struct Compiled<F> {
@@ -57,6 +75,7 @@ pub(super) struct Compiled<F> {
     forward: Schedule,
     /// Every step, backwards.
     backward: Schedule,
+    late: Vec<Late>,
     tasks: Vec<Task>,
     codes: BTreeMap<usize, Code>,
     roots: BTreeMap<String, Root<Copy>>,
@@ -67,15 +86,25 @@ pub(super) struct Compiled<F> {
 pub(super) struct Memory<F> {
     /// Samples that the contents are laid out for.
     samples: usize,
+    /// One frame more than steps whose frames are kept: the first holds the first states.
     tape: Vec<F>,
     work: Vec<F>,
+    arriving: Vec<F>,
+    leaving: Vec<F>,
+}
+
+/// The frames of a step and of the one before it. Where frames are not kept, two take turns.
+fn frames(at: At) -> (usize, usize) {
+    if at.frame == at.step { (at.step + 1, at.step) } else { ((at.step + 1) % 2, at.step % 2) }
 }
 
 impl<F> Memory<F> {
-    /// The frame of a step.
-    fn tape(&mut self, at: At, one: usize) -> &mut [F] {
-        let len = one * at.samples;
-        &mut self.tape[at.frame * len..(at.frame + 1) * len]
+    /// Frames of that length: of a step, and of the one before it.
+    fn tape(&mut self, at: At, len: usize) -> (&mut [F], &mut [F]) {
+        let (own, before) = frames(at);
+        let (low, high) = self.tape.split_at_mut(own.max(before) * len);
+        let (low, high) = (&mut low[own.min(before) * len..][..len], &mut high[..len]);
+        if own > before { (high, low) } else { (low, high) }
     }
 }
 
@@ -119,18 +148,86 @@ impl<F: Number> Compiled<F> {
         gradient: &mut [F],
         fill: impl Fn(Source, &mut [F]),
     ) {
-        for Feed { slot, len, source } in &schedule.feeds {
+        let one = self.layout.tape * at.samples;
+        for Feed { slot, len, source, once } in &schedule.feeds {
+            if *once && at.step > 0 {
+                continue;
+            }
             let region = match slot.region {
-                Region::Tape => memory.tape(at, self.layout.tape),
+                Region::Tape => memory.tape(at, one).0,
+                Region::Before => memory.tape(at, one).1,
                 Region::Work => &mut memory.work,
-                Region::Fixed => panic!("internal error: jit: a fixed leaf inside the loop"),
+                Region::Fixed | Region::Arriving | Region::Leaving => {
+                    panic!("internal error: jit: a leaf that nobody fills inside the loop")
+                }
             };
             fill(*source, &mut region[slot.offset * at.samples..][..len * at.samples]);
         }
-        let len = self.layout.tape * at.samples;
-        let tape = &mut memory.tape[at.frame * len..(at.frame + 1) * len];
-        let mut regions = Regions { fixed: &self.fixed, tape, work: &mut memory.work, gradient };
+        let Memory { tape, work, arriving, leaving, .. } = memory;
+        let (own, before) = frames(at);
+        let (low, high) = tape.split_at_mut(own.max(before) * one);
+        let (low, high) = (&mut low[own.min(before) * one..][..one], &mut high[..one]);
+        let (tape, before) = if own > before { (high, low) } else { (low, high) };
+        let mut regions =
+            Regions { fixed: &self.fixed, tape, before, work, arriving, leaving, gradient };
         self.code(at.samples).run(schedule.calls.clone(), &mut regions);
+    }
+
+    /// Gradients that are computed once all steps are done.
+    fn late(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Vec<Late> {
+        let of = |(name, sums): &(String, Vec<Sum>)| {
+            let offset = *wanted.sums.get(name)?;
+            let sizes = graph.root(name)?.sizes.clone();
+            let each = sums.iter().map(|sum| {
+                let [left, right] = sum.pair.each_ref().map(|factor| layout.slot(factor.from));
+                Some(Late {
+                    sum: sum.clone(),
+                    slots: [left?, right?],
+                    sizes: sizes.clone(),
+                    offset,
+                })
+            });
+            each.collect::<Option<Vec<Late>>>()
+        };
+        layout.sums.iter().filter_map(of).flatten().collect()
+    }
+
+    /// Adds one gradient, of all steps and samples.
+    fn add_up(
+        &self,
+        late: &Late,
+        tape: &[F],
+        (steps, samples): (usize, usize),
+        gradient: &mut [F],
+    ) {
+        let Late { sum, slots, sizes, offset } = late;
+        let frame = (self.layout.tape * samples) as isize;
+        let roles = Roles::new(&sum.pair, sizes);
+        let out = row_major(sizes);
+        let by = samples as i64;
+        let one = product(&sum.pair, sizes, &roles, &out, (sizes.len(), [by, by, 1]));
+        let over = |strides: Strides| match samples {
+            1 => Strides { term: frame, ..strides },
+            _ => Strides { term: 1, turn: frame, ..strides },
+        };
+        let (terms, turns) = if samples == 1 { (steps, 1) } else { (samples, steps) };
+        let (left, right) = (over(one.left), over(one.right));
+        let (product, turned) = Product { terms, turns, left, right, add: true, ..one }.arranged();
+        let others = roles.others.iter().map(|axis| sizes[*axis]).collect();
+        Domain { sizes: others, list: None }.each(|_, point| {
+            let moved = |steps: &[i64]| -> i64 {
+                roles.others.iter().zip(point).map(|(axis, at)| steps[*axis] * i64::from(*at)).sum()
+            };
+            let [first, second] = [0, 1].map(|number| {
+                let (slot, factor) = (slots[number], &sum.pair[number]);
+                let skipped = if slot.region == Region::Before { 0 } else { frame };
+                let at = (slot.offset as i64 + factor.first + moved(&factor.steps)) * by;
+                &tape[(at + skipped as i64) as usize..]
+            });
+            let [left, right] = if turned { [second, first] } else { [first, second] };
+            let out = &mut gradient[offset + moved(&out) as usize..];
+            F::product(&product, out, left, right);
+        });
     }
 }
 
@@ -142,7 +239,7 @@ impl<F: Number> Plan for Compiled<F> {
     const GROUPS: &'static [usize] = &[16, 8, 4, 1];
 
     fn new(graph: &Graph, wanted: &Wanted) -> Compiled<F> {
-        let layout = layout(graph, wanted);
+        let layout = layout(graph, wanted, F::TILES);
         let mut lists: [Vec<Task>; 4] = Default::default();
         let mut feeds: [Vec<Feed>; 4] = Default::default();
         for id in graph.ids() {
@@ -152,7 +249,13 @@ impl<F: Number> Plan for Compiled<F> {
             let node = graph.node(id);
             let len = node.space.points() as usize;
             match Source::of(&node.op) {
-                Some(source) => feeds[phase as usize].push(Feed { slot, len, source }),
+                Some(_) if slot.region == Region::Arriving => {}
+                Some(source) => {
+                    let once = slot.region == Region::Before;
+                    // A state is there before the step, whoever reads it first.
+                    let phase = if once { Phase::Forward } else { phase };
+                    feeds[phase as usize].push(Feed { slot, len, source, once });
+                }
                 None if len == 0 => {}
                 None => lists[phase as usize].push(Task::Node(id)),
             }
@@ -160,6 +263,9 @@ impl<F: Number> Plan for Compiled<F> {
         let [constants, params, forward, mut backward] = lists;
         let sums = wanted.sums.iter().filter_map(|(name, offset)| {
             let read = graph.root(name)?;
+            if layout.sums.iter().any(|(late, _)| late == name) {
+                return None;
+            }
             let some = read.sizes.iter().all(|size| *size > 0);
             some.then(|| Task::Sum(read.clone(), *offset))
         });
@@ -178,6 +284,7 @@ impl<F: Number> Plan for Compiled<F> {
             fixed_code,
             forward: Schedule { feeds: forward_feeds, calls: 0..turn },
             backward: Schedule { feeds: backward_feeds, calls: turn..tasks.len() },
+            late: Self::late(graph, &layout, wanted),
             tasks,
             codes: BTreeMap::new(),
             roots: BTreeMap::new(),
@@ -189,10 +296,12 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
-        let layout = layout(graph, wanted);
-        let [fixed, tape, work] =
-            [layout.fixed, layout.tape, layout.work].map(|elements| elements as u64);
-        Size { fixed, tape, work, tables: 0 }
+        let layout = layout(graph, wanted, F::TILES);
+        let Layout { fixed, tape, work, seeds, .. } = layout;
+        let work = work.saturating_add(seeds.saturating_mul(2));
+        let [fixed, tape, work] = [fixed, tape, work].map(|elements| elements as u64);
+        // The first states take a frame too.
+        Size { fixed, tape, work: work.saturating_add(tape), tables: 0 }
     }
 
     fn kernels(&self) -> usize {
@@ -226,17 +335,36 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn fit(&self, memory: &mut Memory<F>, frames: usize, samples: usize) {
         if memory.samples != samples {
-            memory.samples = samples;
-            memory.tape.clear();
-            memory.work.clear();
+            *memory = Memory { samples, ..Memory::default() };
         }
-        let Layout { tape, work, .. } = self.layout;
-        for (memory, len) in
-            [(&mut memory.tape, tape * frames * samples), (&mut memory.work, work * samples)]
-        {
+        let Layout { tape, work, seeds, .. } = self.layout;
+        for (memory, len) in [
+            (&mut memory.tape, tape * (frames + 1) * samples),
+            (&mut memory.work, work * samples),
+            (&mut memory.arriving, seeds * samples),
+            (&mut memory.leaving, seeds * samples),
+        ] {
             if memory.len() < len {
                 memory.resize(len, F::default());
             }
+        }
+    }
+
+    fn carries(&self, state: usize) -> bool {
+        self.layout.carried.get(state).is_some_and(Option::is_some)
+    }
+
+    fn hands_on(&self, state: usize) -> bool {
+        self.layout.handed.get(state).is_some_and(Option::is_some)
+    }
+
+    fn turn(&self, memory: &mut Memory<F>) {
+        memory.arriving.fill(F::default());
+    }
+
+    fn finish(&self, memory: &Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
+        for late in &self.late {
+            self.add_up(late, &memory.tape, (steps, samples), gradient);
         }
     }
 
@@ -260,14 +388,19 @@ impl<F: Number> Plan for Compiled<F> {
         _: &mut impl Watch<F>,
     ) {
         self.run(memory, &self.backward, at, gradient, fill);
+        std::mem::swap(&mut memory.arriving, &mut memory.leaving);
     }
 
     fn read(&self, memory: &mut Memory<F>, root: &Root<Copy>, at: At, out: &mut [F]) {
         let Copy { slot, positions } = &root.read;
         let samples = at.samples;
         let region = match slot.region {
-            Region::Tape => memory.tape(at, self.layout.tape),
+            Region::Tape => memory.tape(at, self.layout.tape * samples).0,
+            Region::Before => memory.tape(at, self.layout.tape * samples).1,
             Region::Work => &mut memory.work,
+            // They have changed places.
+            Region::Arriving => &mut memory.leaving,
+            Region::Leaving => &mut memory.arriving,
             Region::Fixed => {
                 for (at, out) in out.chunks_exact_mut(samples).enumerate() {
                     out.fill(self.fixed[slot.offset + root.read.position(at)]);

@@ -10,8 +10,9 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use crate::graph::{Leaf, NodeId, Op, Rel};
 use crate::op::{Scalar, scalar};
 
-use super::called::{Apply, MOST_ARGUMENTS, Number};
+use super::called::{Apply, Number};
 use super::emit::{Coord, Emitter};
+use crate::backend::float::MOST_ARGUMENTS;
 
 impl<'a, 'g> Emitter<'a, 'g> {
     /// A value that is computed where it is read.
@@ -22,19 +23,22 @@ impl<'a, 'g> Emitter<'a, 'g> {
             Op::Leaf(Leaf::Const(bits)) => self.constant(bits.value()),
             Op::Leaf(Leaf::Axis(axis)) => self.place(point[usize::from(axis.0)]),
             Op::Map(function) => {
-                let operands = graph.operands(id);
-                let reader = (&node.space.sizes[..], point);
-                let arity = graph.arity(id);
-                let values = operands[..arity].iter();
-                let values: Vec<Vec<Value>> = values
-                    .map(|(from, operand)| self.read(*from, &operand.access, reader, &operands))
-                    .collect();
+                let values = self.arguments(id, point);
                 self.function(*function, &values)
             }
             Op::Leaf(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
                 panic!("internal error: jit: a value that is neither held nor a function")
             }
         }
+    }
+
+    /// The arguments of a function at a point.
+    pub(super) fn arguments(&mut self, id: NodeId, point: &[Coord]) -> Vec<Vec<Value>> {
+        let graph = self.graph;
+        let operands = graph.operands(id);
+        let reader = (&graph.node(id).space.sizes[..], point);
+        let values = operands[..graph.arity(id)].iter();
+        values.map(|(from, operand)| self.read(*from, &operand.access, reader, &operands)).collect()
     }
 
     /// A coordinate as a number.

@@ -1,7 +1,8 @@
 //! Along which axis the numbers of a vector lie, where they do not belong to different samples.
 //!
 //! In: what a function computes. Out: the axis that reads most values side by side, if one pays.
-//! Invariant: along the chosen axis no condition changes and no index is gathered or reduced.
+//! Invariant: along the chosen axis no index is gathered or reduced, and a condition that changes is one that
+//! a mask can express, over accesses that stay inside their operands whether it holds or not.
 
 use crate::graph::{Access, Axis, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read};
 
@@ -81,10 +82,12 @@ impl Weigh<'_> {
         let node = self.graph.node(id);
         let operands = self.graph.operands(id);
         let steps = steps(self.graph.scope(id).len(), axis);
-        let steady = |cond: &Cond| {
+        let still = |cond: &Cond| {
             !matches!(cond.left, Index::Value(_))
                 && cond.axes().all(|other| usize::from(other.0) != axis)
         };
+        let safe = self.safe(id, &self.graph.scope(id));
+        let steady = |cond: &Cond| still(cond) || (safe && matches!(cond.left, Index::Affine(_)));
         if !node.space.when.iter().all(steady) {
             return None;
         }
@@ -107,7 +110,7 @@ impl Weigh<'_> {
                 }
             }
             Op::Recur { along, .. } => {
-                if usize::from(along.0) == axis {
+                if usize::from(along.0) == axis || !node.space.when.iter().all(still) {
                     None
                 } else {
                     all(&operands)
@@ -115,6 +118,23 @@ impl Weigh<'_> {
             }
             Op::Opaque { .. } => None,
         }
+    }
+
+    /// Whether everything that a node reads lies inside its operand at every point of a box, whatever
+    /// conditions say.
+    fn safe(&self, id: NodeId, sizes: &[u32]) -> bool {
+        self.graph.operands(id).into_iter().all(|(from, operand)| {
+            let of = &self.graph.node(from).space.sizes;
+            let inside = operand.access.0.iter().zip(of).all(|(index, size)| match index {
+                Index::Affine(affine) => {
+                    let (low, high) = affine.range(sizes);
+                    low >= 0 && high < i64::from(*size)
+                }
+                Index::Digit { radix, .. } => radix <= size,
+                Index::Value(_) => false,
+            });
+            inside && (self.layout.slot(from).is_some() || self.safe(from, of))
+        })
     }
 
     fn compute(&self, id: NodeId, steps: &[i64]) -> Option<i64> {

@@ -1,0 +1,230 @@
+//! Sums of products, which kernels compute.
+//!
+//! In: nodes and how they are read. Out: factors with their strides along the axes of the reader.
+//! Invariant: a factor's position is affine in those axes, and it is held in memory.
+
+use crate::backend::kernels::{Pack, Product, Strides};
+use crate::backend::phase::{Phase, Wanted};
+use crate::graph::{Access, Affine, Axis, Graph, Index, NodeId, Op};
+use crate::op::scalar;
+
+use super::emit::row_major;
+
+/// Whether a value is held in memory.
+type Held<'h> = &'h dyn Fn(NodeId) -> bool;
+
+/// A value read at positions that are affine in some axes.
+#[derive(Clone, Debug)]
+pub(super) struct Factor {
+    /// The node.
+    pub(super) from: NodeId,
+    /// Its first position.
+    pub(super) first: i64,
+    /// How far a step along each axis moves.
+    pub(super) steps: Vec<i64>,
+}
+
+/// Two factors of a term.
+pub(super) type Pair = [Factor; 2];
+
+/// A part of a gradient: a product of two factors, summed over steps and samples.
+#[derive(Clone, Debug)]
+pub(super) struct Sum {
+    /// The factors; each axis of the gradient belongs to one of them.
+    pub(super) pair: Pair,
+}
+
+impl Sum {
+    /// The nodes of its factors.
+    pub(super) fn factors(&self) -> impl Iterator<Item = (NodeId, &Factor)> {
+        self.pair.iter().map(|factor| (factor.from, factor))
+    }
+}
+
+/// Where an operand is read, over the axes of the reader of its reader.
+fn compose(access: &Access, outer: &[Affine]) -> Option<Vec<Affine>> {
+    let index = |index: &Index| {
+        let Index::Affine(affine) = index else { return None };
+        let mut sum = Affine::constant(affine.offset);
+        for (axis, by) in &affine.terms {
+            sum = sum.plus(&outer.get(usize::from(axis.0))?.times(*by));
+        }
+        Some(sum)
+    };
+    access.0.iter().map(index).collect()
+}
+
+/// The indices of an access, if all are affine.
+fn affine(access: &Access) -> Option<Vec<Affine>> {
+    let plain = |index: &Index| match index {
+        Index::Affine(affine) => Some(affine.clone()),
+        Index::Digit { .. } | Index::Value(_) => None,
+    };
+    access.0.iter().map(plain).collect()
+}
+
+/// A held value as a factor.
+fn factor(
+    graph: &Graph,
+    held: Held<'_>,
+    from: NodeId,
+    at: &[Affine],
+    rank: usize,
+) -> Option<Factor> {
+    let node = graph.node(from);
+    if !held(from) {
+        let (Op::Map(scalar::STOP), [(inner, operand)]) = (&node.op, &graph.operands(from)[..])
+        else {
+            return None;
+        };
+        return factor(graph, held, *inner, &compose(&operand.access, at)?, rank);
+    }
+    let mut first = 0;
+    let mut steps = vec![0; rank];
+    for (affine, by) in at.iter().zip(row_major(&node.space.sizes)) {
+        first += affine.offset * by;
+        for (axis, factor) in &affine.terms {
+            steps[usize::from(axis.0)] += factor * by;
+        }
+    }
+    Some(Factor { from, first, steps })
+}
+
+/// The factors of a value that is a product of two held ones.
+pub(super) fn factors(
+    graph: &Graph,
+    held: Held<'_>,
+    from: NodeId,
+    access: &Access,
+    rank: usize,
+) -> Option<Pair> {
+    pair(graph, held, from, &affine(access)?, rank)
+}
+
+fn pair(graph: &Graph, held: Held<'_>, from: NodeId, at: &[Affine], rank: usize) -> Option<Pair> {
+    let operands = graph.operands(from);
+    let (Op::Map(scalar::MUL), [left, right]) = (&graph.node(from).op, &operands[..]) else {
+        return None;
+    };
+    if held(from) {
+        return None;
+    }
+    let of = |(from, operand): &(NodeId, &crate::graph::Operand)| {
+        factor(graph, held, *from, &compose(&operand.access, at)?, rank)
+    };
+    Some([of(left)?, of(right)?])
+}
+
+/// The terms of a sum of products of held values.
+fn terms(
+    graph: &Graph,
+    held: Held<'_>,
+    from: NodeId,
+    at: &[Affine],
+    rank: usize,
+) -> Option<Vec<Pair>> {
+    if let Some(pair) = pair(graph, held, from, at, rank) {
+        return Some(vec![pair]);
+    }
+    if held(from) || graph.node(from).op != Op::Map(scalar::ADD) {
+        return None;
+    }
+    let mut all = Vec::new();
+    for (from, operand) in graph.operands(from) {
+        all.extend(terms(graph, held, from, &compose(&operand.access, at)?, rank)?);
+    }
+    Some(all)
+}
+
+/// Gradients of parameters that are sums of products in which every axis belongs to one factor, as
+/// those of weights are: computed once, from all steps.
+pub(super) fn sums(
+    graph: &Graph,
+    wanted: &Wanted,
+    phases: &[Option<Phase>],
+    held: Held<'_>,
+) -> Vec<(String, Vec<Sum>)> {
+    let of = |name: &String| {
+        let read = graph.root(name)?;
+        let rank = read.sizes.len();
+        let terms = terms(graph, held, read.node, &affine(&read.access)?, rank)?;
+        let fits = |pair: &Pair| {
+            let looped = |factor: &Factor| {
+                matches!(phases[factor.from.0 as usize], Some(Phase::Forward | Phase::Backward))
+            };
+            let axes = 0..rank;
+            let mut split = axes.map(|axis| pair.iter().filter(|f| f.steps[axis] != 0).count());
+            pair.iter().all(looped) && split.all(|count| count == 1)
+        };
+        let some = read.sizes.iter().all(|size| *size > 0) && rank > 0;
+        let sums = terms.into_iter().map(|pair| Sum { pair });
+        let sums: Vec<Sum> = sums.collect();
+        (some && sums.iter().all(|sum| fits(&sum.pair))).then(|| (name.clone(), sums))
+    };
+    wanted.sums.keys().filter_map(of).collect()
+}
+
+/// Which axis of a reader plays which part.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roles {
+    /// An axis along which only the left factor moves.
+    pub(super) row: Option<usize>,
+    /// An axis along which only the right factor moves.
+    pub(super) col: Option<usize>,
+    /// All others.
+    pub(super) others: Vec<usize>,
+}
+
+impl Roles {
+    /// Chooses the largest axes as rows and columns.
+    pub(super) fn new([left, right]: &Pair, sizes: &[u32]) -> Roles {
+        let largest = |moves: &Factor, stays: &Factor| {
+            let fits = |axis: &usize| moves.steps[*axis] != 0 && stays.steps[*axis] == 0;
+            (0..sizes.len()).filter(fits).max_by_key(|axis| sizes[*axis])
+        };
+        let (row, col) = (largest(left, right), largest(right, left));
+        let rest = |axis: &usize| row != Some(*axis) && col != Some(*axis);
+        Roles { row, col, others: (0..sizes.len()).filter(rest).collect() }
+    }
+}
+
+/// The product of two factors over the axis `term`; elements of each array lie that far apart.
+pub(super) fn product(
+    [left, right]: &Pair,
+    sizes: &[u32],
+    roles: &Roles,
+    out: &[i64],
+    (term, apart): (usize, [i64; 3]),
+) -> Product {
+    let size = |axis: Option<usize>| axis.map_or(1, |axis| sizes[axis] as usize);
+    let step = |steps: &[i64], axis: Option<usize>, by: i64| {
+        axis.and_then(|axis| steps.get(axis)).map_or(0, |step| (step * by) as isize)
+    };
+    let strides = |factor: &Factor, place: Option<usize>, by: i64| Strides {
+        place: step(&factor.steps, place, by),
+        term: step(&factor.steps, Some(term), by),
+        turn: 0,
+    };
+    Product {
+        rows: size(roles.row),
+        cols: size(roles.col),
+        terms: size(Some(term).filter(|term| *term < sizes.len())),
+        turns: 1,
+        lanes: 1,
+        batch: 1,
+        steps: [0; 3],
+        left: strides(left, roles.row, apart[0]),
+        right: strides(right, roles.col, apart[1]),
+        out: [step(out, roles.row, apart[2]), step(out, roles.col, apart[2])],
+        add: false,
+        pack: Pack::None,
+    }
+}
+
+impl Factor {
+    /// Its position, where axes that are not listed stand at 0.
+    pub(super) fn position(&self, axes: &[usize]) -> Affine {
+        let terms = axes.iter().map(|axis| (Axis(*axis as u8), self.steps[*axis]));
+        Affine::new(self.first, terms)
+    }
+}

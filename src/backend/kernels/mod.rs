@@ -1,0 +1,58 @@
+//! Hand-vectorised kernels: sums of products and elementary functions.
+//!
+//! In: addresses and strides, or slices. Out: numbers written. What a kernel does it does at the width of
+//! this machine, looked up once ([`Level`]). Invariants: a kernel touches what its description says and
+//! nothing else; the bits of a result depend on the description, not on the width: terms are added in
+//! ascending order, or in lanes of a fixed number with a fixed tree over them.
+
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+mod product;
+#[cfg(test)]
+mod tests;
+mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
+use std::sync::LazyLock;
+
+pub(super) use product::{Pack, Product, Run, Strides, double, single};
+pub(super) use tiles::{one, two};
+
+/// What the processor can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Whatever the compiler makes of plain loops.
+    Plain,
+    /// Vectors of 256 bits and fused multiply-adds.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Vectors of 512 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// Of this machine.
+    pub(super) fn here() -> Level {
+        static HERE: LazyLock<Level> = LazyLock::new(Level::look);
+        *HERE
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn look() -> Level {
+        if !is_x86_feature_detected!("avx2") || !is_x86_feature_detected!("fma") {
+            return Level::Plain;
+        }
+        let wide = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw");
+        if wide { Level::Avx512 } else { Level::Avx2 }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn look() -> Level {
+        Level::Plain
+    }
+}

@@ -1,0 +1,304 @@
+//! Sums of products of two arrays, whatever their strides.
+//!
+//! In: a description and three addresses. Out: `out[r, c] (+)= sum over t, k of left[r, k, t] * right[c, k, t]`.
+//! Invariant: which order the terms are added in follows from the description alone: ascending, or, where
+//! both factors lie side by side along the terms, in 16, 8 or 4 lanes.
+
+#![expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
+
+use crate::backend::float::Float;
+
+/// How far apart neighbours lie, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::backend) struct Strides {
+    /// From one row (left) or column (right) to the next.
+    pub(in crate::backend) place: isize,
+    /// From one term to the next.
+    pub(in crate::backend) term: isize,
+    /// From one turn of terms to the next.
+    pub(in crate::backend) turn: isize,
+}
+
+/// How the right factor is laid out anew before it is used, where its neighbours lie apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::backend) enum Pack {
+    /// Not at all.
+    #[default]
+    None,
+    /// Columns side by side.
+    Columns,
+    /// Terms side by side.
+    Terms,
+}
+
+/// What is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::backend) struct Product {
+    /// Rows of the result.
+    pub(in crate::backend) rows: usize,
+    /// Columns of the result.
+    pub(in crate::backend) cols: usize,
+    /// Terms of a turn.
+    pub(in crate::backend) terms: usize,
+    /// Turns of terms.
+    pub(in crate::backend) turns: usize,
+    /// Numbers side by side in each factor and in the result, each computed for itself: samples, or points
+    /// of an axis along which both factors move; 1 if there are none.
+    pub(in crate::backend) lanes: usize,
+    /// How many times all of it is done.
+    pub(in crate::backend) batch: usize,
+    /// How far apart these are: in the result, the factors.
+    pub(in crate::backend) steps: [isize; 3],
+    /// The left factor.
+    pub(in crate::backend) left: Strides,
+    /// The right factor.
+    pub(in crate::backend) right: Strides,
+    /// Rows and columns of the result.
+    pub(in crate::backend) out: [isize; 2],
+    /// Whether the result is added to what stands there.
+    pub(in crate::backend) add: bool,
+    /// What is done to the right factor first.
+    pub(in crate::backend) pack: Pack,
+}
+
+/// So many rows make it worth while to lay a factor out anew.
+const MANY: usize = 4;
+
+/// How machine code calls a product: description, result, left and right factor.
+pub(in crate::backend) type Run =
+    unsafe extern "C" fn(*const Product, *mut u8, *const u8, *const u8);
+
+impl Product {
+    /// The same with rows and columns exchanged.
+    fn turned(self) -> Product {
+        Product {
+            rows: self.cols,
+            cols: self.rows,
+            left: self.right,
+            right: self.left,
+            out: [self.out[1], self.out[0]],
+            steps: [self.steps[0], self.steps[2], self.steps[1]],
+            ..self
+        }
+    }
+
+    /// Whether all that it leads to lies inside arrays of these lengths: the result, the factors.
+    pub(in crate::backend) fn fits(&self, lengths: [usize; 3]) -> bool {
+        let spread = |counts: &[(usize, isize)]| {
+            let ends =
+                counts.iter().map(|(count, by)| (count.saturating_sub(1) as i128) * *by as i128);
+            let (low, high) =
+                ends.fold((0, 0), |(low, high), end| (low + end.min(0), high + end.max(0)));
+            (low, high + self.lanes as i128)
+        };
+        let factor = |count: usize, by: Strides, batch| {
+            spread(&[(count, by.place), (self.terms, by.term), (self.turns, by.turn), batch])
+        };
+        let [out, left, right] = self.steps.map(|step| (self.batch, step));
+        let reached = [
+            spread(&[(self.rows, self.out[0]), (self.cols, self.out[1]), out]),
+            factor(self.rows, self.left, left),
+            factor(self.cols, self.right, right),
+        ];
+        let inside = |(reached, length): (&(i128, i128), &usize)| {
+            reached.0 >= 0 && reached.1 <= *length as i128
+        };
+        let none = self.rows == 0 || self.cols == 0 || self.batch == 0;
+        none || reached.iter().zip(&lengths).all(inside)
+    }
+
+    /// Whether vectors can run along the columns.
+    pub(super) fn spreads(&self) -> bool {
+        self.lanes == 1 && self.turns == 1 && self.right.place == 1 && self.out[1] == 1
+    }
+
+    /// Whether vectors can run along the terms.
+    pub(super) fn dots(&self) -> bool {
+        self.lanes == 1 && self.left.term == 1 && self.right.term == 1
+    }
+
+    /// Whether vectors can run along rows, columns or terms.
+    pub(in crate::backend) fn vectors(&self) -> bool {
+        let (own, turned) = self.arranged();
+        let wide = own.pack != Pack::None || (own.spreads() && own.cols >= 4);
+        wide || (own.dots() && own.terms >= 4) || (turned && own.spreads())
+    }
+
+    /// The same in the form that suits vectors best, and whether the factors have changed places.
+    pub(in crate::backend) fn arranged(self) -> (Product, bool) {
+        let turned = self.turned();
+        let wide = |product: &Product| product.spreads() && product.cols >= 4;
+        let better = wide(&turned) || (!self.dots() && !self.spreads() && turned.spreads());
+        if wide(&self) || (self.dots() && !better) {
+            return (self, false);
+        }
+        if better {
+            return (turned, true);
+        }
+        let ways = [(self, false), (turned, true)];
+        let packed = ways.into_iter().find_map(|(product, way)| Some((product.packed()?, way)));
+        packed.unwrap_or((self, false))
+    }
+
+    /// The same with the right factor laid out anew, if that pays.
+    fn packed(self) -> Option<Product> {
+        if self.lanes > 1 || self.turns > 1 || self.rows < MANY {
+            return None;
+        }
+        let pack = if self.out[1] == 1 && self.cols >= 8 {
+            Pack::Columns
+        } else if self.left.term == 1 && self.terms >= 8 {
+            Pack::Terms
+        } else {
+            return None;
+        };
+        Some(Product { pack, ..self })
+    }
+}
+
+/// Computes a product of `f32`.
+///
+/// # Safety
+/// The description is valid; every position it leads to lies inside an array of numbers that may be read,
+/// or for `out` written; `out` overlaps neither factor.
+pub(in crate::backend) unsafe extern "C" fn single(
+    product: *const Product,
+    out: *mut u8,
+    left: *const u8,
+    right: *const u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let at = Arrays { out: out.cast::<f32>(), left: left.cast(), right: right.cast() };
+        run(super::Level::here(), &*product, at);
+    }
+}
+
+/// Computes a product of `f64`.
+///
+/// # Safety
+/// As for [`single`].
+pub(in crate::backend) unsafe extern "C" fn double(
+    product: *const Product,
+    out: *mut u8,
+    left: *const u8,
+    right: *const u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let at = Arrays { out: out.cast::<f64>(), left: left.cast(), right: right.cast() };
+        each(&*product, at, |at| plain(&*product, at));
+    }
+}
+
+/// Addresses of the first numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Arrays<F> {
+    pub(super) out: *mut F,
+    pub(super) left: *const F,
+    pub(super) right: *const F,
+}
+
+/// Chooses the code for a level.
+///
+/// # Safety
+/// As for [`single`]; the machine has the level.
+pub(super) unsafe fn run(level: super::Level, product: &Product, at: Arrays<f32>) {
+    match level {
+        // SAFETY: the caller's promise.
+        super::Level::Plain => unsafe { each(product, at, |at| plain(product, at)) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's promise.
+        super::Level::Avx2 => unsafe {
+            laid_out(product, at, |product, at| super::wide::avx2(product, at));
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's promise.
+        super::Level::Avx512 => unsafe {
+            laid_out(product, at, |product, at| super::wide::avx512(product, at));
+        },
+    }
+}
+
+impl<F> Arrays<F> {
+    /// The arrays of a later one of a batch.
+    pub(super) fn later(self, number: usize, steps: [isize; 3]) -> Arrays<F> {
+        let [out, left, right] = steps.map(|step| number as isize * step);
+        Arrays {
+            out: self.out.wrapping_offset(out),
+            left: self.left.wrapping_offset(left),
+            right: self.right.wrapping_offset(right),
+        }
+    }
+}
+
+/// Lays the right factor out as the product asks, once for each of its batch.
+///
+/// # Safety
+/// As for [`single`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn laid_out(product: &Product, at: Arrays<f32>, run: impl Fn(&Product, Arrays<f32>)) {
+    thread_local! {
+        static ROOM: std::cell::RefCell<Vec<f32>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    let Product { cols, terms, right, .. } = *product;
+    let (place, term) = match product.pack {
+        Pack::None => return run(product, at),
+        Pack::Columns => (1, cols),
+        Pack::Terms => (terms, 1),
+    };
+    let laid = Strides { place: place as isize, term: term as isize, turn: 0 };
+    let one = Product { right: laid, batch: 1, pack: Pack::None, ..*product };
+    ROOM.with_borrow_mut(|room| {
+        room.resize(cols * terms, 0.0);
+        for number in 0..product.batch {
+            let at = at.later(number, product.steps);
+            for k in 0..terms {
+                for c in 0..cols {
+                    let from = c as isize * right.place + k as isize * right.term;
+                    // SAFETY: the caller's promise.
+                    room[c * place + k * term] = unsafe { *at.right.offset(from) };
+                }
+            }
+            run(&one, Arrays { right: room.as_ptr(), ..at });
+        }
+    });
+}
+
+/// All of a batch.
+fn each<F: Copy>(product: &Product, at: Arrays<F>, mut one: impl FnMut(Arrays<F>)) {
+    (0..product.batch).for_each(|number| one(at.later(number, product.steps)));
+}
+
+/// Plain loops, over one of a batch.
+///
+/// # Safety
+/// As for [`single`].
+pub(super) unsafe fn plain<F: Float>(product: &Product, at: Arrays<F>) {
+    let Product { rows, cols, terms, turns, lanes, left, right, out, add, .. } = *product;
+    let own = |row: usize, by: isize| row as isize * by;
+    for row in 0..rows {
+        for col in 0..cols {
+            for lane in 0..lanes {
+                let mut sum = F::of(0.0);
+                for turn in 0..turns {
+                    for term in 0..terms {
+                        let a = own(row, left.place) + own(term, left.term) + own(turn, left.turn);
+                        let b =
+                            own(col, right.place) + own(term, right.term) + own(turn, right.turn);
+                        // SAFETY: the caller's promise.
+                        unsafe {
+                            let a = *at.left.offset(a + lane as isize);
+                            sum += a * *at.right.offset(b + lane as isize);
+                        }
+                    }
+                }
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = at.out.offset(own(row, out[0]) + own(col, out[1]) + lane as isize);
+                    *to = if add { *to + sum } else { sum };
+                }
+            }
+        }
+    }
+}

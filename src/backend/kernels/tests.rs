@@ -1,0 +1,142 @@
+use super::product::{Arrays, Product, Strides, plain, run};
+use super::*;
+use crate::op::scalar;
+use crate::random::Stream;
+
+/// Levels that this machine has.
+fn levels() -> Vec<Level> {
+    let all = [
+        Level::Plain,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512,
+    ];
+    let here = all.iter().position(|level| *level == Level::here()).unwrap();
+    all[..=here].to_vec()
+}
+
+fn draw(stream: &mut Stream, count: usize) -> Vec<f32> {
+    (0..count).map(|_| f32::from(stream.whole(0, 200) as u8) / 50.0 - 2.0).collect()
+}
+
+/// Products of all forms and sizes, with factors that lie in every way.
+fn products(stream: &mut Stream) -> Vec<Product> {
+    let mut all = Vec::new();
+    for _ in 0..500 {
+        let mut size = |most: u32| stream.whole(1, most) as usize;
+        let (rows, cols, terms, turns) = (size(20), size(70), size(40), size(3));
+        let form = size(4);
+        let [r, c, k] = [rows, cols, terms].map(|size| size as isize);
+        let product = match form {
+            1 => Product {
+                turns: 1,
+                left: Strides { place: k, term: 1, turn: 0 },
+                right: Strides { place: 1, term: c, turn: 0 },
+                ..Product::default()
+            },
+            2 => Product {
+                turns: 1,
+                left: Strides { place: 1, term: r, turn: 0 },
+                right: Strides { place: 1, term: c + 3, turn: 0 },
+                ..Product::default()
+            },
+            3 => Product {
+                turns,
+                left: Strides { place: k, term: 1, turn: r * k },
+                right: Strides { place: k, term: 1, turn: c * k },
+                ..Product::default()
+            },
+            _ => Product {
+                turns,
+                left: Strides { place: 2, term: 2 * r, turn: 2 * r * k },
+                right: Strides { place: 3, term: 3 * c, turn: 0 },
+                ..Product::default()
+            },
+        };
+        let add = size(2) == 1;
+        let product = Product { rows, cols, terms, lanes: 1, out: [c, 1], add, ..product };
+        all.push(Product { batch: 1, ..product });
+        all.push(Product { batch: size(4), steps: [r * c, 5, 7], ..product });
+        let lanes = [2, 4, 8, 16, 21, 35][size(6) - 1];
+        let l = lanes as isize;
+        all.push(Product {
+            rows: rows.min(9),
+            cols: cols.min(9),
+            terms,
+            turns,
+            lanes,
+            left: Strides { place: k * l, term: l, turn: r * k * l },
+            right: Strides { place: l, term: c * l, turn: 0 },
+            out: [c * l, l],
+            add,
+            batch: 1,
+            ..Product::default()
+        });
+    }
+    all
+}
+
+/// How many numbers of an array a product reaches: of the result, or of a factor.
+fn reach(product: &Product, count: usize, by: Strides, array: usize) -> usize {
+    let last = |count: usize, by: isize| (count as isize - 1) * by;
+    let far = last(count, by.place) + last(product.terms, by.term) + last(product.turns, by.turn);
+    (far + last(product.batch, product.steps[array])) as usize + product.lanes
+}
+
+#[test]
+#[expect(unsafe_code, reason = "gives kernels arrays of the size they need")]
+fn every_level_gives_the_sums_that_plain_loops_give() {
+    let mut stream = Stream::new(7, &["kernels"], &[]);
+    for product in products(&mut stream) {
+        let left = draw(&mut stream, reach(&product, product.rows, product.left, 1));
+        let right = draw(&mut stream, reach(&product, product.cols, product.right, 2));
+        let own = Strides { place: product.out[0], ..Strides::default() };
+        let across = (product.cols - 1) * product.out[1] as usize;
+        let before = draw(&mut stream, reach(&product, product.rows, own, 0) + across);
+        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+        let (mut truth, left64, right64) = (wide(&before), wide(&left), wide(&right));
+        let at = Arrays { out: truth.as_mut_ptr(), left: left64.as_ptr(), right: right64.as_ptr() };
+        // SAFETY: the arrays are as long as the product reaches.
+        (0..product.batch).for_each(|one| unsafe { plain(&product, at.later(one, product.steps)) });
+        let mut bits: Option<Vec<u32>> = None;
+        for level in levels() {
+            let mut out = before.clone();
+            let (arranged, changed) = product.arranged();
+            let (a, b) = if changed { (&right, &left) } else { (&left, &right) };
+            let at = Arrays { out: out.as_mut_ptr(), left: a.as_ptr(), right: b.as_ptr() };
+            // SAFETY: the arrays are as long as the product reaches.
+            unsafe { run(level, &arranged, at) };
+            for (found, truth) in out.iter().zip(&truth) {
+                let apart = (f64::from(*found) - truth).abs();
+                assert!(apart <= 2e-3, "{level:?} {product:?}: {found}, not {truth}");
+            }
+            if level != Level::Plain {
+                let own: Vec<u32> = out.iter().map(|value| value.to_bits()).collect();
+                assert_eq!(*bits.get_or_insert(own.clone()), own, "{level:?} {product:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tiles_have_the_bits_of_their_functions() {
+    let numbers: Vec<f32> = (0..u32::MAX).step_by(999_983).map(f32::from_bits).collect();
+    let others: Vec<f32> = numbers.iter().rev().copied().collect();
+    let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+    for (number, row) in scalar::rows().iter().enumerate() {
+        let function = scalar::Scalar(number as u16);
+        let Some(single) = row.single else { continue };
+        for level in levels() {
+            let mut out = numbers.clone();
+            match row.takes.len() {
+                1 => one(level, function, &mut out),
+                _ => two(level, function, &mut out, &others),
+            }
+            for (found, (x, y)) in out.iter().zip(numbers.iter().zip(&others)) {
+                let truth = single(&[*x, *y][..row.takes.len()]);
+                assert!(same(*found, truth), "{} {x} {y} {level:?}: {found}, {truth}", row.name);
+            }
+        }
+    }
+}
