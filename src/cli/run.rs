@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// Sequences a step [default: that of the train block]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// What runs the program [default: interp]
+    /// What runs the program [default: jit]
     #[arg(long, value_enum)]
     backend: Option<Backend>,
     /// Floating-point type [default: f32]
@@ -158,7 +158,7 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         train: args.train.clone(),
         task: args.task.clone(),
         sets: args.sets.clone(),
-        backend: args.backend.unwrap_or(Backend::Interp),
+        backend: args.backend.unwrap_or(Backend::Jit),
         precision: args.precision.map_or(Precision::F32, precision),
         threads: args.threads.map(usize::from),
     };
