@@ -73,8 +73,24 @@ fn the_command_on_trained_weights_lacks_only_them() {
 }
 
 #[test]
+fn the_command_that_times_a_step_says_how_long_it_takes() {
+    let commands = blocks("sh");
+    let bench = commands.iter().find(|line| line.starts_with("ntmc bench ")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ntmc"))
+        .args(bench.split_whitespace().skip(1))
+        .args(["--time", "200ms", "--json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["backend"], "jit");
+    assert!(found["median_s"].as_f64().unwrap() > 0.0, "{found}");
+}
+
+#[test]
 fn no_command_is_untested() {
-    let known = ["cargo run --release -- run ", "cargo test", "ntmc exec "];
+    let known = ["cargo run --release -- run ", "cargo test", "ntmc exec ", "ntmc bench "];
     for block in blocks("sh") {
         let commands = block.replace("\\\n", " ");
         for line in commands.lines() {
