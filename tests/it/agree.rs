@@ -329,7 +329,7 @@ fn alike(left: f64, right: f64, tolerance: f64) -> bool {
 }
 
 /// Every number of two outcomes, with the name of what it belongs to.
-fn same_outcome(left: &Outcome, right: &Outcome, tolerance: f64) -> Result<(), String> {
+pub(crate) fn same_outcome(left: &Outcome, right: &Outcome, tolerance: f64) -> Result<(), String> {
     let mut pairs: Vec<(String, Vec<f64>, Vec<f64>)> =
         vec![("loss".to_owned(), left.loss.clone(), right.loss.clone())];
     let mut all = |name: &str, left: &[Tensor], right: &[Tensor]| {
@@ -374,8 +374,8 @@ fn machine_code(seed: u64) -> bool {
         _ => Vec::new(),
     };
     let want = Want { roots, gradients: !seed.is_multiple_of(3) };
-    // Groups of 16, 4 and 1 samples; those of unequal length run apart.
-    let lengths = [vec![STEPS], vec![STEPS; 37], vec![2, 2, 2, 2, 2, 2, 2, 2, 1]]
+    // Groups of 16, 8, 4 and 1 samples; those of unequal length run apart.
+    let lengths = [vec![STEPS], vec![STEPS; 45], vec![2, 2, 2, 2, 2, 2, 2, 2, 1]]
         [seed as usize / 3 % 3]
         .clone();
     let mut dice = Dice(seed);

@@ -8,6 +8,7 @@ mod claims;
 mod cli;
 mod copies;
 mod corpus;
+mod deferred;
 mod digest;
 mod drawn;
 mod errors;

@@ -1,8 +1,9 @@
-//! Which values are held in memory, and where.
+//! Where values that are held in memory live.
 //!
 //! In: a graph and the roots asked for. Out: a phase for every node, and a slot for every value that
-//! is not computed where it is read. Invariant: a value is computed at one place only, or is a number
-//! known beforehand.
+//! is not computed where it is read. Invariants: what the backward sweep, the next step or a gradient
+//! that is computed in the end reads lies in the tape, or in the frame before; slots of values that live
+//! at one time do not overlap.
 
 use crate::backend::phase::{Phase, Wanted, phases};
 use crate::graph::{Graph, Leaf, NodeId, Op};
@@ -215,7 +216,12 @@ fn handed(
     kept: &[bool],
 ) -> Vec<Option<NodeId>> {
     let mut used = vec![false; graph.len()];
-    let mut of = |path: &String| {
+    let mut of = |(state, path): (usize, &String)| {
+        // What a gradient is computed from in the end must stay in the tape.
+        let arrives = leaf(graph, &Leaf::Seed(state as u32));
+        if arrives.is_some_and(|leaf| kept[leaf.0 as usize]) {
+            return None;
+        }
         let node = whole(graph, &format!("grad/prev/{path}"))?;
         let at = node.0 as usize;
         let written = held[at] && phases[at] == Some(Phase::Backward) && !kept[at];
@@ -223,7 +229,7 @@ fn handed(
         used[at] |= fresh;
         fresh.then_some(node)
     };
-    wanted.states.iter().map(&mut of).collect()
+    wanted.states.iter().enumerate().map(&mut of).collect()
 }
 
 /// The tape: values of the forward sweep that the backward sweep reads, by itself or to compute

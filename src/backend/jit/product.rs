@@ -153,12 +153,14 @@ pub(super) fn sums(
                 matches!(phases[factor.from.0 as usize], Some(Phase::Forward | Phase::Backward))
             };
             let axes = 0..rank;
+            // Positions grow from the first on.
+            let ahead = |factor: &Factor| factor.steps.iter().all(|step| *step >= 0);
             let mut split = axes.map(|axis| pair.iter().filter(|f| f.steps[axis] != 0).count());
-            pair.iter().all(looped) && split.all(|count| count == 1)
+            pair.iter().all(|factor| looped(factor) && ahead(factor))
+                && split.all(|count| count == 1)
         };
         let some = read.sizes.iter().all(|size| *size > 0) && rank > 0;
-        let sums = terms.into_iter().map(|pair| Sum { pair });
-        let sums: Vec<Sum> = sums.collect();
+        let sums: Vec<Sum> = terms.into_iter().map(|pair| Sum { pair }).collect();
         (some && sums.iter().all(|sum| fits(&sum.pair))).then(|| (name.clone(), sums))
     };
     wanted.sums.keys().filter_map(of).collect()
