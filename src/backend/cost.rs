@@ -6,6 +6,7 @@
 
 use crate::graph::{Cond, Graph, Index, NodeId, Op, Program, Rel, Space};
 
+use super::bytes::points;
 use super::phase::{Phase, Wanted, kept, phases, wanted_of, wanted_of_init, wanted_of_step};
 
 /// What a program costs.
@@ -109,7 +110,7 @@ fn places(space: &Space) -> u64 {
             sizes[axis] = sizes[axis].min(1);
         }
     }
-    sizes.iter().fold(1, |product: u64, size| product.saturating_mul(u64::from(*size)))
+    points(&sizes)
 }
 
 #[cfg(test)]

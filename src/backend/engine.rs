@@ -137,12 +137,12 @@ impl<P: Plan> Engine<P> {
         if !last {
             self.memories.clear();
         }
-        if last && !new {
-            return ready;
-        }
         let values: Vec<_> = params.iter().map(flat).collect();
-        ready.plan.set_params(|param, out| round(out, &values[param]));
+        // First states may have been asked for other parameters meanwhile.
         self.init.set_params(|param, out| round(out, &values[param]));
+        if !last || new {
+            ready.plan.set_params(|param, out| round(out, &values[param]));
+        }
         ready
     }
 
@@ -364,6 +364,7 @@ impl<P: Plan> Engine<P> {
             Source::Input(_) | Source::Param(_) | Source::Prev(_) => {}
         };
         self.init.backward(&mut memory, At::ONCE, sum, fill, watch);
+        self.init.finish(&memory, 1, 1, sum);
     }
 }
 
@@ -521,7 +522,7 @@ mod tests {
             let all = groups(lengths, &[16, 8, 4, 1]);
             all.into_iter().map(|group| (group.first, group.samples)).collect()
         };
-        assert_eq!(sizes(&[5; 37]), [(0, 16), (16, 16), (32, 4), (36, 1)]);
+        assert_eq!(sizes(&[5; 45]), [(0, 16), (16, 16), (32, 8), (40, 4), (44, 1)]);
         assert_eq!(sizes(&[5; 8]), [(0, 4), (4, 4)]);
         assert_eq!(sizes(&[3, 3, 2, 3]), [(0, 1), (1, 1), (2, 1), (3, 1)]);
         assert!(sizes(&[]).is_empty());

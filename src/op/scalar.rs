@@ -201,26 +201,13 @@ pub fn rows() -> &'static [Row] {
     &ROWS
 }
 
-/// Functions whose value in `f32` is computed in `f32`.
-fn single(name: &str) -> Option<fn(&[f32]) -> f32> {
-    Some(match name {
-        "exp" => |v| single::exp(v[0]),
-        "log" => |v| single::log(v[0]),
-        "pow" => |v| single::pow(v[0], v[1]),
-        "tanh" => |v| single::tanh(v[0]),
-        "sigmoid" => |v| single::sigmoid(v[0]),
-        "softplus" => |v| single::softplus(v[0]),
-        _ => return None,
-    })
-}
-
 const R: Sort = Sort::Real;
 const B: Sort = Sort::Bool;
 
 #[rustfmt::skip]
 fn table() -> Vec<Row> {
     let row = |name, takes, gives, range: Range, eval: fn(&[f64]) -> f64, partials: Vec<Option<Formula>>, public| {
-        Row { name, takes, gives, range, eval, single: single(name), partials, public }
+        Row { name, takes, gives, range, eval, single: None, partials, public }
     };
     let greater = |a: Formula, b: Formula| f(LT, [b, a]);
     let less = |a: Formula, b: Formula| f(LT, [a, b]);
@@ -232,21 +219,21 @@ fn table() -> Vec<Row> {
             vec![Some(div(c(1.0), x(1))), Some(f(NEG, [div(out(), x(1))]))], false),
         // At base 0 the derivative in the exponent is 0 (sharpening meets exact zeros), and at
         // exponent 0 the derivative in the base is 0.
-        row("pow", &[R, R], R, interval::pow, |v| v[0].powf(v[1]),
+        Row { single: Some(|v| single::pow(v[0], v[1])), ..row("pow", &[R, R], R, interval::pow, |v| v[0].powf(v[1]),
             vec![
                 Some(select(f(EQ, [x(1), c(0.0)]), c(0.0),
                     mul(x(1), f(POW, [x(0), sub(x(1), c(1.0))])))),
                 Some(select(f(EQ, [x(0), c(0.0)]), c(0.0), mul(out(), f(LOG, [x(0)])))),
-            ], false),
+            ], false) },
         row("neg", &[R], R, interval::neg, |v| -v[0], vec![Some(c(-1.0))], false),
-        row("exp", &[R], R, interval::exp, |v| v[0].exp(), vec![Some(out())], true),
-        row("log", &[R], R, interval::log, |v| v[0].ln(), vec![Some(div(c(1.0), x(0)))], true),
+        Row { single: Some(|v| single::exp(v[0])), ..row("exp", &[R], R, interval::exp, |v| v[0].exp(), vec![Some(out())], true) },
+        Row { single: Some(|v| single::log(v[0])), ..row("log", &[R], R, interval::log, |v| v[0].ln(), vec![Some(div(c(1.0), x(0)))], true) },
         // At 0 the derivative is 0, so that the norm of a zero vector has gradient 0, not NaN.
         row("sqrt", &[R], R, interval::sqrt, |v| v[0].sqrt(),
             vec![Some(select(f(EQ, [out(), c(0.0)]), c(0.0), div(c(0.5), out())))], true),
-        row("tanh", &[R], R, |v| v[0].rising(f64::tanh), |v| v[0].tanh(), vec![Some(sub(c(1.0), mul(out(), out())))], true),
-        row("sigmoid", &[R], R, |v| v[0].rising(sigmoid), |v| sigmoid(v[0]), vec![Some(mul(out(), sub(c(1.0), out())))], false),
-        row("softplus", &[R], R, |v| v[0].rising(softplus), |v| softplus(v[0]), vec![Some(f(SIGMOID, [x(0)]))], false),
+        Row { single: Some(|v| single::tanh(v[0])), ..row("tanh", &[R], R, |v| v[0].rising(f64::tanh), |v| v[0].tanh(), vec![Some(sub(c(1.0), mul(out(), out())))], true) },
+        Row { single: Some(|v| single::sigmoid(v[0])), ..row("sigmoid", &[R], R, |v| v[0].rising(sigmoid), |v| sigmoid(v[0]), vec![Some(mul(out(), sub(c(1.0), out())))], false) },
+        Row { single: Some(|v| single::softplus(v[0])), ..row("softplus", &[R], R, |v| v[0].rising(softplus), |v| softplus(v[0]), vec![Some(f(SIGMOID, [x(0)]))], false) },
         // At 0 the derivative is 0.
         row("relu", &[R], R, |v| v[0].rising(|x| larger(0.0, x)), |v| larger(0.0, v[0]),
             vec![Some(select(f(LT, [c(0.0), x(0)]), c(1.0), c(0.0)))], true),

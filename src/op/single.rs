@@ -3,8 +3,9 @@
 //!
 //! In: any number. Out: the function's value to a few units in the last place. Nothing is fused and nothing is
 //! called: one multiplication and one addition at a time, so a machine without fused
-//! multiply-adds agrees with one that has them. Invariant: results too small for a normal number are
-//! 0, because arithmetic on denormal numbers is a hundred times slower. Polynomials: Moshier's Cephes library.
+//! multiply-adds agrees with one that has them. Invariant: what falls below the normal numbers
+//! on the way is 0, because arithmetic on denormal numbers is a hundred times slower; `tanh` of such a
+//! number is the number. Polynomials: Moshier's Cephes library.
 
 use std::f32::consts::{LOG2_E, SQRT_2};
 

@@ -49,7 +49,7 @@ fn functions_have_the_same_bits_in_machine_code() {
     let want = Want { roots: vec!["y".to_owned()], gradients: false };
     for (number, row) in scalar::rows().iter().enumerate() {
         let program = program(number, row);
-        for samples in [1, 8, 32] {
+        for samples in [1, 8, 16, 32] {
             let input = |port: usize| {
                 Tensor::from_shape_fn(vec![1, samples, NUMBERS.len()], |at| {
                     // Other pairs of numbers meet in each sample.

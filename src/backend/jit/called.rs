@@ -1,8 +1,8 @@
-//! What machine code calls: functions of the table without an instruction of their own, and
-//! whole-axis primitives.
+//! What machine code calls: functions of the table without an instruction of their own, whole-axis
+//! primitives, and kernels.
 //!
-//! In: addresses in the memory of a run. Out: values written there. Invariant: the same functions as
-//! the interpreter's, so equal inputs give equal bits.
+//! In: addresses in the memory of a run. Out: values written there. Invariant: functions are
+//! the interpreter's, so equal inputs give equal bits; sums of products may add in another order.
 
 use crate::backend::float::{Float, MOST_ARGUMENTS};
 use crate::backend::kernels::{self, Level, Product, Run};

@@ -331,7 +331,12 @@ impl Code {
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the
             // callers assert: every position comes from an access that `graph::verify` has proved to
             // lie inside its operand, gathered ones are cut to the size of their axis, and the slots
-            // of the layout lie inside the sizes. Functions that write the fixed region, and no others,
+            // of the layout lie inside the sizes. Kernels of products are given strides composed of such
+            // accesses, of sums without conditions, whose result lies in a slot that no factor shares; functions
+            // of whole arrays are given whole slots, and for second arguments room that the layout keeps for
+            // the longest. Under a mask only that is read which `vector::choose` has found to lie inside
+            // its operand whatever the condition says. `products` keeps the descriptions where the code
+            // looks for them. Functions that write the fixed region, and no others,
             // are entered by `run_fixed`, which holds it alone. `module` keeps the code mapped as long
             // as `self` lives.
             unsafe {

@@ -1,9 +1,9 @@
-//! Loops, guards, positions, loads and stores, as Cranelift instructions.
+//! Loops, positions, loads and stores, as Cranelift instructions.
 //!
 //! In: points whose coordinates are values of the function being made. Out: instructions. A value at
 //! a point is a tuple of vectors: either the samples of a group, or neighbours along one axis.
 //! Invariants: every position is that of a verified access, and a gathered one is cut to the size of
-//! its axis; what stands below a guard is not evaluated outside it.
+//! its axis.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{

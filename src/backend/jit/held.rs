@@ -23,7 +23,7 @@ struct Readers {
     apart: bool,
 }
 
-/// How many times the points of what a cheap value is computed from it has at least.
+/// An operand with at most one in so many of a value's points is free to read again.
 const BROADCAST: u64 = 4;
 
 /// The most functions of a cheap value.

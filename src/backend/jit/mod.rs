@@ -1,8 +1,9 @@
 //! Machine code: runs a program as functions made for its shapes.
 //!
-//! In: a [`Program`]. Out: an [`Executable`]. Every value that is read more than once is computed by a
-//! function of its own, whose loops and positions are known when it is made; a value that is read once
-//! is computed where it is read. Samples of equal length run together in groups, side by side in
+//! In: a [`Program`]. Out: an [`Executable`]. A value that is read more than once and is not cheap is
+//! computed by a function of its own, whose loops and positions are known when it is made; others are
+//! computed where they are read. Sums of products and functions of whole arrays are left to kernels, and
+//! gradients of weights are computed once all steps are done. Samples of equal length run together in groups, side by side in
 //! memory and in vectors; a lone sample uses vectors along the axes of its values. Invariants: the
 //! same program, precision, parameters, batch and wanted results give the same bits, whatever the number of
 //! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);

@@ -93,18 +93,22 @@ pub(super) struct Memory<F> {
     leaving: Vec<F>,
 }
 
-/// The frames of a step and of the one before it. Where frames are not kept, two take turns.
-fn frames(at: At) -> (usize, usize) {
-    if at.frame == at.step { (at.step + 1, at.step) } else { ((at.step + 1) % 2, at.step % 2) }
+/// The frames of that length of a step, and of the one before it. Where frames are not kept, two take
+/// turns.
+fn frames<F>(tape: &mut [F], at: At, len: usize) -> (&mut [F], &mut [F]) {
+    let (own, before) = match at.frame == at.step {
+        true => (at.step + 1, at.step),
+        false => ((at.step + 1) % 2, at.step % 2),
+    };
+    let (low, high) = tape.split_at_mut(own.max(before) * len);
+    let (low, high) = (&mut low[own.min(before) * len..][..len], &mut high[..len]);
+    if own > before { (high, low) } else { (low, high) }
 }
 
 impl<F> Memory<F> {
     /// Frames of that length: of a step, and of the one before it.
     fn tape(&mut self, at: At, len: usize) -> (&mut [F], &mut [F]) {
-        let (own, before) = frames(at);
-        let (low, high) = self.tape.split_at_mut(own.max(before) * len);
-        let (low, high) = (&mut low[own.min(before) * len..][..len], &mut high[..len]);
-        if own > before { (high, low) } else { (low, high) }
+        frames(&mut self.tape, at, len)
     }
 }
 
@@ -164,10 +168,7 @@ impl<F: Number> Compiled<F> {
             fill(*source, &mut region[slot.offset * at.samples..][..len * at.samples]);
         }
         let Memory { tape, work, arriving, leaving, .. } = memory;
-        let (own, before) = frames(at);
-        let (low, high) = tape.split_at_mut(own.max(before) * one);
-        let (low, high) = (&mut low[own.min(before) * one..][..one], &mut high[..one]);
-        let (tape, before) = if own > before { (high, low) } else { (low, high) };
+        let (tape, before) = frames(tape, at, one);
         let mut regions =
             Regions { fixed: &self.fixed, tape, before, work, arriving, leaving, gradient };
         self.code(at.samples).run(schedule.calls.clone(), &mut regions);

@@ -86,8 +86,8 @@ impl Weigh<'_> {
             !matches!(cond.left, Index::Value(_))
                 && cond.axes().all(|other| usize::from(other.0) != axis)
         };
-        let safe = self.safe(id, &self.graph.scope(id));
-        let steady = |cond: &Cond| still(cond) || (safe && matches!(cond.left, Index::Affine(_)));
+        let scope = self.graph.scope(id);
+        let steady = |cond: &Cond| still(cond) || (masked(cond, &scope) && self.safe(id, &scope));
         if !node.space.when.iter().all(steady) {
             return None;
         }
@@ -168,6 +168,13 @@ impl Weigh<'_> {
             _ => Some(-2),
         }
     }
+}
+
+/// Whether a condition can be a mask: its two sides differ by what fits in 32 bits.
+fn masked(cond: &Cond, scope: &[u32]) -> bool {
+    let Index::Affine(left) = &cond.left else { return false };
+    let (low, high) = left.minus(&cond.right).range(scope);
+    i32::try_from(low).is_ok() && i32::try_from(high).is_ok()
 }
 
 fn step_of(index: &Index, steps: &[i64]) -> Option<i64> {

@@ -120,6 +120,30 @@ fn every_level_gives_the_sums_that_plain_loops_give() {
 }
 
 #[test]
+fn what_a_product_reaches_is_known() {
+    let one = Product {
+        rows: 2,
+        cols: 3,
+        terms: 4,
+        turns: 1,
+        lanes: 1,
+        batch: 2,
+        steps: [6, 0, 0],
+        left: Strides { place: 4, term: 1, turn: 0 },
+        right: Strides { place: 1, term: 3, turn: 0 },
+        out: [3, 1],
+        ..Product::default()
+    };
+    assert!(one.fits([12, 8, 12]));
+    for short in [[11, 8, 12], [12, 7, 12], [12, 8, 11]] {
+        assert!(!one.fits(short), "{short:?}");
+    }
+    let back = Strides { place: 4, term: -1, turn: 0 };
+    assert!(!Product { left: back, ..one }.fits([12, 8, 12]), "it starts before the array");
+    assert!(Product { rows: 0, ..one }.fits([0; 3]), "nothing is reached");
+}
+
+#[test]
 fn tiles_have_the_bits_of_their_functions() {
     let numbers: Vec<f32> = (0..u32::MAX).step_by(999_983).map(f32::from_bits).collect();
     let others: Vec<f32> = numbers.iter().rev().copied().collect();

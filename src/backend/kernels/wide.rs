@@ -1,7 +1,8 @@
 //! Products in registers: tiles of as many sums at once as hide the time of an addition.
 //!
 //! In: a description and addresses. Out: the product. Invariant: which lane a term is added in depends on the
-//! number of columns, terms or samples, never on the level.
+//! number of columns, terms or samples, never on the level. Every unsafe function here asks what
+//! [`run`](super::product::run) asks, and that its tile lies inside the rows and columns.
 
 #![expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
 
