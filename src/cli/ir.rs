@@ -3,6 +3,7 @@
 use super::choose::Pick;
 use super::input::{chosen, text};
 use super::print;
+use crate::backend::jit;
 use crate::compile::{self, Format, Stage};
 use crate::error::Error;
 use crate::graph;
@@ -10,10 +11,12 @@ use crate::graph;
 /// Print a stage of a spec, or read a printed one back
 ///
 /// The stages: what was written (tree), flat equations (model), one time step as a graph (step), the
-/// same with gradients (adjoint), the same with less work (opt).
+/// same with gradients (adjoint), the same with less work (opt), and what machine code makes of a
+/// training step (plan).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  ntmc ir specs/ntm.ntm --stage adjoint\n  \
     ntmc ir specs/ntm.ntm --stage opt --format dot | dot -Tsvg > step.svg\n  \
+    ntmc ir specs/dnc.ntm --stage plan\n  \
     ntmc ir specs/ntm.ntm --stage step > step.ir && ntmc ir step.ir")]
 pub(super) struct Args {
     /// The spec, or a file that ends in `.ir`; `-` is a spec on standard input
@@ -35,6 +38,7 @@ enum StageName {
     Step,
     Adjoint,
     Opt,
+    Plan,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -59,13 +63,20 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         })?;
         return print(&compile::show(&program, format));
     }
+    let (spec, choice, purpose) = chosen(&args.spec, &args.pick.choices())?;
     let stage = match args.stage {
+        StageName::Plan => {
+            if !matches!(args.format, FormatName::Text) {
+                return Err(Error::Usage("a plan is printed as text".to_owned()));
+            }
+            let model = compile::with_loss(&spec, &choice, &purpose)?;
+            return print(&jit::describe(&compile::program(&model, Stage::Opt)));
+        }
         StageName::Tree => Stage::Tree,
         StageName::Model => Stage::Model,
         StageName::Step => Stage::Step,
         StageName::Adjoint => Stage::Adjoint,
         StageName::Opt => Stage::Opt,
     };
-    let (spec, choice, purpose) = chosen(&args.spec, &args.pick.choices())?;
     print(&compile::ir(&spec, &choice, &purpose, stage, format)?)
 }

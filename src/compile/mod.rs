@@ -25,7 +25,7 @@ use crate::opt;
 use crate::source::{Source, Sources};
 use crate::syntax::{self, ast};
 
-pub use stage::{Format, Stage, ir, program, show, stage};
+pub use stage::{Format, Stage, ir, program, show, stage, with_loss};
 pub use training::{Training, resolve_tasks};
 pub use tree::tree_dot;
 

@@ -71,12 +71,7 @@ pub fn ir(
             Format::Json => json(&spec.file),
         });
     }
-    let mut purpose = purpose.clone();
-    if purpose.loss == Loss::None {
-        purpose.loss =
-            if purpose.ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
-    }
-    let model = spec.elaborate(choice, &purpose)?;
+    let model = with_loss(spec, choice, purpose)?;
     if stage == Stage::Model {
         return Ok(match format {
             Format::Text => crate::model::expand(&model),
@@ -86,6 +81,19 @@ pub fn ir(
         });
     }
     Ok(show(&program(&model, stage), format))
+}
+
+/// The model of a spec with the loss of its task, or with half the sum of squares of the output.
+///
+/// # Errors
+/// What is wrong with the spec.
+pub fn with_loss(spec: &Spec, choice: &Choice, purpose: &Purpose) -> Result<Model, Error> {
+    let mut purpose = purpose.clone();
+    if purpose.loss == Loss::None {
+        purpose.loss =
+            if purpose.ports.is_some() { Loss::Target { masked: true } } else { Loss::HalfSquares };
+    }
+    spec.elaborate(choice, &purpose)
 }
 
 /// The program of a model at a graph stage.

@@ -49,6 +49,9 @@ fn bad_input_gets_a_clear_message_and_its_exit_code() {
     };
     let check = |file: String| vec!["check".to_owned(), file];
     let spec = || "specs/ntm.ntm".to_owned();
+    let plan = |format: &str| {
+        ["ir", "specs/ntm.ntm", "--stage", "plan", "--format", format].map(str::to_owned).to_vec()
+    };
     let set = |value: &str| vec!["check".to_owned(), spec(), "--set".to_owned(), value.to_owned()];
     let table: Vec<(Vec<String>, i32, &str)> = vec![
         (check(place("missing.ntm")), 4, "no such file"),
@@ -68,6 +71,7 @@ fn bad_input_gets_a_clear_message_and_its_exit_code() {
         (verify("tests/golden/dnc-deepmind.safetensors".to_owned()), 1, "layers"),
         (verify(place("missing.safetensors")), 4, "missing.safetensors"),
         (vec!["frobnicate".to_owned()], 2, "unrecognized"),
+        (plan("json"), 2, "printed as text"),
     ];
     for (arguments, code, says) in table {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -441,4 +445,19 @@ fn whole_numbers_are_executed_into_whole_numbers() {
     assert_eq!(file.tensor("trace/order").unwrap().as_slice().unwrap(), [1., 2., 0., 1., 2., 0.]);
     assert_eq!(file.tensor("final/t").unwrap().as_slice().unwrap(), [2.0]);
     assert_eq!(file.tensor("y").unwrap().as_slice().unwrap(), [0.5, 1.5, 2.5, 1.0, 3.0, 5.0]);
+}
+
+#[test]
+fn a_plan_says_what_each_function_does_and_what_is_held() {
+    let output = ntmc(&["ir", "specs/lstm.ntm", "--stage", "plan"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    let (head, rest) = said.split_once("forward, at every step:").unwrap();
+    assert!(head.contains("functions a step") && head.contains("bytes of tape"), "{head}");
+    assert!(
+        rest.contains("tanh of the whole array") && rest.contains("product, sum over"),
+        "{rest}"
+    );
+    let (_, end) = rest.split_once("once after the last step").unwrap();
+    assert!(end.contains("grad/param/"), "{end}");
 }

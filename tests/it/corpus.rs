@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ntmc::backend::jit;
 use ntmc::compile::{Choices, Spec, Stage};
 use ntmc::diag::Style;
 use ntmc::error::Error;
@@ -79,6 +80,8 @@ fn shipped_specs_in_short() {
         for stage in [Stage::Step, Stage::Adjoint, Stage::Opt] {
             text += &format!("== {stage:?}\n{}", summary(&program(&model, stage)));
         }
+        // What machine code makes of a training step: a lost fusion shows here.
+        text += &format!("== Plan\n{}", jit::counts(&program(&model, Stage::Opt)));
         insta::assert_snapshot!(text);
     });
 }

@@ -11,6 +11,7 @@
 
 mod called;
 mod code;
+mod describe;
 mod emit;
 mod guards;
 mod held;
@@ -28,6 +29,8 @@ use super::bytes;
 use super::engine::Engine;
 use super::{Executable, Precision};
 use plan::Compiled;
+
+pub use describe::{Counts, counts, describe};
 
 /// Makes a program ready; batches are shared by that many threads.
 ///

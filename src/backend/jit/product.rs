@@ -5,7 +5,7 @@
 
 use crate::backend::kernels::{Pack, Product, Strides};
 use crate::backend::phase::{Phase, Wanted};
-use crate::graph::{Access, Affine, Axis, Graph, Index, NodeId, Op};
+use crate::graph::{Access, Affine, Axis, Fold, Graph, Index, NodeId, Op};
 use crate::op::scalar;
 
 use super::emit::row_major;
@@ -90,17 +90,25 @@ fn factor(
     Some(Factor { from, first, steps })
 }
 
-/// The factors of a value that is a product of two held ones.
-pub(super) fn factors(
-    graph: &Graph,
-    held: Held<'_>,
-    from: NodeId,
-    access: &Access,
-    rank: usize,
-) -> Option<Pair> {
-    pair(graph, held, from, &affine(access)?, rank)
+/// Below that many terms in all, a call costs more than it saves.
+const FEW: u64 = 32;
+
+/// The factors of a node that is a sum of products over one axis.
+pub(super) fn of_node(graph: &Graph, held: Held<'_>, id: NodeId) -> Option<Pair> {
+    let node = graph.node(id);
+    let Op::Reduce { fold: Fold::Sum, over, when } = &node.op else { return None };
+    let operands = graph.operands(id);
+    let ([(from, operand)], [terms]) = (&operands[..], &over[..]) else { return None };
+    let points = node.space.points().saturating_mul(u64::from(*terms));
+    if !when.is_empty() || !node.space.when.is_empty() || points < FEW {
+        return None;
+    }
+    let rank = node.space.rank();
+    let pair = pair(graph, held, *from, &affine(&operand.access)?, rank + 1)?;
+    pair.iter().all(|factor| factor.steps[rank] != 0).then_some(pair)
 }
 
+/// The factors of a value that is a product of two held ones.
 fn pair(graph: &Graph, held: Held<'_>, from: NodeId, at: &[Affine], rank: usize) -> Option<Pair> {
     let operands = graph.operands(from);
     let (Op::Map(scalar::MUL), [left, right]) = (&graph.node(from).op, &operands[..]) else {

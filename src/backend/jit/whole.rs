@@ -6,17 +6,14 @@
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 use crate::backend::kernels::{Product, Strides};
-use crate::graph::{Affine, Axis, Fold, NodeId, Op};
+use crate::graph::{Affine, Axis, NodeId};
 use crate::op::Scalar;
 
 use super::called::{Tile, tile};
 use super::emit::{Coord, Emitter, row_major};
 use super::layout::Slot;
-use super::product::{Factor, Pair, Roles, factors, product};
+use super::product::{Factor, Pair, Roles, of_node, product};
 use super::vector::Vector;
-
-/// Below that many terms in all, a call costs more than it saves.
-const FEW: u64 = 32;
 
 /// The largest of some axes that fit.
 fn largest(axes: &[usize], sizes: &[u32], fits: impl Fn(usize) -> bool) -> Option<usize> {
@@ -49,18 +46,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The factors of a node that is a sum of products.
     pub(super) fn factors(&self, id: NodeId) -> Option<Pair> {
-        let node = self.graph.node(id);
-        let Op::Reduce { fold: Fold::Sum, over, when } = &node.op else { return None };
-        let operands = self.graph.operands(id);
-        let ([(from, operand)], [terms]) = (&operands[..], &over[..]) else { return None };
-        let points = node.space.points().saturating_mul(u64::from(*terms));
-        if !when.is_empty() || !node.space.when.is_empty() || points < FEW {
-            return None;
-        }
-        let held = |id| self.layout.slot(id).is_some();
-        let pair = factors(self.graph, &held, *from, &operand.access, node.space.rank() + 1)?;
-        let moves = |factor: &Factor| factor.steps[node.space.rank()] != 0;
-        pair.iter().all(moves).then_some(pair)
+        of_node(self.graph, &|id| self.layout.slot(id).is_some(), id)
     }
 
     /// A sum of products.
