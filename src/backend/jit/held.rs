@@ -39,23 +39,30 @@ pub(super) fn tiled(graph: &Graph, id: NodeId, tiles: bool) -> Option<Scalar> {
 
 /// How many functions a value takes that is cheaper to compute again than to keep: arithmetic on what
 /// has far fewer points, such as an outer product.
-fn cheap(graph: &Graph, costs: &[Option<usize>], id: NodeId) -> Option<usize> {
+fn cheap(
+    graph: &Graph,
+    (costs, depths): (&[Option<usize>], &[usize]),
+    id: NodeId,
+) -> Option<usize> {
     let node = graph.node(id);
     let Op::Map(function) = node.op else { return None };
     if !matches!(function, scalar::ADD | scalar::SUB | scalar::MUL | scalar::NEG | scalar::STOP) {
         return None;
     }
-    let mut cost = 1;
+    let mut cost = usize::from(function != scalar::STOP);
     for (from, operand) in graph.operands(id) {
         if operand.access.0.iter().any(|index| matches!(index, Index::Value(_))) {
             return None;
         }
-        let far = graph.node(from).space.points().saturating_mul(BROADCAST) <= node.space.points();
+        // What only stops gradients is the value itself, which a depth of 0 says is held.
+        let far = (function == scalar::STOP && depths[from.0 as usize] == 0)
+            || graph.node(from).space.points().saturating_mul(BROADCAST) <= node.space.points();
         if !far {
             cost += costs[from.0 as usize]?;
         }
     }
-    (cost <= MOST_CHEAP && node.space.points() >= BROADCAST).then_some(cost)
+    let small = node.space.points() < BROADCAST && function != scalar::STOP;
+    (cost <= MOST_CHEAP && !small).then_some(cost)
 }
 
 /// Which values are held: all but numbers known beforehand, scalar functions that one reader reads, no
@@ -101,7 +108,7 @@ pub(super) fn held(
             Op::Leaf(Leaf::Const(_) | Leaf::Axis(_)) => memory,
             Op::Map(_) => {
                 let often = count != 1 || points > node.space.points();
-                let cheap = cheap(graph, &costs, id).filter(|_| count > 0 && looped);
+                let cheap = cheap(graph, (&costs, &depths), id).filter(|_| count > 0 && looped);
                 costs[id.0 as usize] = cheap.filter(|_| !memory);
                 let again = apart || often;
                 let tiled = tiled(graph, id, tiles).is_some();
