@@ -55,6 +55,16 @@ pub(in crate::model) fn unseen_range(span: Span, name: &str) -> Diagnostic {
     .help(format!("give it: `{name} in N`, or `{name} in -range..range`"))
 }
 
+/// An index that starts again behind the last entry: in brackets, unless it is a word or a number.
+fn wrapped(index: &str, size: &str) -> String {
+    let word = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.');
+    if index.chars().all(word) {
+        format!("{index} mod {size}")
+    } else {
+        format!("({index}) mod {size}")
+    }
+}
+
 pub(in crate::model) fn outside(
     span: Span,
     index: &str,
@@ -67,9 +77,9 @@ pub(in crate::model) fn outside(
     } else {
         format!("the index `{index}` can be past the last entry of {axis}")
     };
-    let whole = if index.contains(' ') { format!("({index})") } else { index.to_owned() };
     let help = format!(
-        "wrap it `{whole} mod {size}`, give a default `{index} else 0`, or guard it with `if`"
+        "wrap it `{}`, give a default `{index} else 0`, or guard it with `if`",
+        wrapped(index, size)
     );
     new("E0204", message, span, "cannot be proved to stay inside".to_owned()).help(help)
 }
@@ -86,8 +96,7 @@ pub(in crate::model) fn outside_round(
     index: &str,
     size: &str,
 ) -> Diagnostic {
-    let whole = if index.contains(' ') { format!("({index})") } else { index.to_owned() };
-    let wrapped = format!("{whole} mod {size}");
+    let wrapped = wrapped(index, size);
     one.help(format!(
         "wrap it `{wrapped}`, so that no weight is lost, or give a default `{index} else 0`"
     ))
@@ -101,8 +110,7 @@ pub(in crate::model) fn outside_wrapped(
     index: &str,
     size: &str,
 ) -> Diagnostic {
-    let whole = if index.contains(' ') { format!("({index})") } else { index.to_owned() };
-    let wrapped = format!("{whole} mod {size}");
+    let wrapped = wrapped(index, size);
     one.help(format!("wrap it `{wrapped}`, or guard it with `if`")).edit(span, wrapped)
 }
 
