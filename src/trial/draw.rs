@@ -226,13 +226,13 @@ pub(super) fn outside(
         let told = match domain {
             Domain::Real(..) => None,
             Domain::Simplex if (sum - 1.0).abs() > tolerance => {
-                Some(format!("gave the sum {}", short(sum)))
+                Some(format!("gave the sum {}", beside_one(sum)))
             }
             Domain::Weighting if sum > 1.0 + tolerance => {
-                Some(format!("gave the sum {}", short(sum)))
+                Some(format!("gave the sum {}", beside_one(sum)))
             }
             Domain::Sphere if (square - 1.0).abs() > tolerance => {
-                Some(format!("gave the norm {}", short(square.sqrt())))
+                Some(format!("gave the norm {}", beside_one(square.sqrt())))
             }
             Domain::Simplex | Domain::Weighting | Domain::Sphere => None,
         };
@@ -243,6 +243,16 @@ pub(super) fn outside(
     None
 }
 
+/// A number that should be 1 and is not, however little is missing.
+fn beside_one(value: f64) -> String {
+    let told = short(value);
+    if told != "1" {
+        return told;
+    }
+    let sign = if value < 1.0 { '-' } else { '+' };
+    format!("1 {sign} {:.1e}", (value - 1.0).abs())
+}
+
 /// A number with as many digits as people read, or all of them where fewer would be another number.
 pub(super) fn short(value: f64) -> String {
     let four = format!("{value:.4e}").parse::<f64>().unwrap_or(value);
@@ -251,4 +261,16 @@ pub(super) fn short(value: f64) -> String {
     }
     let plain = format!("{four}");
     if plain.len() <= 10 { plain } else { format!("{four:e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside_one;
+
+    #[test]
+    fn a_sum_that_is_nearly_one_says_what_is_missing() {
+        assert_eq!(beside_one(1.0 - 3.2e-6), "1 - 3.2e-6");
+        assert_eq!(beside_one(1.0 + 4e-7), "1 + 4.0e-7");
+        assert_eq!(beside_one(2.0), "2");
+    }
 }
