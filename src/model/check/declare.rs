@@ -353,20 +353,22 @@ impl<'g, 'a> Cx<'g, 'a> {
     fn part(&mut self, tree: &ast::Part, parent: PartId) {
         let id = PartId(self.def.parts.len() as u32);
         self.enter_in(parent, &tree.name, Named::Part(id));
-        let around = std::mem::replace(&mut self.part, parent);
-        let family = tree.family.as_ref().and_then(|family| self.family(family, &tree.name));
-        self.part = around;
         self.def.parts.push(Part {
             name: tree.name.text.clone(),
             span: tree.name.span,
             parent: Some(parent),
-            family,
+            family: None,
             tied: Test::Known(tree.tied.as_ref().is_some_and(|tied| tied.when.is_none())),
             in_order: false,
             instance: None,
             controller: None,
         });
         self.names.push(BTreeMap::new());
+        // The part stands before its range is read, since a message about the range looks at all names.
+        let around = std::mem::replace(&mut self.part, parent);
+        let family = tree.family.as_ref().and_then(|family| self.family(family, &tree.name));
+        self.part = around;
+        self.def.parts[id.0 as usize].family = family;
         let when = tree.tied.as_ref().and_then(|tied| tied.when.clone());
         self.ties.extend(when.map(|when| (when, id)));
         match &tree.body {
