@@ -1,6 +1,6 @@
 //! Arguments of tasks: what was written, checked against what the task takes.
 
-use super::{Kind, Param, TASKS, Task};
+use super::{Disagreement, Kind, Param, TASKS, Task};
 use crate::diag::nearest;
 use crate::model::train::{ArgValue, TaskArg};
 
@@ -105,6 +105,16 @@ impl Error {
 
     pub(super) fn limit(message: String) -> Error {
         Error { kind: ErrorKind::Limit, ..Error::wrong(None, message, None) }
+    }
+
+    /// Marks the argument that is to change, or the task where it is left to its default.
+    pub(super) fn disagreement(task: &Task, args: &[TaskArg], found: &Disagreement) -> Error {
+        let name = task.params[found.param].name;
+        let at = args.iter().position(|arg| arg.name == name);
+        let text = format!("{name} = {}", found.instead);
+        let wrong = Error::wrong(at, found.message.clone(), Some(format!("write `{text}`")));
+        // Without an argument to replace, the text would take the place of the whole call.
+        Error { instead: at.is_some().then_some(text), ..wrong }
     }
 
     pub(super) fn unknown_task(name: &str) -> Error {

@@ -7,9 +7,8 @@
 //! target   -           -           bits
 //! ```
 
-use super::{Episode, Kind, Param, Ports, Score, Task, Value};
+use super::{ANY, Episode, Kind, Param, Ports, Task, Value, bits};
 use crate::random::Stream;
-use crate::tensor::Tensor;
 
 pub(super) const TASK: Task = Task {
     name: "copy",
@@ -30,14 +29,10 @@ pub(super) const TASK: Task = Task {
     ],
     ports,
     longest: |values| 2 * u64::from(values[1].high()) + 1,
+    agree: ANY,
     episode,
-    score: Score {
-        name: "wrong_bits",
-        unit: "wrong bits per sequence",
-        perfect: 0.0,
-        lower_is_better: true,
-        of: wrong_bits,
-    },
+    oracle: None,
+    score: bits::WRONG,
 };
 
 fn ports(values: &[Value]) -> Ports {
@@ -48,30 +43,10 @@ fn ports(values: &[Value]) -> Ports {
 fn episode(values: &[Value], stream: &mut Stream) -> Episode {
     let bits = values[0].low() as usize;
     let length = stream.whole(values[1].low(), values[1].high()) as usize;
-    let steps = 2 * length + 1;
-    let mut inputs = Tensor::zeros(vec![steps, bits + 1]);
-    let mut target = Tensor::zeros(vec![steps, bits]);
-    let mut mask = Tensor::zeros(vec![steps]);
-    for at in 0..length {
-        for bit in 0..bits {
-            let drawn = stream.bit();
-            inputs[[at, bit]] = drawn;
-            target[[length + 1 + at, bit]] = drawn;
-        }
-        mask[[length + 1 + at]] = 1.0;
-    }
-    inputs[[length, bits]] = 1.0;
-    Episode { inputs, target, mask }
-}
-
-/// Outputs above one half count as 1.
-pub(super) fn wrong_bits(episode: &Episode, output: &Tensor) -> f64 {
-    let asked = (0..episode.steps()).filter(|step| episode.mask[[*step]] > 0.0);
-    let width = episode.target.shape()[1];
-    let wrong = asked.map(|step| {
-        let differs =
-            |bit: &usize| (output[[step, *bit]] > 0.5) != (episode.target[[step, *bit]] > 0.5);
-        (0..width).filter(differs).count() as f64
-    });
-    wrong.sum()
+    let rows = bits::draw(length, bits, stream);
+    let mut episode = Episode::silent(2 * length + 1, bits + 1, bits);
+    episode.show(0, &rows);
+    episode.inputs[[length, bits]] = 1.0;
+    episode.ask(length + 1, &rows);
+    episode
 }

@@ -2,11 +2,16 @@
 //!
 //! In: the call of a task, `copy(bits = 8, length = 1..20)`. Out: a checked [`Instance`] that knows
 //! its ports and draws episodes. Invariant: an episode depends on the arguments and the stream alone,
-//! and a target given as the output scores perfectly.
+//! and no answer can be expected to score better than the task's oracle.
 
 mod args;
+mod associative_recall;
+mod bits;
 mod copy;
+mod ngrams;
+mod priority_sort;
 mod random;
+mod repeat_copy;
 
 pub use args::{Error, ErrorKind, Value};
 
@@ -16,7 +21,14 @@ use crate::source::Span;
 use crate::tensor::Tensor;
 
 /// Every task, sorted by name.
-pub const TASKS: &[Task] = &[copy::TASK, random::TASK];
+pub const TASKS: &[Task] = &[
+    associative_recall::TASK,
+    copy::TASK,
+    ngrams::TASK,
+    priority_sort::TASK,
+    random::TASK,
+    repeat_copy::TASK,
+];
 
 /// How many numbers one episode may hold; more is a limit, not a mistake.
 const MOST_NUMBERS: u64 = 1 << 26;
@@ -34,11 +46,30 @@ pub struct Task {
     pub ports: fn(&[Value]) -> Ports,
     /// Steps of the longest episode.
     pub longest: fn(&[Value]) -> u64,
+    /// What must hold between the arguments, beyond what each must be by itself.
+    pub agree: fn(&[Value]) -> Result<(), Disagreement>,
     /// Draws an episode.
     pub episode: fn(&[Value], &mut Stream) -> Episode,
+    /// The best answer to an episode that can be given without seeing the target beforehand, where
+    /// that is not the target itself.
+    pub oracle: Option<fn(&[Value], &Episode) -> Tensor>,
     /// How an answer is judged.
     pub score: Score,
 }
+
+/// Two arguments that do not go together.
+#[derive(Clone, Debug)]
+pub struct Disagreement {
+    /// The parameter to change, by its position in the table.
+    pub param: usize,
+    /// What is wrong, as in a diagnostic.
+    pub message: String,
+    /// The value it should have.
+    pub instead: Value,
+}
+
+/// For tasks whose arguments need not agree.
+const ANY: fn(&[Value]) -> Result<(), Disagreement> = |_| Ok(());
 
 /// One argument of a task.
 #[derive(Clone, Copy, Debug)]
@@ -100,11 +131,40 @@ pub struct Episode {
 }
 
 impl Episode {
+    /// An episode of so many steps in which nothing is shown and nothing asked.
+    fn silent(steps: usize, input: usize, output: usize) -> Episode {
+        Episode {
+            inputs: Tensor::zeros(vec![steps, input]),
+            target: Tensor::zeros(vec![steps, output]),
+            mask: Tensor::zeros(vec![steps]),
+        }
+    }
+
+    /// Shows rows [n, at most X] in the first channels, one a step from `step` on.
+    fn show(&mut self, step: usize, rows: &Tensor) {
+        for ((at, channel), value) in pairs(rows) {
+            self.inputs[[step + at, channel]] = value;
+        }
+    }
+
+    /// Asks for rows [n, at most Y] in the first channels, one a step from `step` on.
+    fn ask(&mut self, step: usize, rows: &Tensor) {
+        for ((at, channel), value) in pairs(rows) {
+            self.target[[step + at, channel]] = value;
+            self.mask[[step + at]] = 1.0;
+        }
+    }
+
     /// T.
     #[must_use]
     pub fn steps(&self) -> usize {
         self.mask.len()
     }
+}
+
+/// The numbers of a matrix with their places.
+fn pairs(rows: &Tensor) -> impl Iterator<Item = ((usize, usize), f64)> {
+    rows.indexed_iter().map(|(at, value)| ((at[0], at[1]), *value))
 }
 
 /// How an answer is judged, one number an episode.
@@ -114,8 +174,8 @@ pub struct Score {
     pub name: &'static str,
     /// What it counts, for an axis.
     pub unit: &'static str,
-    /// The score of a perfect answer.
-    pub perfect: f64,
+    /// The score of a perfect answer; nothing where chance leaves no answer perfect.
+    pub perfect: Option<f64>,
     /// Whether less is better.
     pub lower_is_better: bool,
     /// From the episode and the outputs [T, Y].
@@ -157,10 +217,13 @@ impl Instance {
         (self.task.episode)(&self.values, stream)
     }
 
-    /// The output of a perfect model.
+    /// The output [T, Y] of the best model there can be.
     #[must_use]
     pub fn oracle(&self, episode: &Episode) -> Tensor {
-        episode.target.clone()
+        match self.task.oracle {
+            Some(oracle) => oracle(&self.values, episode),
+            None => episode.target.clone(),
+        }
     }
 }
 
@@ -199,6 +262,7 @@ pub fn resolve(call: &TaskCall) -> Result<Instance, Error> {
         return Err(Error::unknown_task(&call.name));
     };
     let values = args::check(task, &call.args)?;
+    (task.agree)(&values).map_err(|found| Error::disagreement(task, &call.args, &found))?;
     let ports = (task.ports)(&values);
     let numbers = (task.longest)(&values) * u64::from(ports.input + ports.output);
     if numbers > MOST_NUMBERS {

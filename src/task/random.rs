@@ -3,7 +3,7 @@
 //! Inputs are uniform in -1..1. The target is of the domain asked for: the same as the inputs, random
 //! bits, or one class of all.
 
-use super::{Episode, Kind, Param, Ports, Score, Task, Value};
+use super::{ANY, Episode, Kind, Param, Ports, Score, Task, Value};
 use crate::random::Stream;
 use crate::tensor::Tensor;
 
@@ -42,11 +42,13 @@ pub(super) const TASK: Task = Task {
         domain: values[3].word(),
     },
     longest: |values| u64::from(values[2].high()),
+    agree: ANY,
     episode,
+    oracle: None,
     score: Score {
         name: "squared_error",
         unit: "mean squared error",
-        perfect: 0.0,
+        perfect: Some(0.0),
         lower_is_better: true,
         of: squared_error,
     },
