@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -63,7 +64,8 @@ impl Directory {
     pub(super) fn create(out: Option<&Path>, model: &str, task: &str) -> Result<Directory, Error> {
         let path = match out {
             Some(path) => {
-                if path.join("run.ron").exists() {
+                let holds = |name: &str| path.join(name).exists();
+                if holds("run.ron") || holds("checkpoint.safetensors") {
                     let message =
                         "it already holds a run; go on with `--resume`, or choose another";
                     return Err(failed(path, &message));
@@ -104,7 +106,13 @@ impl Directory {
 
     pub(super) fn manifest(&self) -> Result<Manifest, Error> {
         let path = self.file("run.ron");
-        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+        let text = fs::read_to_string(&path).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                failed(&path, &"no such file: this is no run")
+            } else {
+                failed(&path, &error)
+            }
+        })?;
         let manifest: Manifest =
             ron::from_str(&text).map_err(|error| failed(&path, &format!("not a run: {error}")))?;
         if manifest.format != FORMAT {
@@ -114,21 +122,56 @@ impl Directory {
         Ok(manifest)
     }
 
+    /// Claims the directory for this process, for as long as the claim is held; the system lets go
+    /// of it whatever way a process ends. Nothing is claimed where the file system knows no locks.
+    pub(super) fn claim(&self) -> Result<Claim, Error> {
+        let Ok(file) = File::open(&self.0) else { return Ok(Claim { _file: None }) };
+        match file.try_lock() {
+            Ok(()) => Ok(Claim { _file: Some(file) }),
+            Err(fs::TryLockError::WouldBlock) => {
+                let message = "another process is writing this run: wait for it, or end it";
+                Err(failed(&self.0, &message))
+            }
+            Err(fs::TryLockError::Error(_)) => Ok(Claim { _file: None }),
+        }
+    }
+
     /// The lines of `metrics.jsonl` up to a step; later ones, and a torn last one, are cut off, as
     /// they will be written again.
     pub(super) fn cut_metrics(&self, step: u64) -> Result<Vec<Line>, Error> {
-        let path = self.file("metrics.jsonl");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        self.cut("metrics.jsonl", |line: &Line| line.step <= step)
+    }
+
+    /// The same for `timing.jsonl`.
+    pub(super) fn cut_timing(&self, step: u64) -> Result<(), Error> {
+        self.cut("timing.jsonl", |line: &Timing| line.step <= step).map(|_| ())
+    }
+
+    /// Keeps the first lines of a file, for as long as they are whole and wanted.
+    fn cut<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>, Error> {
+        let path = self.file(name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(failed(&path, &error)),
         };
-        let parsed = text.lines().map_while(|line| Some((line, serde_json::from_str(line).ok()?)));
-        let kept: Vec<(&str, Line)> =
-            parsed.take_while(|(_, line): &(&str, Line)| line.step <= step).collect();
-        let text: String = kept.iter().map(|(text, _)| format!("{text}\n")).collect();
-        self.write("metrics.jsonl", text.as_bytes())?;
-        Ok(kept.into_iter().map(|(_, line)| line).collect())
+        let (mut kept, mut end) = (Vec::new(), 0);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let whole = line.ends_with(b"\n");
+            match serde_json::from_slice(line) {
+                Ok(found) if whole && wanted(&found) => kept.push(found),
+                Ok(_) | Err(_) => break,
+            }
+            end += line.len();
+        }
+        if end < bytes.len() {
+            self.write(name, &bytes[..end])?;
+        }
+        Ok(kept)
     }
 
     /// A file that grows by lines.
@@ -137,6 +180,21 @@ impl Directory {
         let file = OpenOptions::new().create(true).append(true).open(&path);
         Ok(Lines { file: file.map_err(|error| failed(&path, &error))?, path })
     }
+}
+
+/// A directory that no other process may claim.
+#[derive(Debug)]
+pub(super) struct Claim {
+    _file: Option<File>,
+}
+
+/// One line of `timing.jsonl`: the only file of a run that tells of a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Timing {
+    /// Steps done.
+    pub(super) step: u64,
+    /// Seconds since this call began to train.
+    pub(super) seconds: f64,
 }
 
 /// A file that grows by lines.
@@ -152,6 +210,12 @@ impl Lines {
         text.push('\n');
         let written = self.file.write_all(text.as_bytes());
         written.map_err(|error| failed(error.to_string()))
+    }
+
+    /// Waits until everything is on the disk.
+    pub(super) fn sync(&self) -> Result<(), crate::run::Error> {
+        let failed = |message| crate::run::Error::File { path: self.path.clone(), message };
+        self.file.sync_data().map_err(|error| failed(error.to_string()))
     }
 }
 

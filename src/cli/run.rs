@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::backend::Backend;
 use super::compiled::{CompileOptions, Compiled, Extent};
-use super::directory::{Directory, FORMAT, Manifest};
+use super::directory::{Claim, Directory, FORMAT, Manifest};
 use super::report::{self, Report};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print};
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
 use crate::run::{Precision, Session, checkpoint};
 use crate::train::figure::terminal::Letters;
-use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate, train};
+use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate_until, train};
 
 /// Train a model, evaluate it and show what it learned
 ///
@@ -65,6 +65,9 @@ pub(super) struct Args {
     /// Stop after this time: 90s, 10m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
+    /// Save at least this often, besides after every evaluation
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    save_every: Duration,
     /// Print one JSON object on standard output and nothing else there
     #[arg(long)]
     json: bool,
@@ -121,6 +124,8 @@ pub struct Options {
     pub resume: Option<PathBuf>,
     /// How long.
     pub time: Option<Duration>,
+    /// How old a checkpoint may get.
+    pub save_every: Duration,
     /// Whether a progress bar is shown.
     pub progress: bool,
     /// Which characters the report may use.
@@ -179,6 +184,7 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         out: args.out,
         resume: args.resume,
         time: args.time,
+        save_every: args.save_every,
         progress,
         letters: terminal.letters,
     })
@@ -249,7 +255,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     freeze(&mut session, &block)
         .map_err(|diagnostics| Error::Spec { diagnostics, sources: Box::new(sources) })?;
     let manifest = manifest(&model.name, &digest, &settings, steps, options);
-    let (directory, mut state, lines) = match &options.resume {
+    let Start { directory, claim, mut state, lines } = match &options.resume {
         Some(path) => go_on(path, &mut session, &manifest, options)?,
         None => begin(&manifest, &settings, texts, options)?,
     };
@@ -258,6 +264,8 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         lines,
         signals,
         limit: options.time,
+        save_every: options.save_every,
+        claim,
         seed: options.seed,
         digest,
         progress: options.progress,
@@ -286,13 +294,14 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         example: None,
         letters: options.letters,
     };
-    match stop {
-        Stop::Done | Stop::Time => {
-            report.evaluation = Some(evaluate(&mut session, &settings, state.step)?);
-            report.example =
-                Some(report::draw(&mut session, &settings, &report, &watch.directory)?);
-        }
-        Stop::Interrupt | Stop::Terminate => {}
+    if matches!(stop, Stop::Done | Stop::Time) {
+        // Everything is saved: a signal now ends the evaluation, and the run with it.
+        let ends = &mut || watch.interrupted().is_some();
+        report.evaluation = evaluate_until(&mut session, &settings, state.step, ends)?;
+        report.stop = watch.interrupted().unwrap_or(stop);
+    }
+    if report.stop == stop && report.evaluation.is_some() {
+        report.example = Some(report::draw(&mut session, &settings, &report, &watch.directory)?);
     }
     Ok(report)
 }
@@ -410,8 +419,14 @@ fn manifest(
     }
 }
 
-/// A directory, a state and the metrics so far.
-type Start = (Directory, State, Vec<crate::train::Line>);
+/// Where a run begins or goes on.
+struct Start {
+    directory: Directory,
+    claim: Claim,
+    state: State,
+    /// The metrics so far.
+    lines: Vec<crate::train::Line>,
+}
 
 fn begin(
     manifest: &Manifest,
@@ -421,12 +436,14 @@ fn begin(
 ) -> Result<Start, Error> {
     let task = settings.goal().task.name;
     let directory = Directory::create(options.out.as_deref(), &manifest.model, task)?;
-    directory.write_manifest(manifest)?;
+    let claim = directory.claim()?;
     directory.write("spec.ntm", expanded.as_bytes())?;
     for (name, text) in modules {
         directory.write_module(name, text)?;
     }
-    Ok((directory, State::default(), Vec::new()))
+    // Last, as it is what makes the directory that of a run: all else is there.
+    directory.write_manifest(manifest)?;
+    Ok(Start { directory, claim, state: State::default(), lines: Vec::new() })
 }
 
 fn go_on(
@@ -436,10 +453,10 @@ fn go_on(
     options: &Options,
 ) -> Result<Start, Error> {
     let directory = Directory(path.to_owned());
+    let claim = directory.claim()?;
+    checkpoint::sweep(path);
     let kept = directory.manifest()?;
-    let file = directory.file("checkpoint.safetensors");
-    let loaded = checkpoint::load(&file, session.border())?;
-    if loaded.facts.digest != manifest.digest {
+    if kept.digest != manifest.digest {
         return Err(Error::Check(format!(
             "the spec is not the one that `{}` was trained with\nhelp: leave the spec out, and \
              `ntmc run --resume {}` uses the run's own",
@@ -447,17 +464,58 @@ fn go_on(
             path.display()
         )));
     }
+    let state = stand(&directory, session, &kept, options.seed)?;
+    let lines = directory.cut_metrics(state.step)?;
+    directory.cut_timing(state.step)?;
+    // The last line ends where the open window begins.
+    let (there, due) = (lines.last().map_or(0, |line| line.step), state.step - state.window.steps);
+    if there < due {
+        note(&format!(
+            "note: {} was cut: the lines after step {there} up to step {due} are lost\n",
+            directory.file("metrics.jsonl").display()
+        ));
+    }
+    // What the run was first asked for stays, but for how far it goes.
+    directory.write_manifest(&Manifest { steps: manifest.steps.max(kept.steps), ..kept })?;
+    Ok(Start { directory, claim, state, lines })
+}
+
+/// Where the checkpoint of a run stands; its numbers go into the session. A run that was ended before
+/// its first checkpoint stands at its beginning.
+fn stand(
+    directory: &Directory,
+    session: &mut Session,
+    kept: &Manifest,
+    seed: u64,
+) -> Result<State, Error> {
+    let file = directory.file("checkpoint.safetensors");
+    if !file.exists() {
+        note("note: the run was ended before its first checkpoint: it begins anew\n");
+        return Ok(State::default());
+    }
     let corrupt = |message: String| Error::File { path: file.clone(), message };
-    if loaded.facts.seed != options.seed {
-        return Err(corrupt(format!("its seed is {}, not {}", loaded.facts.seed, options.seed)));
+    let loaded = checkpoint::load(&file, session.border()).map_err(|error| {
+        let best = checkpoint::facts(&directory.file("best.safetensors"));
+        match best.filter(|best| best.digest == kept.digest) {
+            Some(best) => corrupt(format!(
+                "{}\nhelp: `best.safetensors` beside it, of step {}, is whole: copy it over this \
+                 file to go on from there",
+                error.what(),
+                best.step
+            )),
+            None => error.into(),
+        }
+    })?;
+    if loaded.facts.digest != kept.digest {
+        return Err(corrupt("it belongs to another spec than the run".to_owned()));
+    }
+    if loaded.facts.seed != seed {
+        return Err(corrupt(format!("its seed is {}, not {seed}", loaded.facts.seed)));
     }
     let state: State = serde_json::from_value(loaded.facts.progress)
         .map_err(|error| corrupt(format!("its progress cannot be read: {error}")))?;
     session.restore(loaded.params, loaded.slots);
-    let lines = directory.cut_metrics(state.step)?;
-    // What the run was first asked for stays, but for how far it goes.
-    directory.write_manifest(&Manifest { steps: manifest.steps.max(kept.steps), ..kept })?;
-    Ok((directory, state, lines))
+    Ok(state)
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ fn options(out: &Path) -> Options {
         out: Some(out.to_owned()),
         resume: None,
         time: None,
+        save_every: Duration::from_secs(60),
         progress: false,
         letters: Letters::Unicode,
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::directory::{Directory, Lines};
+use super::directory::{Claim, Directory, Lines, Timing};
 use crate::error::Error;
 use crate::run::{Session, checkpoint};
 use crate::train::{Line, Observer, State, Stop};
@@ -15,6 +15,8 @@ use crate::train::{Line, Observer, State, Stop};
 /// Flags that signals set; the loop looks at them between two steps.
 #[derive(Clone, Debug, Default)]
 pub struct Signals {
+    /// Whether any of them came.
+    asked: Arc<AtomicBool>,
     interrupt: Arc<AtomicBool>,
     terminate: Arc<AtomicBool>,
 }
@@ -26,14 +28,20 @@ impl Signals {
         let pairs = [(SIGINT, &signals.interrupt, 130), (SIGTERM, &signals.terminate, 143)];
         for (signal, flag, code) in pairs {
             // The order matters: the shutdown looks at the flag before this signal sets it.
-            signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(flag))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
-                .map_err(|error| Error::Check(format!("signals cannot be caught: {error}")))?;
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                code,
+                Arc::clone(&signals.asked),
+            )
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&signals.asked)))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
+            .map_err(|error| Error::Check(format!("signals cannot be caught: {error}")))?;
         }
         Ok(signals)
     }
 
-    fn stop(&self) -> Option<Stop> {
+    /// Which of them came.
+    pub(super) fn stop(&self) -> Option<Stop> {
         if self.interrupt.load(Ordering::Relaxed) {
             Some(Stop::Interrupt)
         } else if self.terminate.load(Ordering::Relaxed) {
@@ -55,6 +63,11 @@ pub(super) struct Watch {
     signals: Signals,
     started: Instant,
     limit: Option<Duration>,
+    /// When the last checkpoint was written, and how old it may get.
+    saved: Instant,
+    save_every: Duration,
+    /// No other process writes into the directory.
+    _claim: Claim,
     /// What every checkpoint says of its run.
     seed: u64,
     digest: String,
@@ -67,6 +80,8 @@ pub(super) struct Setup {
     pub(super) lines: Vec<Line>,
     pub(super) signals: Signals,
     pub(super) limit: Option<Duration>,
+    pub(super) save_every: Duration,
+    pub(super) claim: Claim,
     pub(super) seed: u64,
     pub(super) digest: String,
     /// Whether a bar is shown.
@@ -96,6 +111,9 @@ impl Watch {
             signals: setup.signals,
             started: Instant::now(),
             limit: setup.limit,
+            saved: Instant::now(),
+            save_every: setup.save_every,
+            _claim: setup.claim,
             seed: setup.seed,
             digest: setup.digest,
             mean: None,
@@ -104,6 +122,11 @@ impl Watch {
 
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// The signal that came, if any.
+    pub(super) fn interrupted(&self) -> Option<Stop> {
+        self.signals.stop()
     }
 
     /// Takes the bar away.
@@ -129,9 +152,13 @@ impl Observer for Watch {
     fn line(&mut self, line: &Line) -> Result<(), crate::run::Error> {
         self.metrics.push(line)?;
         let seconds = self.started.elapsed().as_secs_f64();
-        self.timing.push(&serde_json::json!({ "step": line.step, "seconds": seconds }))?;
+        self.timing.push(&Timing { step: line.step, seconds })?;
         self.lines.push(line.clone());
         Ok(())
+    }
+
+    fn due(&mut self) -> bool {
+        self.saved.elapsed() >= self.save_every
     }
 
     fn save(
@@ -147,10 +174,13 @@ impl Observer for Watch {
             digest: self.digest.clone(),
             progress: serde_json::to_value(state).expect("plain numbers"),
         };
-        checkpoint::save(&self.directory.file("checkpoint.safetensors"), session, &facts)?;
+        // A checkpoint never tells of lines that the disk does not hold, nor of a best one.
+        self.metrics.sync()?;
         if best {
             checkpoint::save(&self.directory.file("best.safetensors"), session, &facts)?;
         }
+        checkpoint::save(&self.directory.file("checkpoint.safetensors"), session, &facts)?;
+        self.saved = Instant::now();
         Ok(())
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Keys: `param/<path>` and `slot/<path>`, in the precision of the run, and one metadata entry
 //! `ntmc` in JSON: step, seed, digest of the spec and the progress of the training loop. There is no
-//! generator state to keep: streams are keyed by seed and step. A file is written under another name
-//! in the same directory, synced and renamed, so that an interruption leaves the old one whole.
+//! generator state to keep: streams are keyed by seed and step. The entry begins with a checksum of the
+//! file. A file is written under another name in the same directory, synced and renamed, so that an
+//! interruption leaves the old one whole.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Border, Error, Precision, Session};
+use super::{Array, Border, Error, Precision, Session, seal};
 use crate::tensor::Tensor;
 
 /// What a checkpoint says about itself.
@@ -31,8 +32,8 @@ pub struct Facts {
     pub progress: serde_json::Value,
 }
 
-/// The layout that this version writes.
-pub const FORMAT: u32 = 1;
+/// The layout that this version writes: 2 has a checksum.
+pub const FORMAT: u32 = 2;
 
 /// Writes a session and its facts.
 ///
@@ -57,9 +58,10 @@ pub fn save(path: &Path, session: &Session, facts: &Facts) -> Result<(), Error> 
     let views = views.map_err(|error| failed(error.to_string()))?;
     // One entry only: the library writes metadata in hash order.
     let text = serde_json::to_string(facts).map_err(|error| failed(error.to_string()))?;
-    let metadata = HashMap::from([("ntmc".to_owned(), text)]);
-    let bytes =
+    let metadata = HashMap::from([("ntmc".to_owned(), seal::open(&text))]);
+    let mut bytes =
         safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
+    seal::seal(&mut bytes);
     replace(path, &bytes)
 }
 
@@ -82,21 +84,7 @@ pub fn load(path: &Path, border: &Border) -> Result<Loaded, Error> {
     let bytes = fs::read(path)
         .map_err(|error| Error::File { path: path.to_owned(), message: error.to_string() })?;
     let corrupt = |message: String| Error::Corrupt { path: path.to_owned(), message };
-    let damaged = |error: safetensors::SafeTensorError| {
-        corrupt(format!("it is damaged or cut short ({error})"))
-    };
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let text = metadata.metadata().as_ref().and_then(|map| map.get("ntmc"));
-    let text = text.ok_or_else(|| corrupt("it was not written by ntmc".to_owned()))?;
-    let facts: Facts = serde_json::from_str(text)
-        .map_err(|error| corrupt(format!("its description cannot be read ({error})")))?;
-    if facts.format != FORMAT {
-        return Err(corrupt(format!(
-            "it has format {}, this version reads format {FORMAT}",
-            facts.format
-        )));
-    }
+    let (file, facts) = open(&bytes).map_err(&corrupt)?;
     let wanted: Vec<(String, &Array)> = named("param", &border.params)
         .zip(&border.params)
         .chain(named("slot", &border.slots).zip(&border.slots))
@@ -115,6 +103,45 @@ pub fn load(path: &Path, border: &Border) -> Result<Loaded, Error> {
         slots: slots.map(|(name, array)| read(&name, array)).collect::<Result<_, _>>()?,
         facts,
     })
+}
+
+/// What the bytes of a checkpoint hold, if they are those that were written.
+fn open(bytes: &[u8]) -> Result<(SafeTensors<'_>, Facts), String> {
+    let damaged = |error: safetensors::SafeTensorError| {
+        format!("it is damaged or cut short: {} bytes are left ({error})", bytes.len())
+    };
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let text = metadata.metadata().as_ref().and_then(|map| map.get("ntmc"));
+    let text = text.ok_or("it was not written by ntmc")?;
+    let facts: Facts = serde_json::from_str(text)
+        .map_err(|error| format!("its description cannot be read ({error})"))?;
+    if facts.format != FORMAT {
+        return Err(format!("it has format {}, this version reads format {FORMAT}", facts.format));
+    }
+    seal::check(bytes)?;
+    Ok((file, facts))
+}
+
+/// The facts of a whole checkpoint, whatever its model; nothing where there is none or it is damaged.
+#[must_use]
+pub fn facts(path: &Path) -> Option<Facts> {
+    let bytes = fs::read(path).ok()?;
+    open(&bytes).ok().map(|(_, facts)| facts)
+}
+
+/// Takes away what a write that never ended has left in a directory.
+pub fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let inner = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp"));
+        let process = inner.and_then(|inner| inner.rsplit_once('.')).map(|(_, process)| process);
+        if process.is_some_and(|process| process.parse::<u32>().is_ok()) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn named(kind: &str, arrays: &[Array]) -> impl Iterator<Item = String> {

@@ -54,12 +54,58 @@ fn files_that_do_not_fit_say_why() {
     let mut more = fake::border(3, 2);
     more.params.push(Array { path: crate::graph::Path("z".into()), ..more.params[1].clone() });
     assert_eq!(why(&more), "it does not hold `param/z`");
-    let bytes = fs::read(&path).expect("there");
-    for length in [0, 7, 40, bytes.len() / 2, bytes.len() - 1] {
-        fs::write(&path, &bytes[..length]).expect("written");
-        assert!(why(border).starts_with("it is damaged or cut short"), "{length}");
-    }
     fs::write(&path, b"hello, this is no tensor file").expect("written");
     assert!(why(border).starts_with("it is damaged"));
     assert!(save(&folder.path().join("none/a"), &session, &facts()).is_err());
+}
+
+#[test]
+fn any_changed_byte_and_any_cut_is_refused() {
+    let session = fake::session(3, 2, Precision::F32, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.safetensors");
+    save(&path, &session, &facts()).expect("written");
+    let whole = fs::read(&path).expect("there");
+    assert!(open(&whole).is_ok());
+    let mut bytes = whole.clone();
+    for at in 0..bytes.len() {
+        // One bit, the case of a letter, the highest bit, all bits.
+        for change in [0x01, 0x20, 0x80, 0xff] {
+            bytes[at] ^= change;
+            assert!(open(&bytes).is_err(), "byte {at} changed by {change:#x}");
+            bytes[at] ^= change;
+        }
+    }
+    for length in 0..whole.len() {
+        let why = open(&whole[..length]).expect_err("cut");
+        assert!(why.starts_with("it is damaged or cut short: "), "{length}: {why}");
+    }
+    let longer = [&whole[..], b" "].concat();
+    assert!(open(&longer).is_err());
+    let mut last = whole.clone();
+    *last.last_mut().expect("not empty") ^= 1;
+    fs::write(&path, &last).expect("written");
+    let said = load(&path, session.border()).expect_err("damaged").to_string();
+    let file = path.display();
+    let why = "it is damaged: its bytes are not those that were written, by their checksum";
+    assert_eq!(said, format!("{file} cannot be used: {why}"));
+}
+
+#[test]
+fn what_a_killed_write_has_left_is_swept_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str| fs::write(folder.path().join(name), b"x").expect("written");
+    let stay = ["run.ron", ".hidden", "a.12.tmp", ".a.tmp", ".a.b.tmp"];
+    stay.iter().for_each(|name| put(name));
+    put(".checkpoint.safetensors.4711.tmp");
+    put(".run.ron.1.tmp");
+    sweep(folder.path());
+    let mut left: Vec<String> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("plain"))
+        .collect();
+    left.sort();
+    let mut stay: Vec<&str> = stay.to_vec();
+    stay.sort_unstable();
+    assert_eq!(left, stay);
 }

@@ -5,6 +5,7 @@
 //! session holds is already rounded to its precision, so a checkpoint read back is the same to the bit.
 
 pub mod checkpoint;
+mod seal;
 mod session;
 mod start;
 mod stream;
@@ -41,6 +42,17 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+}
+
+impl Error {
+    /// What is wrong, without the name of the file.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        match self {
+            Error::Start { what, .. } => what,
+            Error::File { message, .. } | Error::Corrupt { message, .. } => message,
+        }
+    }
 }
 
 impl std::fmt::Display for Error {

@@ -12,8 +12,17 @@ const PIECE: usize = 64;
 /// Episodes of one step; each has a stream of its own, so that their number changes none of them.
 #[must_use]
 pub fn sample(task: &Instance, seed: u64, kind: &str, step: u64, count: usize) -> Vec<Episode> {
-    let draw = |at| task.episode(&mut Stream::new(seed, &[kind], &[step, at as u64]));
-    (0..count).map(draw).collect()
+    draw(task, (seed, kind, step), 0..count)
+}
+
+/// The same for those of some numbers.
+fn draw(
+    task: &Instance,
+    (seed, kind, step): (u64, &str, u64),
+    numbers: std::ops::Range<usize>,
+) -> Vec<Episode> {
+    let one = |at| task.episode(&mut Stream::new(seed, &[kind], &[step, at as u64]));
+    numbers.map(one).collect()
 }
 
 /// A batch in the order of a program's inputs: its own first input is the episodes', `target` and
@@ -69,14 +78,31 @@ pub fn evaluate(
     settings: &Settings,
     step: u64,
 ) -> Result<Evaluation, Error> {
-    let task = settings.goal();
-    let episodes = sample(task, settings.seed, "evaluation", 0, settings.episodes);
+    let found = evaluate_until(session, settings, step, &mut || false)?;
+    Ok(found.expect("nobody ended it"))
+}
+
+/// The same, unless somebody ends it meanwhile: then nothing. `ends` is asked between two batches.
+///
+/// # Errors
+/// If the loss is not finite.
+pub fn evaluate_until(
+    session: &mut Session,
+    settings: &Settings,
+    step: u64,
+    ends: &mut dyn FnMut() -> bool,
+) -> Result<Option<Evaluation>, Error> {
+    let (task, seed) = (settings.goal(), settings.seed);
     let want = Want { roots: vec!["y".to_owned()], gradients: false };
     let (mut loss, mut score) = (0.0, 0.0);
-    for (at, piece) in episodes.chunks(PIECE).enumerate() {
-        let mut batch = assemble(&session.border().inputs, piece);
-        let first = (at * PIECE) as u64;
-        batch.starts = session.starts((settings.seed, "evaluation"), (0, first), piece.len());
+    for first in (0..settings.episodes).step_by(PIECE) {
+        if ends() {
+            return Ok(None);
+        }
+        let numbers = first..(first + PIECE).min(settings.episodes);
+        let piece = draw(task, (seed, "evaluation", 0), numbers);
+        let mut batch = assemble(&session.border().inputs, &piece);
+        batch.starts = session.starts((seed, "evaluation"), (0, first as u64), piece.len());
         let outcome = session.run(&batch, &want);
         let outputs = outcome.roots.get("y").expect("the output was asked for");
         loss += outcome.loss.iter().sum::<f64>();
@@ -87,6 +113,6 @@ pub fn evaluate(
     if !loss.is_finite() {
         return Err(Error::NotFinite { step, what: "loss of an evaluation", param: None });
     }
-    let count = episodes.len().max(1) as f64;
-    Ok(Evaluation { episodes: episodes.len(), loss: loss / count, score: score / count })
+    let count = settings.episodes.max(1) as f64;
+    Ok(Some(Evaluation { episodes: settings.episodes, loss: loss / count, score: score / count }))
 }

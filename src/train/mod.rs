@@ -9,7 +9,7 @@ mod batch;
 pub mod figure;
 mod metrics;
 
-pub use batch::{Evaluation, assemble, evaluate, output_of, sample};
+pub use batch::{Evaluation, assemble, evaluate, evaluate_until, output_of, sample};
 pub use metrics::{Evaluated, Line, State, Window};
 
 use crate::run::{Batch, Outcome, Session, Want};
@@ -102,6 +102,11 @@ impl Settings {
         }
     }
 
+    /// Whether a state still lacks its evaluation: one is due, and the line that it ends is open.
+    fn evaluates(&self, state: &State) -> bool {
+        state.step.is_multiple_of(self.evaluate_every) && state.window.steps > 0
+    }
+
     /// Whether a line of metrics ends after this many steps: often at first, then at a pace that
     /// gives the whole block about 500 lines.
     #[must_use]
@@ -177,6 +182,11 @@ pub trait Observer {
     /// If it cannot be kept.
     fn line(&mut self, line: &Line) -> Result<(), crate::run::Error>;
 
+    /// Asked after every step: whether the last save is too long ago.
+    fn due(&mut self) -> bool {
+        false
+    }
+
     /// A good moment to save; `best`: no evaluation so far was better.
     ///
     /// # Errors
@@ -220,26 +230,39 @@ pub fn train(
     steps: u64,
     observer: &mut dyn Observer,
 ) -> Result<Stop, Error> {
-    while state.step < steps {
+    loop {
+        if settings.evaluates(state) {
+            let mut stop = None;
+            let found = evaluate_until(session, settings, state.step, &mut || {
+                stop = observer.stop();
+                stop.is_some()
+            })?;
+            let Some(found) = found else {
+                // The state still lacks the evaluation: whoever goes on begins with it.
+                observer.save(session, state, false)?;
+                return Ok(stop.unwrap_or(Stop::Done));
+            };
+            let better = state.judge(settings.goal().task.score, &found);
+            observer.line(&state.line(settings, Some(&found)))?;
+            observer.save(session, state, better)?;
+        }
+        if state.step >= steps {
+            break;
+        }
         if let Some(stop) = observer.stop() {
             observer.save(session, state, false)?;
             return Ok(stop);
         }
         let loss = one_step(session, settings, state)?;
         observer.step(state, loss);
-        let evaluated = if state.step.is_multiple_of(settings.evaluate_every) {
-            let found = evaluate(session, settings, state.step)?;
-            let better = state.judge(settings.goal().task.score, &found);
-            Some((found, better))
-        } else {
-            None
-        };
-        if settings.logs_after(state.step) || evaluated.is_some() {
-            let line = state.line(settings, evaluated.as_ref().map(|(found, _)| found));
-            observer.line(&line)?;
+        if settings.evaluates(state) {
+            continue;
         }
-        if let Some((_, better)) = evaluated {
-            observer.save(session, state, better)?;
+        if settings.logs_after(state.step) {
+            observer.line(&state.line(settings, None))?;
+        }
+        if observer.due() {
+            observer.save(session, state, false)?;
         }
     }
     // A run too short for an evaluation still leaves a best checkpoint: its last.

@@ -27,6 +27,7 @@ mod mutations;
 mod notes;
 mod random_graph;
 mod readme;
+mod resume;
 mod scalars;
 mod semantics;
 mod splices;
