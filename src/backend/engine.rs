@@ -12,7 +12,8 @@ use crate::graph::{Array, Program};
 use crate::tensor::Tensor;
 
 use super::float::{Float, round};
-use super::phase::{Wanted, names, wanted_of, wanted_of_init, wanted_of_step};
+use super::learn::Numbers;
+use super::phase::{names, wanted_of, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Want};
@@ -29,15 +30,16 @@ const MAX_PLANS: usize = 8;
 pub(super) struct Engine<P: Plan> {
     pub(super) program: Program,
     threads: usize,
-    params: Vec<Part>,
+    pub(super) params: Vec<Part>,
     states: Vec<Part>,
     param_len: usize,
     state_len: usize,
     pub(super) init: P,
-    update: Option<P>,
+    pub(super) update: Option<P>,
     plans: Vec<Ready<P>>,
     memories: Vec<Memory<P>>,
-    shares: Vec<Share<P::Float>>,
+    pub(super) shares: Vec<Share<P::Float>>,
+    pub(super) numbers: Numbers<P>,
 }
 
 /// A plan of the step graph for what one caller wants.
@@ -52,24 +54,24 @@ pub(super) struct Ready<P: Plan> {
 /// What a chunk of groups gives.
 #[derive(Debug, Default)]
 pub(super) struct Share<F> {
-    sum: Vec<F>,
+    pub(super) sum: Vec<F>,
     seeds: Vec<F>,
     samples: Vec<Sample<F>>,
 }
 
-fn tensor(shape: &[usize], values: Vec<f64>) -> Tensor {
+pub(super) fn tensor(shape: &[usize], values: Vec<f64>) -> Tensor {
     match Tensor::from_shape_vec(shape, values) {
         Ok(tensor) => tensor,
         Err(error) => panic!("internal error: backend: {error}"),
     }
 }
 
-fn widen<F: Float>(values: &[F]) -> Vec<f64> {
+pub(super) fn widen<F: Float>(values: &[F]) -> Vec<f64> {
     values.iter().map(|value| value.wide()).collect()
 }
 
 /// The numbers of a tensor in row-major order.
-fn flat(tensor: &Tensor) -> Cow<'_, [f64]> {
+pub(super) fn flat(tensor: &Tensor) -> Cow<'_, [f64]> {
     tensor.as_slice().map_or_else(|| Cow::Owned(tensor.iter().copied().collect()), Cow::Borrowed)
 }
 
@@ -111,16 +113,23 @@ impl<P: Plan> Engine<P> {
             plans: Vec::new(),
             memories: Vec::new(),
             shares: Vec::new(),
+            numbers: Numbers::default(),
         }
     }
 
     /// The plan for what is wanted, with these parameters in it.
     pub(super) fn ready(&mut self, params: &[Tensor], want: &Want) -> Ready<P> {
-        self.ready_for((params, true), want)
+        let values: Vec<_> = params.iter().map(flat).collect();
+        self.ready_for(true, want, |param, out| round(out, &values[param]))
     }
 
     /// The same; parameters that are not new are those of the last run.
-    fn ready_for(&mut self, (params, new): (&[Tensor], bool), want: &Want) -> Ready<P> {
+    pub(super) fn ready_for(
+        &mut self,
+        new: bool,
+        want: &Want,
+        fill: impl Fn(usize, &mut [P::Float]),
+    ) -> Ready<P> {
         let mut roots = want.roots.clone();
         roots.sort_unstable();
         roots.dedup();
@@ -137,11 +146,10 @@ impl<P: Plan> Engine<P> {
         if !last {
             self.memories.clear();
         }
-        let values: Vec<_> = params.iter().map(flat).collect();
         // First states may have been asked for other parameters meanwhile.
-        self.init.set_params(|param, out| round(out, &values[param]));
+        self.init.set_params(&fill);
         if !last || new {
-            ready.plan.set_params(|param, out| round(out, &values[param]));
+            ready.plan.set_params(&fill);
         }
         ready
     }
@@ -280,8 +288,14 @@ impl<P: Plan> Engine<P> {
         }
     }
 
-    /// Runs a batch by a plan that is ready, and keeps the plan.
-    fn run_ready(&mut self, mut ready: Ready<P>, batch: &Batch) -> Outcome {
+    /// Runs a batch by a plan that is ready, and keeps the plan. Gradients are told as tensors, or their
+    /// sum over parameters is left in the first share.
+    pub(super) fn run_ready(
+        &mut self,
+        mut ready: Ready<P>,
+        batch: &Batch,
+        tensors: bool,
+    ) -> Outcome {
         let groups = groups(&batch.lengths, P::GROUPS);
         groups.iter().for_each(|group| ready.plan.prepare(group.samples));
         let (starts, fed) = (self.first_states(), self.feed(batch));
@@ -290,13 +304,21 @@ impl<P: Plan> Engine<P> {
         let shared = self.shared(&ready, batch, &fed, &starts);
         self.spread(&shared, &groups, &mut shares, &mut memories);
         combine(&mut shares);
-        let outcome = self.outcome(&shared, &mut shares);
+        if let Some(first) = shares.first_mut().filter(|_| ready.gradients) {
+            self.init_gradients(&first.seeds, &mut first.sum, &mut Blind);
+        }
+        let outcome = self.outcome(&shared, &shares, tensors);
         (self.memories, self.shares) = (memories, shares);
         self.keep(ready);
         outcome
     }
 
-    fn outcome(&self, shared: &Shared<'_, P>, shares: &mut [Share<P::Float>]) -> Outcome {
+    fn outcome(
+        &self,
+        shared: &Shared<'_, P>,
+        shares: &[Share<P::Float>],
+        tensors: bool,
+    ) -> Outcome {
         let samples: Vec<&Sample<P::Float>> =
             shares.iter().flat_map(|share| &share.samples).collect();
         let steps = shared.lengths.iter().copied().max().unwrap_or(0);
@@ -310,19 +332,15 @@ impl<P: Plan> Engine<P> {
             finals: self.per_state(&samples, |sample| &sample.finals),
             gradients: None,
         };
-        if shared.gradients {
+        if shared.gradients && tensors {
             let inputs = self.program.inputs.iter().enumerate().map(|(at, array)| {
                 let values = samples.iter().map(|sample| &sample.inputs[at][..]);
                 over_time(steps, values, &array.sizes)
             });
             let inputs = inputs.collect();
             let starts = self.per_state(&samples, |sample| &sample.starts);
-            drop(samples);
-            let params = match shares.first_mut() {
-                Some(first) => {
-                    self.init_gradients(&first.seeds, &mut first.sum, &mut Blind);
-                    self.per_param(&first.sum)
-                }
+            let params = match shares.first() {
+                Some(first) => self.per_param(&first.sum),
                 None => self.per_param(&vec![P::Float::of(0.0); self.param_len]),
             };
             outcome.gradients = Some(Gradients { params, inputs, starts });
@@ -344,7 +362,8 @@ impl<P: Plan> Engine<P> {
         each.collect()
     }
 
-    fn per_param(&self, sum: &[P::Float]) -> Vec<Tensor> {
+    /// One tensor a parameter from all their numbers.
+    pub(super) fn per_param(&self, sum: &[P::Float]) -> Vec<Tensor> {
         let parts = self.params.iter().zip(&self.program.params);
         parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(sum)))).collect()
     }
@@ -370,13 +389,10 @@ impl<P: Plan> Engine<P> {
 
 impl<P: Plan> Executable for Engine<P> {
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
+        // What the plans have seen last is no longer what is held.
+        self.numbers.forget();
         let ready = self.ready(params, want);
-        self.run_ready(ready, batch)
-    }
-
-    fn run_again(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
-        let ready = self.ready_for((params, false), want);
-        self.run_ready(ready, batch)
+        self.run_ready(ready, batch, true)
     }
 
     fn facts(&self) -> Facts {
@@ -397,56 +413,16 @@ impl<P: Plan> Executable for Engine<P> {
         let parts = self.states.iter().zip(&self.program.states);
         parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(&starts)))).collect()
     }
-
-    fn slots(&mut self) -> Vec<Tensor> {
-        let Some(update) = &self.program.update else { return Vec::new() };
-        let wanted = Wanted { forward: names("start", &update.slots), ..Wanted::default() };
-        let plan = alone(P::new(&update.init, &wanted));
-        let roots = once(&plan, &wanted.forward, |_, _| {});
-        let slots = update.slots.iter().zip(roots).map(|(array, root)| {
-            let value = root.unwrap_or_else(|| vec![P::Float::of(0.0); array.len()]);
-            tensor(&array.shape(), widen(&value))
-        });
-        slots.collect()
-    }
-
-    fn update(
-        &mut self,
-        value: &Tensor,
-        gradient: &Tensor,
-        rate: f64,
-        slots: &mut Vec<Tensor>,
-    ) -> Tensor {
-        let (Some(update), Some(plan)) = (&self.program.update, &self.update) else {
-            panic!("internal error: backend: a program without an optimiser cannot update")
-        };
-        let inputs = [flat(value), flat(gradient), Cow::Owned(vec![rate])];
-        let before: Vec<_> = slots.iter().map(flat).collect();
-        let mut wanted = names("next", &update.slots);
-        wanted.push("value".to_owned());
-        let mut roots = once(plan, &wanted, |source, out| match source {
-            Source::Input(at) => round(out, &inputs[at]),
-            Source::Prev(at) => round(out, &before[at]),
-            Source::Param(_) | Source::Seed(_) => {}
-        });
-        drop(before);
-        let renew = |old: &Tensor, new: Option<Vec<P::Float>>| {
-            new.map_or_else(|| old.clone(), |new| tensor(old.shape(), widen(&new)))
-        };
-        let result = renew(value, roots.pop().flatten());
-        slots.iter_mut().zip(roots).for_each(|(slot, new)| *slot = renew(slot, new));
-        result
-    }
 }
 
 /// A plan of a graph that is run on one sample at a time.
-fn alone<P: Plan>(mut plan: P) -> P {
+pub(super) fn alone<P: Plan>(mut plan: P) -> P {
     plan.prepare(1);
     plan
 }
 
 /// Runs a graph without time, and reads roots of it.
-fn once<P: Plan>(
+pub(super) fn once<P: Plan>(
     plan: &P,
     names: &[String],
     fill: impl Fn(Source, &mut [P::Float]),

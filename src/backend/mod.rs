@@ -12,6 +12,7 @@ mod float;
 pub mod interp;
 pub mod jit;
 mod kernels;
+mod learn;
 mod phase;
 mod plan;
 mod sweep;
@@ -90,21 +91,84 @@ pub trait Executable {
     /// Runs a batch of sequences.
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome;
 
-    /// The same with the parameters of the last call, which a backend may still have at hand.
-    fn run_again(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
-        self.run(params, batch, want)
-    }
-
     /// The first states of one sample for these parameters, one tensor a state.
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor>;
 
+    /// What the last run took.
+    fn facts(&self) -> Facts;
+}
+
+/// What is done to the mean gradient of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Every component to ± this.
+    Value(f64),
+    /// The global norm to at most this.
+    Norm(f64),
+}
+
+/// How far a step of training goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Advance<'a> {
+    /// The learning rate.
+    pub rate: f64,
+    /// What is done to a large gradient.
+    pub clip: Option<Clip>,
+    /// One entry a parameter: whether it stays as it is.
+    pub frozen: &'a [bool],
+}
+
+/// What a step of training found.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// Losses and the roots asked for, from before the step; no gradients.
+    pub outcome: Outcome,
+    /// The norm of the mean gradient before clipping.
+    pub norm: f64,
+    /// What is not finite; unless it is a new value, the parameters are as they were.
+    pub trouble: Option<Trouble>,
+}
+
+/// The first number of a step of training that is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The loss of a sample.
+    Loss,
+    /// The gradient, of this parameter if not of the whole.
+    Gradient(Option<usize>),
+    /// The new value of this parameter.
+    Value(usize),
+}
+
+/// The numbers of a model in training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// One entry of `Program::params` each.
+    pub params: Vec<Tensor>,
+    /// One entry of `Update::slots` each.
+    pub slots: Vec<Tensor>,
+}
+
+/// A program with an optimiser, made ready to be trained. It holds parameters and slots in its own
+/// precision.
+pub trait Trainable: Executable {
     /// The first values of the optimiser's slots.
     fn slots(&mut self) -> Vec<Tensor>;
 
-    /// What the last run took.
-    fn facts(&self) -> Facts;
+    /// Takes parameters and slots over, rounded to its precision.
+    fn hold(&mut self, params: &[Tensor], slots: &[Tensor]);
 
-    /// One optimiser step: all parameters joined (P numbers), their gradient, the learning rate, and
+    /// The parameters and slots it holds.
+    fn held(&self) -> Held;
+
+    /// Runs a batch with the parameters it holds.
+    fn run_held(&mut self, batch: &Batch, want: &Want) -> Outcome;
+
+    /// One step on a batch: forward, loss, backward, mean, clipping, update. `roots` are told as by a
+    /// run.
+    fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned;
+
+    /// The optimiser alone: all parameters joined (P numbers), their gradient, the learning rate, and
     /// the slots, which are replaced. Returns the new parameters.
     fn update(
         &mut self,

@@ -1,7 +1,7 @@
 //! `--backend`: what runs the program.
 
 use crate::backend::interp::Interp;
-use crate::backend::{Executable, Precision, jit};
+use crate::backend::{Precision, Trainable, jit};
 use crate::error::Error;
 use crate::graph::Program;
 
@@ -38,7 +38,7 @@ impl Backend {
         program: &Program,
         precision: Precision,
         threads: usize,
-    ) -> Result<Box<dyn Executable>, Error> {
+    ) -> Result<Box<dyn Trainable>, Error> {
         match self {
             Backend::Interp => Ok(Box::new(Interp::new(program, precision, threads))),
             Backend::Jit => jit::ready(program, precision, threads).map_err(|why| {

@@ -155,7 +155,7 @@ fn steps_of(session: &mut Session, settings: &Settings, clock: &Clock) -> Result
     let episodes = sample(settings.goal(), settings.seed, "bench", 0, settings.batch);
     let mut batch = assemble(&session.border().inputs, &episodes);
     batch.starts = session.starts((settings.seed, "bench"), (0, 0), episodes.len());
-    let (params, slots) = (session.params().to_vec(), session.slots().to_vec());
+    let first = session.held();
     let mut step = 0;
     clock.measure(|| {
         let pace = Pace { step, rate: settings.rate_at(step), clip: settings.clip };
@@ -167,7 +167,7 @@ fn steps_of(session: &mut Session, settings: &Settings, clock: &Clock) -> Result
             Ok(_) => {}
             // Random data has nothing to teach: after many steps a bold learning rate may fail on it.
             Err(train::Error::NotFinite { .. }) if step > 1 => {
-                session.restore(params.clone(), slots.clone());
+                session.restore(&first);
                 step = 0;
             }
             Err(error) => return Err(error.into()),

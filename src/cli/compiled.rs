@@ -5,7 +5,7 @@ use crate::compile::{Choices, Training};
 use crate::error::Error;
 use crate::model::flat;
 use crate::model::train::TrainBlock;
-use crate::run::{Border, Executable, Precision};
+use crate::run::{Border, Precision, Trainable};
 use crate::source::Sources;
 use crate::task::Instance;
 
@@ -38,7 +38,7 @@ pub struct Compiled {
     /// Names and shapes of the program.
     pub border: Border,
     /// The program in its backend, with adjoint and update.
-    pub executable: Box<dyn Executable>,
+    pub executable: Box<dyn Trainable>,
     /// The block.
     pub block: TrainBlock,
     /// Its tasks, resolved.

@@ -514,7 +514,7 @@ fn stand(
     }
     let state: State = serde_json::from_value(loaded.facts.progress)
         .map_err(|error| corrupt(format!("its progress cannot be read: {error}")))?;
-    session.restore(loaded.params, loaded.slots);
+    session.restore(&loaded.held);
     Ok(state)
 }
 

@@ -33,7 +33,7 @@ fn compiled() -> Compiled {
     Compiled {
         model: fake::model(3, 2),
         border: fake::border(3, 2),
-        executable: Box::new(fake::Fake { inputs: 3, outputs: 2, breaks_after: None }),
+        executable: Box::new(fake::Fake::new(3, 2, Precision::F32)),
         tasks: crate::compile::resolve_tasks(&block, &sources).expect("the task is right"),
         block,
         rate: 0.05,
@@ -181,7 +181,8 @@ fn an_interrupt_saves_and_names_its_exit_code() {
 #[test]
 fn a_run_that_goes_bad_names_the_step_and_the_last_checkpoint() {
     let folder = tempfile::tempdir().expect("a folder");
-    let backend = fake::Fake { inputs: 3, outputs: 2, breaks_after: Some(20) };
+    let mut backend = fake::Fake::new(3, 2, Precision::F32);
+    backend.breaks_after = Some(20);
     let bad = Compiled { executable: Box::new(backend), ..compiled() };
     let error = execute(bad, &options(&folder.path().join("a")), Signals::default());
     let error = error.expect_err("the loss is NaN");

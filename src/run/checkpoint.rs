@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Array, Border, Error, Precision, Session, seal};
+use super::{Array, Border, Error, Held, Precision, Session, seal};
 use crate::tensor::Tensor;
 
 /// What a checkpoint says about itself.
@@ -41,8 +41,9 @@ pub const FORMAT: u32 = 2;
 /// If the file system refuses.
 pub fn save(path: &Path, session: &Session, facts: &Facts) -> Result<(), Error> {
     let border = session.border();
-    let params = named("param", &border.params).zip(session.params());
-    let slots = named("slot", &border.slots).zip(session.slots());
+    let held = session.held();
+    let params = named("param", &border.params).zip(&held.params);
+    let slots = named("slot", &border.slots).zip(&held.slots);
     let encoded: Vec<(String, Vec<usize>, Vec<u8>)> = params
         .chain(slots)
         .map(|(name, tensor)| (name, tensor.shape().to_vec(), encode(tensor, session.precision())))
@@ -70,10 +71,8 @@ pub fn save(path: &Path, session: &Session, facts: &Facts) -> Result<(), Error> 
 pub struct Loaded {
     /// The facts.
     pub facts: Facts,
-    /// One tensor a parameter of the border.
-    pub params: Vec<Tensor>,
-    /// One tensor a slot of the border.
-    pub slots: Vec<Tensor>,
+    /// One tensor a parameter and a slot of the border.
+    pub held: Held,
 }
 
 /// Reads a checkpoint and checks that it fits a border.
@@ -98,11 +97,11 @@ pub fn load(path: &Path, border: &Border) -> Result<Loaded, Error> {
     let read = |name: &str, array: &Array| decode(&file, name, array).map_err(&corrupt);
     let params = named("param", &border.params).zip(&border.params);
     let slots = named("slot", &border.slots).zip(&border.slots);
-    Ok(Loaded {
+    let held = Held {
         params: params.map(|(name, array)| read(&name, array)).collect::<Result<_, _>>()?,
         slots: slots.map(|(name, array)| read(&name, array)).collect::<Result<_, _>>()?,
-        facts,
-    })
+    };
+    Ok(Loaded { facts, held })
 }
 
 /// What the bytes of a checkpoint hold, if they are those that were written.

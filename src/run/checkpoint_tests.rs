@@ -25,8 +25,7 @@ fn a_checkpoint_reads_back_to_the_bit_and_is_written_the_same_twice() {
         assert_eq!(bytes, fs::read(&path).expect("there"));
         let loaded = load(&path, session.border()).expect("whole");
         assert_eq!(loaded.facts, facts());
-        assert_eq!(loaded.params, session.params());
-        assert_eq!(loaded.slots, session.slots());
+        assert_eq!(loaded.held, session.held());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! A model with its numbers: parameters, optimiser slots, checkpoints.
 //!
-//! In: the names and shapes at the border of a program, and an [`Executable`]. Out: a [`Session`] that
+//! In: the names and shapes at the border of a program, and a [`Trainable`]. Out: a [`Session`] that
 //! runs batches and takes optimiser steps, and files that hold all its numbers. Invariant: what a
 //! session holds is already rounded to its precision, so a checkpoint read back is the same to the bit.
 
@@ -10,7 +10,10 @@ mod session;
 mod start;
 mod stream;
 
-pub use crate::backend::{Batch, Executable, Facts, Gradients, Outcome, Precision, Want};
+pub use crate::backend::{
+    Advance, Batch, Clip, Executable, Facts, Gradients, Held, Learned, Outcome, Precision,
+    Trainable, Trouble, Want,
+};
 pub use crate::graph::Array;
 pub use session::{Border, Session};
 pub use start::{draw, draw_state};

@@ -1,6 +1,8 @@
 //! A program, a backend and all the numbers between them.
 
-use super::{Batch, Error, Executable, Facts, Outcome, Precision, Want, start};
+use super::{
+    Advance, Batch, Clip, Error, Facts, Held, Learned, Outcome, Precision, Trainable, Want, start,
+};
 use crate::graph::{Array, Program};
 use crate::model::flat;
 use crate::tensor::Tensor;
@@ -39,13 +41,9 @@ impl Border {
 /// A model that can be run and trained.
 pub struct Session {
     border: Border,
-    backend: Box<dyn Executable>,
+    backend: Box<dyn Trainable>,
     precision: Precision,
-    params: Vec<Tensor>,
-    slots: Vec<Tensor>,
     frozen: Vec<bool>,
-    /// Whether the backend has seen the parameters.
-    seen: bool,
     /// How each state is drawn anew in every episode; nothing for the others.
     draws: Vec<Option<flat::Draw>>,
 }
@@ -58,7 +56,7 @@ impl Session {
     pub fn new(
         border: Border,
         model: &flat::Model,
-        mut backend: Box<dyn Executable>,
+        mut backend: Box<dyn Trainable>,
         precision: Precision,
         seed: u64,
     ) -> Result<Session, Error> {
@@ -66,16 +64,17 @@ impl Session {
         for array in &border.params {
             let found = model.params.iter().find(|param| param.path == array.path.0);
             let param = found.expect("a program has the parameters of its model");
-            params.push(rounded(start::draw(param, seed)?, precision));
+            params.push(start::draw(param, seed)?);
         }
-        let slots = backend.slots().into_iter().map(|slot| rounded(slot, precision)).collect();
+        let slots = backend.slots();
+        backend.hold(&params, &slots);
         let frozen = vec![false; params.len()];
         let draw = |array: &Array| {
             let found = model.states.iter().find(|state| state.path == array.path.0);
             found.and_then(|state| state.draw.clone())
         };
         let draws = border.states.iter().map(draw).collect();
-        Ok(Session { border, backend, precision, params, slots, frozen, seen: false, draws })
+        Ok(Session { border, backend, precision, frozen, draws })
     }
 
     /// Names and shapes.
@@ -90,30 +89,22 @@ impl Session {
         self.precision
     }
 
-    /// Parameters, one an entry of the border.
+    /// A copy of the parameters and the slots of the optimiser, in the order of the border.
     #[must_use]
-    pub fn params(&self) -> &[Tensor] {
-        &self.params
-    }
-
-    /// Slots of the optimiser.
-    #[must_use]
-    pub fn slots(&self) -> &[Tensor] {
-        &self.slots
+    pub fn held(&self) -> Held {
+        self.backend.held()
     }
 
     /// Number of parameters, counted as numbers.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.params.iter().map(Tensor::len).sum()
+        self.border.params.iter().map(Array::len).sum()
     }
 
     /// Replaces parameters and slots, for example by those of a checkpoint.
-    pub fn restore(&mut self, params: Vec<Tensor>, slots: Vec<Tensor>) {
-        assert_eq!(params.len(), self.params.len());
-        self.seen = false;
-        self.params = params.into_iter().map(|one| rounded(one, self.precision)).collect();
-        self.slots = slots.into_iter().map(|one| rounded(one, self.precision)).collect();
+    pub fn restore(&mut self, held: &Held) {
+        assert_eq!(held.params.len(), self.border.params.len());
+        self.backend.hold(&held.params, &held.slots);
     }
 
     /// Keeps a parameter, or all parameters of a part, as they are. Returns how many it found.
@@ -147,10 +138,17 @@ impl Session {
 
     /// Runs a batch with the current parameters.
     pub fn run(&mut self, batch: &Batch, want: &Want) -> Outcome {
-        if std::mem::replace(&mut self.seen, true) {
-            return self.backend.run_again(&self.params, batch, want);
-        }
-        self.backend.run(&self.params, batch, want)
+        self.backend.run_held(batch, want)
+    }
+
+    /// One step of training on a batch; frozen parameters stay. `roots` are told as by a run.
+    pub fn learn(
+        &mut self,
+        batch: &Batch,
+        roots: &[String],
+        (rate, clip): (f64, Option<Clip>),
+    ) -> Learned {
+        self.backend.learn(batch, roots, &Advance { rate, clip, frozen: &self.frozen })
     }
 
     /// What the last run took.
@@ -158,60 +156,4 @@ impl Session {
     pub fn facts(&self) -> Facts {
         self.backend.facts()
     }
-
-    /// The gradient as one vector of P numbers, 0 for frozen parameters.
-    #[must_use]
-    pub fn join(&self, tensors: &[Tensor]) -> Tensor {
-        let mut all = Vec::with_capacity(self.size());
-        for (part, frozen) in tensors.iter().zip(&self.frozen) {
-            if *frozen {
-                all.resize(all.len() + part.len(), 0.0);
-            } else {
-                append(&mut all, part);
-            }
-        }
-        Tensor::from_shape_vec(vec![all.len()], all).expect("one axis")
-    }
-
-    /// One optimiser step with a joined gradient.
-    pub fn update(&mut self, gradient: &Tensor, rate: f64) {
-        self.seen = false;
-        let mut all = Vec::with_capacity(self.size());
-        self.params.iter().for_each(|part| append(&mut all, part));
-        let value = Tensor::from_shape_vec(vec![all.len()], all).expect("one axis");
-        let next = self.backend.update(&value, gradient, rate, &mut self.slots);
-        let mut rest = next.as_slice().expect("one axis");
-        for (param, frozen) in self.params.iter_mut().zip(&self.frozen) {
-            let (own, others) = rest.split_at(param.len());
-            rest = others;
-            // Decay of weights would move even a parameter whose gradient is 0.
-            if !frozen {
-                let shape = param.raw_dim();
-                let own = own.iter().map(|number| round(*number, self.precision)).collect();
-                *param = Tensor::from_shape_vec(shape, own).expect("as many numbers");
-            }
-        }
-        let precision = self.precision;
-        self.slots.iter_mut().for_each(|slot| slot.mapv_inplace(|value| round(value, precision)));
-    }
-}
-
-/// Appends the numbers of a tensor.
-fn append(all: &mut Vec<f64>, part: &Tensor) {
-    match part.as_slice() {
-        Some(numbers) => all.extend_from_slice(numbers),
-        None => all.extend(part.iter()),
-    }
-}
-
-#[inline]
-fn round(value: f64, precision: Precision) -> f64 {
-    match precision {
-        Precision::F32 => f64::from(value as f32),
-        Precision::F64 => value,
-    }
-}
-
-fn rounded(tensor: Tensor, precision: Precision) -> Tensor {
-    tensor.mapv_into(|value| round(value, precision))
 }

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use crate::graph::{Path, Type};
 use crate::model::flat;
 use crate::op::scalar;
-use crate::run::{Array, Batch, Border, Executable, Gradients, Outcome, Precision, Session, Want};
+use crate::run::{
+    Advance, Array, Batch, Border, Clip, Executable, Gradients, Held, Learned, Outcome, Precision,
+    Session, Trainable, Trouble, Want,
+};
 use crate::source::Span;
 use crate::tensor::Tensor;
 
@@ -15,6 +18,24 @@ pub(crate) struct Fake {
     pub(crate) outputs: usize,
     /// After how many runs the loss becomes NaN.
     pub(crate) breaks_after: Option<usize>,
+    /// Its numbers, rounded to this precision.
+    held: Held,
+    precision: Precision,
+}
+
+impl Fake {
+    pub(crate) fn new(inputs: u32, outputs: u32, precision: Precision) -> Fake {
+        let held = Held { params: Vec::new(), slots: Vec::new() };
+        let (inputs, outputs) = (inputs as usize, outputs as usize);
+        Fake { inputs, outputs, breaks_after: None, held, precision }
+    }
+
+    fn round(&self, tensor: &Tensor) -> Tensor {
+        match self.precision {
+            Precision::F32 => tensor.mapv(|value| f64::from(value as f32)),
+            Precision::F64 => tensor.clone(),
+        }
+    }
 }
 
 fn array(path: &str, sizes: &[u32]) -> Array {
@@ -24,11 +45,11 @@ fn array(path: &str, sizes: &[u32]) -> Array {
 
 /// A session of this backend, fitting a task with these widths.
 pub(crate) fn session(inputs: u32, outputs: u32, precision: Precision, seed: u64) -> Session {
-    let backend = Fake { inputs: inputs as usize, outputs: outputs as usize, breaks_after: None };
-    session_of(backend, precision, seed)
+    session_of(Fake::new(inputs, outputs, precision), seed)
 }
 
-pub(crate) fn session_of(backend: Fake, precision: Precision, seed: u64) -> Session {
+pub(crate) fn session_of(backend: Fake, seed: u64) -> Session {
+    let precision = backend.precision;
     let (x, y) = (backend.inputs as u32, backend.outputs as u32);
     Session::new(border(x, y), &model(x, y), Box::new(backend), precision, seed).expect("starts")
 }
@@ -125,9 +146,59 @@ impl Executable for Fake {
     fn starts(&mut self, _: &[Tensor]) -> Vec<Tensor> {
         Vec::new()
     }
+}
 
+impl Trainable for Fake {
     fn slots(&mut self) -> Vec<Tensor> {
         vec![Tensor::zeros(vec![self.outputs * (self.inputs + 1)])]
+    }
+
+    fn hold(&mut self, params: &[Tensor], slots: &[Tensor]) {
+        let round = |all: &[Tensor]| all.iter().map(|one| self.round(one)).collect();
+        self.held = Held { params: round(params), slots: round(slots) };
+    }
+
+    fn held(&self) -> Held {
+        self.held.clone()
+    }
+
+    fn run_held(&mut self, batch: &Batch, want: &Want) -> Outcome {
+        let params = self.held.params.clone();
+        self.run(&params, batch, want)
+    }
+
+    fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned {
+        let want = Want { roots: roots.to_vec(), gradients: true };
+        let mut outcome = self.run_held(batch, &want);
+        let gradients = outcome.gradients.take().expect("they were asked for").params;
+        let all = gradients.iter().zip(advance.frozen);
+        let all =
+            all.flat_map(|(one, frozen)| one.iter().map(move |v| if *frozen { 0.0 } else { *v }));
+        let mean: Vec<f64> = all.map(|value| value / batch.lengths.len() as f64).collect();
+        let mut gradient = Tensor::from_shape_vec(vec![mean.len()], mean).expect("one axis");
+        let norm = gradient.iter().map(|value| value * value).sum::<f64>().sqrt();
+        if outcome.loss.iter().any(|loss| !loss.is_finite()) {
+            return Learned { outcome, norm, trouble: Some(Trouble::Loss) };
+        }
+        match advance.clip {
+            Some(Clip::Value(limit)) => gradient.mapv_inplace(|one| one.clamp(-limit, limit)),
+            Some(Clip::Norm(limit)) => gradient.mapv_inplace(|one| one * (limit / norm).min(1.0)),
+            None => {}
+        }
+        let values = self.held.params.iter().flat_map(|one| one.iter().copied()).collect();
+        let value = Tensor::from_shape_vec(vec![gradient.len()], values).expect("one axis");
+        let mut slots = std::mem::take(&mut self.held.slots);
+        let next = self.update(&value, &gradient, advance.rate, &mut slots);
+        let mut next = next.into_iter();
+        for (param, frozen) in self.held.params.iter_mut().zip(advance.frozen) {
+            for number in param.iter_mut() {
+                let new = next.next().expect("as many numbers");
+                *number = if *frozen { *number } else { new };
+            }
+        }
+        let params = std::mem::take(&mut self.held.params);
+        self.hold(&params, &slots);
+        Learned { outcome, norm, trouble: None }
     }
 
     fn update(

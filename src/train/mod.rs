@@ -12,9 +12,9 @@ mod metrics;
 pub use batch::{Evaluation, assemble, evaluate, evaluate_until, output_of, sample};
 pub use metrics::{Evaluated, Line, State, Window};
 
-use crate::run::{Batch, Outcome, Session, Want};
+pub use crate::run::Clip;
+use crate::run::{Batch, Outcome, Session, Trouble};
 use crate::task::Instance;
-use crate::tensor::Tensor;
 
 /// What to train on and how.
 #[derive(Clone, Debug)]
@@ -58,15 +58,6 @@ pub enum Schedule {
         /// The steps.
         every: u64,
     },
-}
-
-/// What is done to the mean gradient.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Clip {
-    /// Every component to ± this.
-    Value(f64),
-    /// The global norm to at most this.
-    Norm(f64),
 }
 
 impl Settings {
@@ -315,49 +306,19 @@ pub struct Learned {
 /// # Errors
 /// If a loss, gradient or parameter is not finite.
 pub fn learn(session: &mut Session, batch: &Batch, pace: Pace) -> Result<Learned, Error> {
-    let want = Want { roots: vec!["y".to_owned()], gradients: true };
-    let outcome = session.run(batch, &want);
-    let bad = |what, param| Error::NotFinite { step: pace.step + 1, what, param };
-    let count = batch.lengths.len() as f64;
-    let loss = outcome.loss.iter().sum::<f64>() / count;
-    if !loss.is_finite() {
-        return Err(bad("loss", None));
+    let learned = session.learn(batch, &["y".to_owned()], (pace.rate, pace.clip));
+    let crate::run::Learned { outcome, norm, trouble } = learned;
+    let path = |param: usize| session.border().params[param].path.0.clone();
+    let found = trouble.map(|trouble| match trouble {
+        Trouble::Loss => ("loss", None),
+        Trouble::Gradient(param) => ("gradient", param),
+        Trouble::Value(param) => ("new value", Some(param)),
+    });
+    if let Some((what, param)) = found {
+        return Err(Error::NotFinite { step: pace.step + 1, what, param: param.map(path) });
     }
-    let gradients = outcome.gradients.as_ref().expect("gradients were asked for");
-    let mut gradient = session.join(&gradients.params);
-    gradient.mapv_inplace(|value| value / count);
-    let norm = gradient.iter().map(|value| value * value).sum::<f64>().sqrt();
-    if !norm.is_finite() {
-        let parts = session.border().params.iter().zip(&gradients.params);
-        let first = parts
-            .filter(|(_, part)| part.iter().any(|value| !value.is_finite()))
-            .map(|(array, _)| array.path.0.clone())
-            .next();
-        return Err(bad("gradient", first));
-    }
-    if let Some(clip) = pace.clip {
-        clip.apply(&mut gradient, norm);
-    }
-    session.update(&gradient, pace.rate);
-    let parts = session.border().params.iter().zip(session.params());
-    for (array, part) in parts {
-        if part.iter().any(|value| !value.is_finite()) {
-            return Err(bad("new value", Some(array.path.0.clone())));
-        }
-    }
+    let loss = outcome.loss.iter().sum::<f64>() / batch.lengths.len() as f64;
     Ok(Learned { loss, norm, outcome })
-}
-
-impl Clip {
-    fn apply(self, gradient: &mut Tensor, norm: f64) {
-        match self {
-            Clip::Value(limit) => gradient.mapv_inplace(|value| value.clamp(-limit, limit)),
-            Clip::Norm(limit) if norm > limit => {
-                gradient.mapv_inplace(|value| value * (limit / norm));
-            }
-            Clip::Norm(_) => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::cell::LazyCell;
 
 use crate::backend::interp::Interp;
 use crate::backend::jit;
-use crate::backend::{Executable, Outcome, Precision, Want};
+use crate::backend::{Executable, Outcome, Precision, Trainable, Want};
 use crate::compile;
 use crate::graph::Program;
 
@@ -18,7 +18,7 @@ pub struct Backend {
     /// Its name and precision.
     pub name: &'static str,
     /// Makes a program ready; nothing where this machine cannot run it.
-    pub make: fn(&Program) -> Option<Box<dyn Executable>>,
+    pub make: fn(&Program) -> Option<Box<dyn Trainable>>,
     /// The most that an entry may be off, in units of the largest magnitude of its array (or of 1).
     pub tolerance: f64,
 }

@@ -75,14 +75,6 @@ impl Executable for Fake {
     fn starts(&mut self, _: &[Tensor]) -> Vec<Tensor> {
         vec![Tensor::zeros(IxDyn(&[2, O]))]
     }
-
-    fn slots(&mut self) -> Vec<Tensor> {
-        Vec::new()
-    }
-
-    fn update(&mut self, value: &Tensor, _: &Tensor, _: f64, _: &mut Vec<Tensor>) -> Tensor {
-        value.clone()
-    }
 }
 
 /// Hands out the fake and keeps what it was asked for.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::IxDyn;
 use ntmc::backend::interp::Interp;
-use ntmc::backend::{Batch, Executable, Precision, Want};
+use ntmc::backend::{Batch, Executable, Precision, Trainable, Want};
 use ntmc::compile::{self, Choices, Spec, Stage};
 use ntmc::diag::Style;
 use ntmc::error::Error;

@@ -1,7 +1,7 @@
 //! A model that answers while its input still comes.
 
 use ntmc::backend::interp::Interp;
-use ntmc::backend::{Batch, Executable, Precision, Want, jit};
+use ntmc::backend::{Batch, Precision, Trainable, Want, jit};
 use ntmc::compile::{Choices, Spec};
 use ntmc::model::library::StdOnly;
 use ntmc::run::{Border, Session, Streaming};
@@ -13,7 +13,7 @@ fn sessions() -> Vec<Session> {
     let text = std::fs::read_to_string(crate::support::root().join("specs/ntm.ntm")).unwrap();
     let mut spec = Spec::read(Source::new("ntm.ntm", text), &StdOnly).unwrap();
     let (model, program, _) = spec.answering(&Choices::default()).unwrap();
-    let backends: [Box<dyn Executable>; 2] = [
+    let backends: [Box<dyn Trainable>; 2] = [
         Box::new(Interp::new(&program, Precision::F64, 1)),
         jit::ready(&program, Precision::F64, 1).unwrap(),
     ];
@@ -55,9 +55,10 @@ fn answers_step_by_step_are_those_of_the_whole_sequence() {
 fn new_parameters_are_seen_by_the_next_run() {
     for (mut session, mut fresh) in sessions().into_iter().zip(sessions()) {
         let before = streamed(&mut session);
-        let other: Vec<Tensor> = session.params().iter().map(|one| one * 0.5).collect();
-        session.restore(other.clone(), Vec::new());
-        fresh.restore(other, Vec::new());
+        let mut other = session.held();
+        other.params.iter_mut().for_each(|one| *one *= 0.5);
+        session.restore(&other);
+        fresh.restore(&other);
         let after = streamed(&mut session);
         assert!(after != before);
         assert_eq!(after, streamed(&mut fresh));

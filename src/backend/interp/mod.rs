@@ -29,7 +29,9 @@ use crate::tensor::Tensor;
 
 use super::bytes::plan_bytes;
 use super::engine::Engine;
-use super::{Batch, Executable, Facts, Outcome, Precision, Want};
+use super::{
+    Advance, Batch, Executable, Facts, Held, Learned, Outcome, Precision, Trainable, Want,
+};
 use plan::Interpreted;
 
 /// A program made ready to be interpreted.
@@ -89,10 +91,6 @@ impl Executable for Interp {
         with_engine!(self, engine => engine.run(params, batch, want))
     }
 
-    fn run_again(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
-        with_engine!(self, engine => engine.run_again(params, batch, want))
-    }
-
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {
         with_engine!(self, engine => engine.starts(params))
     }
@@ -103,9 +101,30 @@ impl Executable for Interp {
             Inner::F64(engine) => engine.facts(),
         }
     }
+}
 
+impl Trainable for Interp {
     fn slots(&mut self) -> Vec<Tensor> {
         with_engine!(self, engine => engine.slots())
+    }
+
+    fn hold(&mut self, params: &[Tensor], slots: &[Tensor]) {
+        with_engine!(self, engine => engine.hold(params, slots));
+    }
+
+    fn held(&self) -> Held {
+        match &self.0 {
+            Inner::F32(engine) => engine.held(),
+            Inner::F64(engine) => engine.held(),
+        }
+    }
+
+    fn run_held(&mut self, batch: &Batch, want: &Want) -> Outcome {
+        with_engine!(self, engine => engine.run_held(batch, want))
+    }
+
+    fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned {
+        with_engine!(self, engine => engine.learn(batch, roots, advance))
     }
 
     fn update(

@@ -1,6 +1,6 @@
 //! Machine code: runs a program as functions made for its shapes.
 //!
-//! In: a [`Program`]. Out: an [`Executable`]. A value that is read more than once and is not cheap is
+//! In: a [`Program`]. Out: a [`Trainable`]. A value that is read more than once and is not cheap is
 //! computed by a function of its own, whose loops and positions are known when it is made; others are
 //! computed where they are read. Sums of products and functions of whole arrays are left to kernels, and
 //! gradients of weights are computed once all steps are done. Samples of equal length run together in groups, side by side in
@@ -27,7 +27,7 @@ use crate::graph::{self, Program};
 
 use super::bytes;
 use super::engine::Engine;
-use super::{Executable, Precision};
+use super::{Precision, Trainable};
 use plan::Compiled;
 
 pub use describe::{Counts, counts, describe};
@@ -44,7 +44,7 @@ pub fn ready(
     program: &Program,
     precision: Precision,
     threads: usize,
-) -> Result<Box<dyn Executable>, String> {
+) -> Result<Box<dyn Trainable>, String> {
     let update = program.update.iter().flat_map(|update| [&update.graph, &update.init]);
     for graph in [&program.init, &program.step].into_iter().chain(update) {
         if let Err(violation) = graph::verify(graph) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ntmc::backend::interp::Interp;
-use ntmc::backend::{Executable, Precision};
+use ntmc::backend::{Precision, Trainable};
 use ntmc::compile::{self, Choices, Purpose, Spec};
 use ntmc::diag::Diagnostics;
 use ntmc::model;

@@ -2,7 +2,7 @@
 
 use super::{Draft, array, at, index, numbers, program, same};
 use crate::backend::interp::Interp;
-use crate::backend::{Batch, Executable, Outcome, Precision, Want};
+use crate::backend::{Batch, Executable, Outcome, Precision, Trainable, Want};
 use crate::graph::{Builder, Fold, Index, Leaf, NodeId, Op, Program, Space, Update};
 use crate::op::scalar;
 use crate::tensor::Tensor;
