@@ -27,10 +27,11 @@ fn main() -> Result<(), Error> {
         batch: 4,
         lessons: vec![Lesson { task: ready.tasks[0].clone(), steps }],
         rate: ready.rate,
-        schedule: Schedule::Constant,
+        schedule: Schedule::default(),
         clip: Some(Clip::Value(10.0)),
         evaluate_every: steps,
         episodes: 50,
+        overfit: None,
     };
     let mut state = State::default();
     train(&mut session, &settings, &mut state, steps, &mut Quiet)?;

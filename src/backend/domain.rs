@@ -65,7 +65,8 @@ impl Domain {
     }
 }
 
-fn unravel(sizes: &[u32], flat: usize, point: &mut [u32]) {
+/// The point of a flat position.
+pub(super) fn unravel(sizes: &[u32], flat: usize, point: &mut [u32]) {
     let mut rest = flat;
     for (place, size) in point.iter_mut().zip(sizes).rev() {
         *place = (rest % *size as usize) as u32;

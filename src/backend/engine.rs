@@ -230,7 +230,7 @@ impl<P: Plan> Engine<P> {
         ready: &mut Ready<P>,
         batch: &Batch,
         watch: &mut W,
-        enough: impl Fn(&W) -> bool,
+        mut enough: impl FnMut(&mut W) -> bool,
     ) -> usize {
         ready.plan.prepare(1);
         let (starts, fed) = (self.first_states(), self.feed(batch));

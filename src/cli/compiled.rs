@@ -3,6 +3,7 @@
 use crate::backend::Cost;
 use crate::compile::{Choices, Training};
 use crate::error::Error;
+use crate::graph::Program;
 use crate::model::flat;
 use crate::model::train::TrainBlock;
 use crate::run::{Border, Precision, Trainable};
@@ -37,6 +38,8 @@ pub struct Compiled {
     pub model: flat::Model,
     /// Names and shapes of the program.
     pub border: Border,
+    /// The program, to look at numbers that go bad.
+    pub program: Program,
     /// The program in its backend, with adjoint and update.
     pub executable: Box<dyn Trainable>,
     /// The block.
@@ -113,6 +116,7 @@ impl CompileOptions {
             digest,
             sources: spec.sources,
             cost: Cost::of(&program, true),
+            program,
         })
     }
 }

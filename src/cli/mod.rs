@@ -6,6 +6,7 @@
 
 mod backend;
 mod bench;
+mod blame;
 mod check;
 mod choose;
 mod compiled;

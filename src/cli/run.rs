@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::backend::Backend;
+use super::blame::{Scene, blame};
 use super::compiled::{CompileOptions, Compiled, Extent};
 use super::directory::{Claim, Directory, FORMAT, Manifest};
 use super::report::{self, Report};
@@ -13,8 +14,9 @@ use crate::diag::Diagnostics;
 use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
 use crate::run::{Precision, Session, checkpoint};
+use crate::source::Sources;
 use crate::train::figure::terminal::Letters;
-use crate::train::{Clip, Lesson, Schedule, Settings, State, Stop, evaluate_until, train};
+use crate::train::{Clip, Lesson, Settings, State, Stop, evaluate_until, train};
 
 /// Train a model, evaluate it and show what it learned
 ///
@@ -245,7 +247,8 @@ fn same<T: PartialEq + std::fmt::Display>(
 /// # Errors
 /// If a file cannot be used, a number goes bad, or the batch is too large.
 pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Result<Report, Error> {
-    let Compiled { model, border, executable, block, tasks, rate, digest, sources, .. } = compiled;
+    let Compiled { model, border, program, executable, block, tasks, rate, .. } = compiled;
+    let (digest, sources) = (compiled.digest, compiled.sources);
     let texts = (compiled.expanded.as_str(), &compiled.modules[..]);
     let settings = settings(&block, tasks, rate, (options.seed, options.batch));
     within_limits(&settings)?;
@@ -253,7 +256,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     let precision = options.compile.precision;
     let mut session = Session::new(border, &model, executable, precision, options.seed)?;
     freeze(&mut session, &block)
-        .map_err(|diagnostics| Error::Spec { diagnostics, sources: Box::new(sources) })?;
+        .map_err(|diagnostics| Error::Spec { diagnostics, sources: Box::new(sources.clone()) })?;
     let manifest = manifest(&model.name, &digest, &settings, steps, options);
     let Start { directory, claim, mut state, lines } = match &options.resume {
         Some(path) => go_on(path, &mut session, &manifest, options)?,
@@ -274,7 +277,17 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     let before = state.sequences;
     let result = train(&mut session, &settings, &mut state, steps, &mut watch);
     watch.finish();
-    let stop = result.map_err(|error| failed(error, &watch.directory))?;
+    let stop = result.map_err(|error| {
+        let scene = Scene {
+            program: &program,
+            session: &session,
+            settings: &settings,
+            state: &state,
+            curve: &watch.lines,
+            optimiser: block.optimiser.span,
+        };
+        failed(error, &watch.directory, (&scene, &sources))
+    })?;
     let mut report = Report {
         stop,
         model: manifest.model,
@@ -306,15 +319,26 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     Ok(report)
 }
 
-/// A run that failed says where its last good state is.
-fn failed(error: crate::train::Error, directory: &Directory) -> Error {
-    let error = Error::from(error);
-    let saved = directory.file("checkpoint.safetensors").exists();
-    if let (Error::Check(message), true) = (&error, saved) {
-        let place = directory.0.display();
-        return Error::Check(format!("{message}\nnote: the last checkpoint is in {place}"));
+/// A run that failed says what went bad, and where its last good state is.
+fn failed(
+    error: crate::train::Error,
+    directory: &Directory,
+    (scene, sources): (&Scene<'_>, &Sources),
+) -> Error {
+    let told = blame(&error, scene);
+    let bad = matches!(error, crate::train::Error::NotFinite { .. });
+    let saved = bad && directory.file("checkpoint.safetensors").exists();
+    let place = format!("note: the last checkpoint is in {}", directory.0.display());
+    match (told, Error::from(error)) {
+        (Some(diagnostics), _) => {
+            if saved {
+                note(&format!("{place}\n"));
+            }
+            Error::Spec { diagnostics, sources: Box::new(sources.clone()) }
+        }
+        (None, Error::Check(message)) if saved => Error::Check(format!("{message}\n{place}")),
+        (None, error) => error,
     }
-    error
 }
 
 /// Numbers of the block with the overrides of the command line.
@@ -350,16 +374,14 @@ pub(super) fn settings(
         batch: batch.unwrap_or(block.batch) as usize,
         lessons,
         rate,
-        schedule: match block.schedule {
-            block::Schedule::Constant => Schedule::Constant,
-            block::Schedule::Decay { factor, every } => Schedule::Decay { factor, every },
-        },
+        schedule: block.schedule,
         clip: block.clip.map(|clip| match clip {
             block::Clip::Value(limit) => Clip::Value(limit),
             block::Clip::Norm(limit) => Clip::Norm(limit),
         }),
         evaluate_every: block.evaluate_every.unwrap_or((horizon / 10).max(1)),
         episodes: block.episodes as usize,
+        overfit: None,
     }
 }
 

@@ -23,7 +23,7 @@ fn compiled() -> Compiled {
         clip: Some(block::Clip::Value(10.0)),
         batch: 2,
         steps: vec![60],
-        schedule: block::Schedule::Constant,
+        schedule: block::Schedule::default(),
         freeze: Vec::new(),
         evaluate_every: Some(16),
         episodes: 20,
@@ -33,6 +33,7 @@ fn compiled() -> Compiled {
     Compiled {
         model: fake::model(3, 2),
         border: fake::border(3, 2),
+        program: crate::graph::Program::default(),
         executable: Box::new(fake::Fake::new(3, 2, Precision::F32)),
         tasks: crate::compile::resolve_tasks(&block, &sources).expect("the task is right"),
         block,

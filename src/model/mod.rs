@@ -13,6 +13,7 @@ pub mod needs;
 pub mod point;
 pub mod train;
 pub mod train_errors;
+mod train_schedule;
 mod train_settings;
 pub mod typed;
 

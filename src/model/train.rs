@@ -4,7 +4,8 @@
 //! Invariant: settings are the closed list [`SETTINGS`]; a block that is returned is complete.
 //! Tasks and the arguments of the optimiser are looked up by others: they live in tables of theirs.
 
-use super::{train_errors as errors, train_settings as settings};
+pub use super::train_schedule::{Schedule, Shape};
+use super::{train_errors as errors, train_schedule as schedule, train_settings as settings};
 use crate::diag::{Diagnostics, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
@@ -147,21 +148,6 @@ pub enum Clip {
     Norm(f64),
 }
 
-/// How the learning rate changes with the step.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Schedule {
-    /// Not at all.
-    #[default]
-    Constant,
-    /// Multiplied by `factor` after every `every` steps.
-    Decay {
-        /// Between 0 and 1.
-        factor: f64,
-        /// Steps between two changes.
-        every: u64,
-    },
-}
-
 /// One setting.
 pub struct Setting {
     /// Its name.
@@ -207,10 +193,10 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "schedule",
-        summary: "how the learning rate changes",
-        example: "schedule = decay(factor = 0.5, every = 1_000)",
+        summary: schedule::SUMMARY,
+        example: schedule::EXAMPLE,
         required: false,
-        read: |draft, setting| draft.schedule(setting),
+        read: |draft, setting| put(&mut draft.schedule, schedule::read(setting)?),
     },
     Setting {
         name: "freeze",
@@ -236,10 +222,10 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// The largest whole number that an `f64` surely holds.
-const MOST: u64 = 1 << 53;
+pub(super) const MOST: u64 = 1 << 53;
 
 /// Why a value cannot be used; the span is inside the setting.
-enum Wrong {
+pub(super) enum Wrong {
     Kind(Span, &'static str),
     Range(Span, &'static str, f64),
 }
@@ -384,7 +370,7 @@ fn arg_value(arg: &ast::Arg) -> Option<ArgValue> {
 }
 
 /// A constant expression.
-fn number(expr: &Expr) -> Option<f64> {
+pub(super) fn number(expr: &Expr) -> Option<f64> {
     if let ExprKind::Number(value, _) = &expr.kind {
         return Some(*value);
     }
@@ -420,7 +406,7 @@ fn put<T>(slot: &mut Option<T>, value: T) -> Result<(), Wrong> {
 }
 
 /// The value of a setting without a range or default.
-fn plain<'a>(arg: &'a ast::Arg, takes: &'static str) -> Result<&'a Expr, Wrong> {
+pub(super) fn plain<'a>(arg: &'a ast::Arg, takes: &'static str) -> Result<&'a Expr, Wrong> {
     match (&arg.to, &arg.default, &arg.name) {
         (None, None, None) => Ok(&arg.value),
         _ => Err(Wrong::Kind(arg.span, takes)),
@@ -431,7 +417,7 @@ fn positive(setting: &ast::Setting, most: u64) -> Result<u64, Wrong> {
     whole(plain(&setting.value, "a whole number")?, most)
 }
 
-fn whole(expr: &Expr, most: u64) -> Result<u64, Wrong> {
+pub(super) fn whole(expr: &Expr, most: u64) -> Result<u64, Wrong> {
     let value = number(expr).ok_or(Wrong::Kind(expr.span, "a whole number"))?;
     if value.fract() != 0.0 || value < 1.0 || value.is_nan() {
         return Err(Wrong::Range(expr.span, "a whole number, 1 or more", value));
@@ -442,7 +428,7 @@ fn whole(expr: &Expr, most: u64) -> Result<u64, Wrong> {
     Ok(value as u64)
 }
 
-fn above_zero(expr: &Expr, takes: &'static str) -> Result<f64, Wrong> {
+pub(super) fn above_zero(expr: &Expr, takes: &'static str) -> Result<f64, Wrong> {
     let value = number(expr).ok_or(Wrong::Kind(expr.span, takes))?;
     if value > 0.0 && value.is_finite() {
         Ok(value)
@@ -512,28 +498,6 @@ impl Draft {
         match name.text.as_str() {
             "value" => put(&mut self.clip, Clip::Value(limit)),
             "norm" => put(&mut self.clip, Clip::Norm(limit)),
-            _ => Err(wrong()),
-        }
-    }
-
-    fn schedule(&mut self, setting: &ast::Setting) -> Result<(), Wrong> {
-        const TAKES: &str = "`constant` or `decay(factor = f, every = n)`";
-        let value = plain(&setting.value, TAKES)?;
-        let wrong = || Wrong::Kind(value.span, TAKES);
-        let (name, args) = call(value).ok_or_else(wrong)?;
-        let named = |wanted: &str| {
-            args.iter().find(|arg| arg.name.as_ref().is_some_and(|name| name.text == wanted))
-        };
-        match (name.text.as_str(), args.len(), named("factor"), named("every")) {
-            ("constant", 0, None, None) => put(&mut self.schedule, Schedule::Constant),
-            ("decay", 2, Some(factor), Some(every)) => {
-                let ratio = above_zero(&factor.value, TAKES)?;
-                if ratio > 1.0 {
-                    return Err(Wrong::Range(factor.value.span, "given a factor in 0..1", ratio));
-                }
-                let every = whole(&every.value, MOST)?;
-                put(&mut self.schedule, Schedule::Decay { factor: ratio, every })
-            }
             _ => Err(wrong()),
         }
     }

@@ -96,7 +96,8 @@ fn a_whole_block_is_read() {
     assert_eq!(read.optimiser.args[0].value, 1e-3);
     assert_eq!(read.clip, Some(Clip::Norm(10.0)));
     assert_eq!((read.batch, &read.steps[..], read.episodes), (16, &[10][..], 50));
-    assert_eq!(read.schedule, Schedule::Decay { factor: 0.5, every: 100 });
+    let shape = Shape::Decay { factor: 0.5, every: 100 };
+    assert_eq!(read.schedule, Schedule { warmup: 0, shape });
     assert_eq!(read.freeze[0].0, "M0");
     assert_eq!(read.evaluate_every, Some(5));
 }
@@ -141,6 +142,14 @@ fn missing_and_wrong_values_are_reported_together() {
         ("clip", apply("value", vec![arg(None, num(-1.0))])),
         ("clip", apply("clamp", vec![arg(None, num(1.0))])),
         ("schedule", word("cosine")),
+        ("schedule", apply("cosine", vec![arg(Some("end"), num(1.5))])),
+        (
+            "schedule",
+            apply("cosine", vec![arg(Some("end"), num(0.1)), arg(Some("every"), num(5.0))]),
+        ),
+        ("schedule", apply("warmup", vec![arg(Some("steps"), num(0.0))])),
+        ("schedule", apply("warmup", vec![arg(None, num(10.0))])),
+        ("schedule", apply("decay", vec![arg(Some("factor"), num(0.5))])),
         ("freeze", num(1.0)),
     ] {
         assert_eq!(codes(block(1, vec![adam(), steps(), (name, value)])), ["E0607"], "{name}");
@@ -153,4 +162,29 @@ fn missing_and_wrong_values_are_reported_together() {
         wrong(&block(2, vec![adam(), ("steps", three)]))[0].1,
         "3 numbers of steps for 2 tasks"
     );
+}
+
+#[test]
+fn schedules_rise_then_keep_their_shape_over_the_steps_of_the_block() {
+    let read = |call: &str, args: Vec<(&str, f64)>| {
+        let args = args.into_iter().map(|(name, value)| arg(Some(name), num(value))).collect();
+        let train = block(1, vec![adam(), steps(), ("schedule", apply(call, args))]);
+        check(&train, &mut Diagnostics::default()).expect("the block is right").schedule
+    };
+    let factors = |schedule: Schedule, steps: &[u64]| -> Vec<f64> {
+        let each = steps.iter().map(|step| schedule.factor(*step, 13));
+        each.map(|factor| (factor * 1e4).round() / 1e4).collect()
+    };
+    let rise = read("warmup", vec![("steps", 4.0)]);
+    assert_eq!(factors(rise, &[0, 1, 2, 3, 4, 99]), [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]);
+    let fall = read("decay", vec![("factor", 0.5), ("every", 3.0), ("warmup", 2.0)]);
+    assert_eq!(factors(fall, &[0, 1, 2, 4, 5, 8]), [0.5, 1.0, 1.0, 1.0, 0.5, 0.25]);
+    // The first whole step, half way, the last step of the block, and after it.
+    let wave = read("cosine", vec![("end", 0.2), ("warmup", 4.0)]);
+    assert_eq!(factors(wave, &[0, 4, 8, 12, 50]), [0.25, 1.0, 0.6, 0.2, 0.2]);
+    let quarter = 0.2 + 0.8 * 0.5 * (1.0 + std::f64::consts::FRAC_1_SQRT_2);
+    assert_eq!(factors(wave, &[6]), [(quarter * 1e4).round() / 1e4]);
+    // A rise longer than the block, and a block of one step.
+    assert!(read("cosine", vec![("end", 0.0), ("warmup", 99.0)]).factor(99, 10).is_finite());
+    assert_eq!(read("cosine", vec![("end", 0.0)]).factor(0, 1), 1.0);
 }

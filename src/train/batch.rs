@@ -25,6 +25,57 @@ fn draw(
     numbers.map(one).collect()
 }
 
+/// The episodes of a training step, counted from 0, and their batch.
+#[must_use]
+pub fn lesson(session: &Session, settings: &Settings, step: u64) -> (Vec<Episode>, Batch) {
+    let (seed, inputs) = (settings.seed, &session.border().inputs);
+    let Some(fixed) = settings.overfit else {
+        let episodes = sample(settings.task_at(step), seed, "episode", step, settings.batch);
+        let mut batch = assemble(inputs, &episodes);
+        batch.starts = session.starts((seed, "episode"), (step, 0), episodes.len());
+        return (episodes, batch);
+    };
+    let first = step.wrapping_mul(settings.batch as u64);
+    let numbers = (0..settings.batch as u64).map(|at| first.wrapping_add(at) % fixed as u64);
+    let numbers: Vec<usize> = numbers.map(|number| number as usize).collect();
+    let one = |at: &usize| draw(settings.task_at(step), (seed, "episode", 0), *at..*at + 1);
+    let episodes: Vec<Episode> = numbers.iter().flat_map(one).collect();
+    let mut batch = assemble(inputs, &episodes);
+    let one = |at: &usize| session.starts((seed, "episode"), (0, *at as u64), 1);
+    batch.starts = side_by_side(numbers.iter().map(one).collect());
+    (episodes, batch)
+}
+
+/// First states of single samples as those of one batch.
+fn side_by_side(samples: Vec<Vec<Option<Tensor>>>) -> Vec<Option<Tensor>> {
+    let states = samples.first().map_or(0, Vec::len);
+    let of = |state: usize| {
+        let rows: Option<Vec<_>> =
+            samples.iter().map(|sample| sample[state].as_ref().map(|row| row.view())).collect();
+        let rows = rows?;
+        Some(ndarray::concatenate(ndarray::Axis(0), &rows).expect("all of one state"))
+    };
+    (0..states).map(of).collect()
+}
+
+/// How many batches an evaluation has.
+#[must_use]
+pub fn trials(settings: &Settings) -> usize {
+    settings.episodes.div_ceil(PIECE)
+}
+
+/// The episodes of one of the batches of an evaluation, and the batch.
+#[must_use]
+pub fn trial(session: &Session, settings: &Settings, number: usize) -> (Vec<Episode>, Batch) {
+    let (seed, kind) = (settings.seed, settings.examined());
+    let first = number * PIECE;
+    let numbers = first..(first + PIECE).min(settings.episodes);
+    let episodes = draw(settings.goal(), (seed, kind, 0), numbers);
+    let mut batch = assemble(&session.border().inputs, &episodes);
+    batch.starts = session.starts((seed, kind), (0, first as u64), episodes.len());
+    (episodes, batch)
+}
+
 /// A batch in the order of a program's inputs: its own first input is the episodes', `target` and
 /// `mask` are found by name. Shorter episodes are padded with zeros.
 #[must_use]
@@ -69,7 +120,8 @@ pub struct Evaluation {
     pub score: f64,
 }
 
-/// Evaluates on the goal of the run, after so many steps. The episodes are the same every time and never trained on.
+/// Evaluates on the goal of the run, after so many steps. The episodes are the same every time, and never
+/// trained on unless a run overfits on purpose.
 ///
 /// # Errors
 /// If the loss is not finite.
@@ -92,17 +144,14 @@ pub fn evaluate_until(
     step: u64,
     ends: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Evaluation>, Error> {
-    let (task, seed) = (settings.goal(), settings.seed);
+    let task = settings.goal();
     let want = Want { roots: vec!["y".to_owned()], gradients: false };
     let (mut loss, mut score) = (0.0, 0.0);
-    for first in (0..settings.episodes).step_by(PIECE) {
+    for number in 0..trials(settings) {
         if ends() {
             return Ok(None);
         }
-        let numbers = first..(first + PIECE).min(settings.episodes);
-        let piece = draw(task, (seed, "evaluation", 0), numbers);
-        let mut batch = assemble(&session.border().inputs, &piece);
-        batch.starts = session.starts((seed, "evaluation"), (0, first as u64), piece.len());
+        let (piece, batch) = trial(session, settings, number);
         let outcome = session.run(&batch, &want);
         let outputs = outcome.roots.get("y").expect("the output was asked for");
         loss += outcome.loss.iter().sum::<f64>();

@@ -9,9 +9,12 @@ mod batch;
 pub mod figure;
 mod metrics;
 
-pub use batch::{Evaluation, assemble, evaluate, evaluate_until, output_of, sample};
+pub use batch::{
+    Evaluation, assemble, evaluate, evaluate_until, lesson, output_of, sample, trial, trials,
+};
 pub use metrics::{Evaluated, Line, State, Window};
 
+pub use crate::model::train::{Schedule, Shape};
 pub use crate::run::Clip;
 use crate::run::{Batch, Outcome, Session, Trouble};
 use crate::task::Instance;
@@ -35,6 +38,8 @@ pub struct Settings {
     pub evaluate_every: u64,
     /// Episodes an evaluation.
     pub episodes: usize,
+    /// Train on that many fixed episodes of the goal again and again, and evaluate on them.
+    pub overfit: Option<usize>,
 }
 
 /// One task of a curriculum.
@@ -44,20 +49,6 @@ pub struct Lesson {
     pub task: Instance,
     /// For how many steps.
     pub steps: u64,
-}
-
-/// How the learning rate changes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Schedule {
-    /// Not at all.
-    Constant,
-    /// By a factor after every so many steps.
-    Decay {
-        /// The factor.
-        factor: f64,
-        /// The steps.
-        every: u64,
-    },
 }
 
 impl Settings {
@@ -70,6 +61,9 @@ impl Settings {
     /// The task of a step, counted from 0.
     #[must_use]
     pub fn task_at(&self, step: u64) -> &Instance {
+        if self.overfit.is_some() {
+            return self.goal();
+        }
         let mut end = 0u64;
         let current = self.lessons.iter().find(|lesson| {
             end = end.saturating_add(lesson.steps);
@@ -84,13 +78,16 @@ impl Settings {
         &self.lessons.last().expect("a block has a task").task
     }
 
+    /// The stream of the episodes of an evaluation.
+    #[must_use]
+    pub fn examined(&self) -> &'static str {
+        if self.overfit.is_some() { "episode" } else { "evaluation" }
+    }
+
     /// The learning rate of a step, counted from 0.
     #[must_use]
     pub fn rate_at(&self, step: u64) -> f64 {
-        match self.schedule {
-            Schedule::Constant => self.rate,
-            Schedule::Decay { factor, every } => self.rate * factor.powf((step / every) as f64),
-        }
+        self.rate * self.schedule.factor(step, self.horizon())
     }
 
     /// Whether a state still lacks its evaluation: one is due, and the line that it ends is open.
@@ -265,9 +262,7 @@ pub fn train(
 fn one_step(session: &mut Session, settings: &Settings, state: &mut State) -> Result<f64, Error> {
     let step = state.step;
     let task = settings.task_at(step);
-    let episodes = sample(task, settings.seed, "episode", step, settings.batch);
-    let mut batch = assemble(&session.border().inputs, &episodes);
-    batch.starts = session.starts((settings.seed, "episode"), (step, 0), episodes.len());
+    let (episodes, batch) = lesson(session, settings, step);
     let pace = Pace { step, rate: settings.rate_at(step), clip: settings.clip };
     let Learned { loss, norm, outcome } = learn(session, &batch, pace)?;
     let score = task.task.score.of;

@@ -5,6 +5,7 @@ use crate::model::train::{ArgValue, TaskArg, TaskCall};
 use crate::run::Precision;
 use crate::source::Span;
 use crate::task;
+use crate::tensor::Tensor;
 
 /// A task that logistic regression can do in part: copy with all its bits.
 pub(crate) fn copy(bits: f64, longest: f64) -> Instance {
@@ -23,10 +24,11 @@ pub(crate) fn settings() -> Settings {
             Lesson { task: copy(2.0, 4.0), steps: 30 },
         ],
         rate: 0.05,
-        schedule: Schedule::Decay { factor: 0.5, every: 16 },
+        schedule: Schedule { warmup: 0, shape: Shape::Decay { factor: 0.5, every: 16 } },
         clip: Some(Clip::Norm(5.0)),
         evaluate_every: 8,
         episodes: 100,
+        overfit: None,
     }
 }
 
@@ -149,4 +151,22 @@ fn lessons_and_rates_follow_the_step() {
     let due: Vec<u64> = (1..=300).filter(|step| long.logs_after(*step)).collect();
     assert_eq!(&due[..12], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30]);
     assert_eq!(&due[due.len() - 2..], &[200, 300]);
+}
+
+#[test]
+fn overfitting_sees_the_same_episodes_again_and_is_judged_by_them() {
+    let session = fake::session(3, 2, Precision::F64, 7);
+    let settings = Settings { overfit: Some(4), episodes: 4, ..settings() };
+    let inputs = |step| -> Vec<Tensor> {
+        let (episodes, batch) = lesson(&session, &settings, step);
+        assert_eq!(batch.lengths.len(), 3);
+        episodes.into_iter().map(|episode| episode.inputs).collect()
+    };
+    let (first, second) = (inputs(0), inputs(1));
+    assert_eq!(second[1..], first[..2]);
+    assert_eq!(inputs(4), first);
+    let (seen, _) = trial(&session, &settings, 0);
+    let seen: Vec<Tensor> = seen.into_iter().map(|episode| episode.inputs).collect();
+    assert_eq!(seen, [&first[..], &second[..1]].concat());
+    assert_eq!(trials(&settings), 1);
 }

@@ -14,6 +14,7 @@ const NO_EXAMPLE: &[(&str, &str)] = &[
     ("E0090", "a text of a mebibyte"),
     ("E0092", "no text is known that does it"),
     ("E0614", "every domain that a task can have has a loss in std"),
+    ("E0701", "only a run sees numbers"),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod agree;
+mod bad_numbers;
 mod bench;
 mod claims;
 mod cli;

@@ -18,11 +18,12 @@ mod map;
 mod nest;
 mod place;
 mod plan;
+mod trace;
 
 #[cfg(test)]
 mod tests;
 
-pub use check::Bad;
+pub use check::{Bad, Made};
 
 use crate::graph::Program;
 use crate::tensor::Tensor;
@@ -64,7 +65,7 @@ impl Interp {
         })
     }
 
-    /// Runs a batch again, forward then backward, and names the first value that is NaN or infinite.
+    /// Runs a batch again, forward then backward, and names the value at which the loss or a gradient became NaN or infinite.
     pub fn first_bad(&mut self, params: &[Tensor], batch: &Batch) -> Option<Bad> {
         with_engine!(self, engine => engine.first_bad(params, batch))
     }
