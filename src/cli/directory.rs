@@ -36,6 +36,9 @@ pub(super) struct Manifest {
     pub(super) batch: u32,
     /// Steps asked for in all.
     pub(super) steps: u64,
+    /// How many fixed episodes are trained on, if they are.
+    #[serde(default)]
+    pub(super) overfit: Option<u32>,
     /// The backend.
     pub(super) backend: String,
     /// `f32` or `f64`.

@@ -127,9 +127,14 @@ pub(super) fn draw(
     directory: &Directory,
 ) -> Result<String, Error> {
     // The longest of a few shows most.
-    let few = sample(settings.goal(), settings.seed, "example", 0, 16);
+    let few = match settings.overfit {
+        Some(count) => {
+            sample(settings.goal(), settings.seed, settings.examined(), 0, count.min(16))
+        }
+        None => sample(settings.goal(), settings.seed, "example", 0, 16),
+    };
     let longest = few.into_iter().max_by_key(Episode::steps);
-    let episode = longest.expect("sixteen were drawn");
+    let episode = longest.expect("at least one was drawn");
     let mut batch = assemble(&session.border().inputs, std::slice::from_ref(&episode));
     batch.starts = session.starts((settings.seed, "example"), (0, 0), 1);
     let traced = candidates(session);

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use super::backend::Backend;
 use super::blame::{Scene, blame};
+use super::choose::quoted;
 use super::compiled::{CompileOptions, Compiled, Extent};
-use super::directory::{Claim, Directory, FORMAT, Manifest};
+use super::directory::{Directory, Manifest};
 use super::report::{self, Report};
+use super::stall::Stall;
+use super::start::{Start, begin, go_on, manifest};
 use super::watch::{Setup, Signals, Watch};
-use super::{Terminal, note, print};
+use super::{Terminal, note, print, rehearsal};
 use crate::diag::Diagnostics;
 use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
-use crate::run::{Precision, Session, checkpoint};
+use crate::run::{Precision, Session};
 use crate::source::Sources;
 use crate::train::figure::terminal::Letters;
-use crate::train::{Clip, Lesson, Settings, State, Stop, evaluate_until, train};
+use crate::train::{Clip, Lesson, Settings, Stop, evaluate_until, train};
 
 /// Train a model, evaluate it and show what it learned
 ///
@@ -26,7 +29,9 @@ use crate::train::{Clip, Lesson, Settings, State, Stop, evaluate_until, train};
 #[command(after_help = "Examples:\n  ntmc run specs/ntm.ntm\n  \
     ntmc run specs/ntm.ntm --task 'copy(bits = 4, length = 1..6)' --steps 6000 --set N=16\n  \
     ntmc run specs/ntm.ntm --time 60s --out runs/try --json\n  \
-    ntmc run --resume runs/ntm-copy-1 --steps 20000")]
+    ntmc run --resume runs/ntm-copy-1 --steps 20000\n  \
+    ntmc run specs/ntm.ntm --fast-dev-run\n  \
+    ntmc run specs/ntm.ntm --overfit 4 --steps 2000")]
 pub(super) struct Args {
     /// The spec; `-` is standard input. With `--resume` the run's own spec if left out
     #[arg(required_unless_present = "resume")]
@@ -67,6 +72,14 @@ pub(super) struct Args {
     /// Stop after this time: 90s, 10m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
+    /// Train on this many fixed episodes again and again, and evaluate on them: a model that can learn
+    /// at all gets them right
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    overfit: Option<u32>,
+    /// Run a few steps of everything (every task, evaluation, checkpoint, report), say whether it works,
+    /// and leave nothing behind
+    #[arg(long, conflicts_with_all = ["resume", "out", "steps", "time"])]
+    fast_dev_run: bool,
     /// Save at least this often, besides after every evaluation
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     save_every: Duration,
@@ -126,6 +139,10 @@ pub struct Options {
     pub resume: Option<PathBuf>,
     /// How long.
     pub time: Option<Duration>,
+    /// How many fixed episodes to train and evaluate on.
+    pub overfit: Option<u32>,
+    /// Whether only a few steps of everything are run.
+    pub brief: bool,
     /// How old a checkpoint may get.
     pub save_every: Duration,
     /// Whether a progress bar is shown.
@@ -139,19 +156,33 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     let options = options(args, terminal, terminal.progress && !json)?;
     let extent = Extent { batch: options.batch, steps: None };
     let compiled = options.compile.for_training(extent)?;
+    if options.brief {
+        return rehearsal::run(compiled, &options, json);
+    }
     let report = execute(compiled, &options, Signals::listen()?)?;
     match report.stop {
         Stop::Interrupt | Stop::Terminate => {
             note(&format!(
                 "interrupted at step {}; go on with: ntmc run --resume {}\n",
                 report.steps,
-                report.out.display()
+                quoted(&report.out.display().to_string())
             ));
             return Err(Error::Interrupted(report.stop));
         }
         Stop::Done | Stop::Time => {}
     }
-    if json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
+    if json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }?;
+    if let Some(count) = options.overfit {
+        note(&format!("note: it was trained and evaluated on the same {count} episodes\n"));
+    }
+    if report.stop == Stop::Time {
+        note(&format!(
+            "note: it ended because its time was up, after step {}; go on with: ntmc run --resume {}\n",
+            report.steps,
+            quoted(&report.out.display().to_string())
+        ));
+    }
+    Ok(())
 }
 
 /// From arguments and, with `--resume`, the manifest of the run.
@@ -183,9 +214,11 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         steps: args.steps.or(kept.as_ref().map(|kept| kept.steps)),
         seed: kept.as_ref().map_or(args.seed.unwrap_or(0), |kept| kept.seed),
         batch: kept.as_ref().map(|kept| kept.batch).or(args.batch),
-        out: args.out,
+        out: if args.fast_dev_run { Some(rehearsal::place()) } else { args.out },
         resume: args.resume,
         time: args.time,
+        overfit: kept.as_ref().map_or(args.overfit, |kept| kept.overfit),
+        brief: args.fast_dev_run,
         save_every: args.save_every,
         progress,
         letters: terminal.letters,
@@ -195,6 +228,10 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
 /// Options that a run has fixed are as they were.
 fn as_kept(args: &Args, kept: &Manifest) -> Result<(), Error> {
     same(args.seed, kept.seed, "--seed")?;
+    if args.overfit.is_some() && args.overfit != kept.overfit {
+        let message = "a run cannot change how many episodes it overfits: begin another one";
+        return Err(Error::Usage(message.to_owned()));
+    }
     same(args.batch, kept.batch, "--batch")?;
     let asked = args.precision.map(|asked| name_of(precision(asked)).to_owned());
     same(asked, kept.precision.clone(), "--precision")?;
@@ -250,7 +287,13 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     let Compiled { model, border, program, executable, block, tasks, rate, .. } = compiled;
     let (digest, sources) = (compiled.digest, compiled.sources);
     let texts = (compiled.expanded.as_str(), &compiled.modules[..]);
-    let settings = settings(&block, tasks, rate, (options.seed, options.batch));
+    let mut settings = settings(&block, tasks, rate, (options.seed, options.batch));
+    if let Some(count) = options.overfit {
+        settings.overfit(count as usize);
+    }
+    if options.brief {
+        rehearsal::shorten(&mut settings);
+    }
     within_limits(&settings)?;
     let steps = options.steps.unwrap_or_else(|| settings.horizon());
     let precision = options.compile.precision;
@@ -273,6 +316,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         digest,
         progress: options.progress,
         steps: (state.step, steps),
+        stall: Stall::new(&settings),
     })?;
     let before = state.sequences;
     let result = train(&mut session, &settings, &mut state, steps, &mut watch);
@@ -412,132 +456,6 @@ pub(super) fn freeze(session: &mut Session, block: &TrainBlock) -> Result<(), Di
         session.freeze(name);
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-}
-
-fn manifest(
-    model: &str,
-    digest: &str,
-    settings: &Settings,
-    steps: u64,
-    options: &Options,
-) -> Manifest {
-    let compile = &options.compile;
-    Manifest {
-        format: FORMAT,
-        spec: compile.spec.clone(),
-        digest: digest.to_owned(),
-        model: model.to_owned(),
-        train: compile.train.clone(),
-        task: compile.task.clone(),
-        sets: compile.sets.clone(),
-        tasks: settings.lessons.iter().map(|lesson| lesson.task.to_string()).collect(),
-        seed: settings.seed,
-        batch: settings.batch as u32,
-        steps,
-        backend: compile.backend.name().to_owned(),
-        precision: name_of(compile.precision).to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        machine: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-    }
-}
-
-/// Where a run begins or goes on.
-struct Start {
-    directory: Directory,
-    claim: Claim,
-    state: State,
-    /// The metrics so far.
-    lines: Vec<crate::train::Line>,
-}
-
-fn begin(
-    manifest: &Manifest,
-    settings: &Settings,
-    (expanded, modules): (&str, &[(String, String)]),
-    options: &Options,
-) -> Result<Start, Error> {
-    let task = settings.goal().task.name;
-    let directory = Directory::create(options.out.as_deref(), &manifest.model, task)?;
-    let claim = directory.claim()?;
-    directory.write("spec.ntm", expanded.as_bytes())?;
-    for (name, text) in modules {
-        directory.write_module(name, text)?;
-    }
-    // Last, as it is what makes the directory that of a run: all else is there.
-    directory.write_manifest(manifest)?;
-    Ok(Start { directory, claim, state: State::default(), lines: Vec::new() })
-}
-
-fn go_on(
-    path: &Path,
-    session: &mut Session,
-    manifest: &Manifest,
-    options: &Options,
-) -> Result<Start, Error> {
-    let directory = Directory(path.to_owned());
-    let claim = directory.claim()?;
-    checkpoint::sweep(path);
-    let kept = directory.manifest()?;
-    if kept.digest != manifest.digest {
-        return Err(Error::Check(format!(
-            "the spec is not the one that `{}` was trained with\nhelp: leave the spec out, and \
-             `ntmc run --resume {}` uses the run's own",
-            path.display(),
-            path.display()
-        )));
-    }
-    let state = stand(&directory, session, &kept, options.seed)?;
-    let lines = directory.cut_metrics(state.step)?;
-    directory.cut_timing(state.step)?;
-    // The last line ends where the open window begins.
-    let (there, due) = (lines.last().map_or(0, |line| line.step), state.step - state.window.steps);
-    if there < due {
-        note(&format!(
-            "note: {} was cut: the lines after step {there} up to step {due} are lost\n",
-            directory.file("metrics.jsonl").display()
-        ));
-    }
-    // What the run was first asked for stays, but for how far it goes.
-    directory.write_manifest(&Manifest { steps: manifest.steps.max(kept.steps), ..kept })?;
-    Ok(Start { directory, claim, state, lines })
-}
-
-/// Where the checkpoint of a run stands; its numbers go into the session. A run that was ended before
-/// its first checkpoint stands at its beginning.
-fn stand(
-    directory: &Directory,
-    session: &mut Session,
-    kept: &Manifest,
-    seed: u64,
-) -> Result<State, Error> {
-    let file = directory.file("checkpoint.safetensors");
-    if !file.exists() {
-        note("note: the run was ended before its first checkpoint: it begins anew\n");
-        return Ok(State::default());
-    }
-    let corrupt = |message: String| Error::File { path: file.clone(), message };
-    let loaded = checkpoint::load(&file, session.border()).map_err(|error| {
-        let best = checkpoint::facts(&directory.file("best.safetensors"));
-        match best.filter(|best| best.digest == kept.digest) {
-            Some(best) => corrupt(format!(
-                "{}\nhelp: `best.safetensors` beside it, of step {}, is whole: copy it over this \
-                 file to go on from there",
-                error.what(),
-                best.step
-            )),
-            None => error.into(),
-        }
-    })?;
-    if loaded.facts.digest != kept.digest {
-        return Err(corrupt("it belongs to another spec than the run".to_owned()));
-    }
-    if loaded.facts.seed != seed {
-        return Err(corrupt(format!("its seed is {}, not {seed}", loaded.facts.seed)));
-    }
-    let state: State = serde_json::from_value(loaded.facts.progress)
-        .map_err(|error| corrupt(format!("its progress cannot be read: {error}")))?;
-    session.restore(&loaded.held);
-    Ok(state)
 }
 
 #[cfg(test)]

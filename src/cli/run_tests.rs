@@ -64,6 +64,8 @@ fn options(out: &Path) -> Options {
         resume: None,
         time: None,
         save_every: Duration::from_secs(60),
+        overfit: None,
+        brief: false,
         progress: false,
         letters: Letters::Unicode,
     }

@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::directory::{Claim, Directory, Lines, Timing};
+use super::note;
+use super::stall::Stall;
 use crate::error::Error;
 use crate::run::{Session, checkpoint};
 use crate::train::{Line, Observer, State, Stop};
@@ -72,6 +74,7 @@ pub(super) struct Watch {
     seed: u64,
     digest: String,
     mean: Option<f64>,
+    stall: Stall,
 }
 
 /// What a watch needs to know.
@@ -88,6 +91,8 @@ pub(super) struct Setup {
     pub(super) progress: bool,
     /// Where the bar starts and ends.
     pub(super) steps: (u64, u64),
+    /// Looks for plateaus.
+    pub(super) stall: Stall,
 }
 
 impl Watch {
@@ -117,6 +122,7 @@ impl Watch {
             seed: setup.seed,
             digest: setup.digest,
             mean: None,
+            stall: setup.stall,
         })
     }
 
@@ -154,6 +160,9 @@ impl Observer for Watch {
         let seconds = self.started.elapsed().as_secs_f64();
         self.timing.push(&Timing { step: line.step, seconds })?;
         self.lines.push(line.clone());
+        if let Some(text) = self.stall.look(&self.lines) {
+            self.bar.suspend(|| note(&text));
+        }
         Ok(())
     }
 

@@ -52,6 +52,14 @@ pub struct Lesson {
 }
 
 impl Settings {
+    /// Trains on that many fixed episodes of the goal, and evaluates on them.
+    pub fn overfit(&mut self, count: usize) {
+        self.overfit = Some(count);
+        self.episodes = count;
+        // More than all of them at once teaches nothing more.
+        self.batch = self.batch.min(count);
+    }
+
     /// Steps of all lessons: the horizon of the block.
     #[must_use]
     pub fn horizon(&self) -> u64 {

@@ -26,6 +26,7 @@ mod meaning;
 mod mutate;
 mod mutations;
 mod notes;
+mod practice;
 mod random_graph;
 mod readme;
 mod resume;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ntmc::backend::interp::Interp;
+use ntmc::backend::jit;
 use ntmc::backend::{Precision, Trainable};
 use ntmc::compile::{self, Choices, Purpose, Spec};
 use ntmc::diag::Diagnostics;
@@ -143,6 +144,12 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "sgd",
+        arguments: &[("decay", 0.3)],
+        rate: 1e-2,
+        step: |m, value, g, rate| descent(m, value, g + 0.3 * value, rate, 0.0),
+    },
+    Row {
+        name: "sgd",
         arguments: &[("momentum", 0.9)],
         rate: 1e-2,
         step: |m, value, g, rate| descent(m, value, g, rate, 0.9),
@@ -216,4 +223,64 @@ fn optimisers_follow_trajectories_written_by_hand() {
             }
         }
     }
+}
+
+/// Twenty steps on a small quadratic, as other programs take them: PyTorch, and the paper's equations in
+/// NumPy (`tests/golden/optimisers.py`), by the interpreter and by machine code.
+#[test]
+fn optimisers_follow_the_trajectories_of_other_programs() {
+    let path = crate::support::root().join("tests/golden/optimisers.json");
+    let data: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let numbers = |of: &serde_json::Value| -> Vec<f64> {
+        of.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect()
+    };
+    let matrix: Vec<Vec<f64>> = data["matrix"].as_array().unwrap().iter().map(numbers).collect();
+    let (offset, start) = (numbers(&data["offset"]), numbers(&data["start"]));
+    let mut spec =
+        Spec::read(Source::new("still.ntm", SPEC), &StdOnly).unwrap_or_else(|e| panic!("{e}"));
+    let choice = spec.choose(&Choices::default()).unwrap_or_else(|error| panic!("{error}"));
+    let still = spec.elaborate(&choice, &Purpose::default());
+    let forward = compile::forward(&still.unwrap_or_else(|error| panic!("{error}")));
+    let mut seen = BTreeSet::new();
+    for row in data["rows"].as_array().unwrap() {
+        let (name, span) = (row["optimiser"].as_str().unwrap(), Span::default());
+        let arguments = row["arguments"].as_object().unwrap();
+        let arguments: Vec<(String, f64, Span)> = arguments
+            .iter()
+            .map(|(word, value)| (word.clone(), value.as_f64().unwrap(), span))
+            .collect();
+        let rate = model::learning_rate(&spec.checked, name, &arguments).unwrap();
+        let mut sink = Diagnostics::default();
+        let size = PARAMS as u32;
+        let optimiser =
+            model::elaborate_optimiser(&spec.checked, (name, span), &arguments, size, &mut sink);
+        let program = compile::with_optimiser(forward.clone(), &optimiser.unwrap());
+        let program = compile::optimised(program);
+        let interp: Box<dyn Trainable> = Box::new(Interp::new(&program, Precision::F64, 1));
+        let machine = jit::ready(&program, Precision::F64, 1).unwrap();
+        for (backend, mut ready) in [("interp", interp), ("jit", machine)] {
+            let mut slots = ready.slots();
+            let mut value = Tensor::from_shape_vec(vec![PARAMS], start.clone()).unwrap();
+            let expected: Vec<Vec<f64>> =
+                row["values"].as_array().unwrap().iter().map(numbers).collect();
+            assert_eq!(expected.len(), 20);
+            for (step, expected) in expected.iter().enumerate() {
+                let slope = |at: usize| -> f64 {
+                    let terms = matrix[at].iter().zip(&value).map(|(a, v)| a * v);
+                    terms.sum::<f64>() - offset[at]
+                };
+                let gradient = Tensor::from_shape_fn(vec![PARAMS], |at| slope(at[0]));
+                value = ready.update(&value, &gradient, rate, &mut slots);
+                for (value, expected) in value.iter().zip(expected) {
+                    assert!(
+                        (value - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+                        "{name}, {backend}, step {step}: {value}, elsewhere {expected}"
+                    );
+                }
+            }
+        }
+        seen.insert(name.to_owned());
+    }
+    let listed: BTreeSet<String> = ROWS.iter().map(|row| row.name.to_owned()).collect();
+    assert_eq!(seen, listed);
 }
