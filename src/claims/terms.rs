@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::flat::{At, Axis, Cond, Linear, Rel, Term, Var};
-use crate::op::scalar::{SELECT, STOP};
+use crate::op::scalar::{CLIP_GRADIENT, SELECT, STOP};
 
 /// The first of the names of bound variables.
 const CANON: u32 = 1 << 30;
@@ -57,8 +57,8 @@ impl Names {
             Term::Read(array, at) => {
                 Term::Read(*array, at.iter().map(|at| self.canon_at(at)).collect())
             }
-            // What stops gradients changes no value.
-            Term::Map(scalar, all) if *scalar == STOP => self.canon(&all[0]),
+            // What stops or clips gradients changes no value.
+            Term::Map(scalar, all) if [STOP, CLIP_GRADIENT].contains(scalar) => self.canon(&all[0]),
             Term::Map(scalar, all) => {
                 Term::Map(*scalar, all.iter().map(|one| self.canon(one)).collect())
             }

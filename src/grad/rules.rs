@@ -98,6 +98,12 @@ impl Sweep {
         adjoint: &View,
         targets: &[(usize, NodeId)],
     ) {
+        if scalar == scalar::CLIP_GRADIENT {
+            let limit = View::port(self.graph(), id, 1);
+            let below = self.map(id, scalar::NEG, std::slice::from_ref(&limit));
+            let value = self.map(id, scalar::CLIP, &[adjoint.clone(), below, limit]);
+            return self.pass(id, 0, value, &[], Vec::new());
+        }
         for (port, _) in targets {
             if let Some(partial) = &scalar.row().partials[*port]
                 && let Some(value) = self.times(id, adjoint, partial)

@@ -141,6 +141,9 @@ fn kinks_follow_the_table() {
     assert_eq!(at_point(scalar::CLIP, &[0.3, 0.4, 0.2]), [0.0, 0.0, 1.0]);
     assert_eq!(at_point(scalar::STOP, &[0.5]), [0.0]);
     assert_eq!(at_point(scalar::FLOOR, &[0.5]), [0.0]);
+    // The gradient that arrives here is 1.
+    assert_eq!(at_point(scalar::CLIP_GRADIENT, &[0.5, 0.25]), [0.25, 0.0]);
+    assert_eq!(at_point(scalar::CLIP_GRADIENT, &[0.5, 2.0]), [1.0, 0.0]);
 }
 
 #[test]

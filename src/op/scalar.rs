@@ -126,6 +126,7 @@ addresses! {
     SIN = 25, "sin";
     COS = 26, "cos";
     FLOOR = 27, "floor";
+    CLIP_GRADIENT = 28, "clip_gradient";
 }
 
 fn c(value: f64) -> Formula {
@@ -262,6 +263,9 @@ fn table() -> Vec<Row> {
         row("sin", &[R], R, interval::wave, |v| v[0].sin(), vec![Some(f(COS, [x(0)]))], true),
         row("cos", &[R], R, interval::wave, |v| v[0].cos(), vec![Some(f(NEG, [f(SIN, [x(0)])]))], true),
         row("floor", &[R], R, |v| v[0].rising(f64::floor), |v| v[0].floor(), vec![None], true),
+        // `clip_gradient(x, c)` is x; what flows back to it is clipped to [-c, c] on the way, which no partial
+        // derivative says: the adjoint pass knows.
+        row("clip_gradient", &[R, R], R, interval::same, |v| v[0], vec![Some(c(1.0)), None], true),
     ]
 }
 

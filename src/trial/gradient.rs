@@ -15,7 +15,7 @@ use crate::graph::{Array, Program, Type};
 use crate::model::Model;
 use crate::model::flat::{At, Cond, Sort, Term};
 use crate::model::typed::Domain;
-use crate::op::scalar::STOP;
+use crate::op::scalar::{CLIP_GRADIENT, STOP};
 use crate::random::Stream;
 use crate::tensor::Tensor;
 
@@ -251,7 +251,7 @@ fn smooth(losses: &[f64], largest: f64) -> Option<f64> {
     (!kink).then_some((16.0 * fine - coarse) / 15.0)
 }
 
-/// The model with every `stop(x)` as x, and whether there was one.
+/// The model with every `stop(x)` and `clip_gradient(x, c)` as x, and whether there was one.
 fn without_stops(model: &Model) -> (Model, bool) {
     let (mut model, mut found) = (model.clone(), false);
     for value in model.values.iter_mut().chain(&mut model.start_values) {
@@ -265,7 +265,7 @@ fn without_stops(model: &Model) -> (Model, bool) {
 
 fn strip(term: &mut Term, found: &mut bool) {
     if let Term::Map(scalar, all) = term
-        && *scalar == STOP
+        && [STOP, CLIP_GRADIENT].contains(scalar)
     {
         *found = true;
         *term = all.remove(0);

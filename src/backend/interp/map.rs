@@ -84,6 +84,7 @@ impl Map {
             scalar::EQ => call.two(|o, a, b| *o = truth(a == b)),
             scalar::NEG => call.one(|o, a| *o = -a),
             scalar::STOP => call.one(|o, a| *o = a),
+            scalar::CLIP_GRADIENT => call.two(|o, a, _| *o = a),
             scalar::SQRT => call.one(|o, a| *o = F::of(a.wide().sqrt())),
             scalar::RELU => call.one(|o, a| *o = larger(F::zero(), a)),
             scalar::SELECT => call.three(|o, a, b, c| *o = if a != F::zero() { b } else { c }),

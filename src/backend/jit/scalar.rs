@@ -130,7 +130,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             scalar::SQRT => self.each(args, |e, a| e.to.ins().sqrt(a[0])),
             scalar::FLOOR => self.each(args, |e, a| e.to.ins().floor(a[0])),
             scalar::ABS => self.each(args, |e, a| e.to.ins().fabs(a[0])),
-            scalar::STOP => args[0].clone(),
+            scalar::STOP | scalar::CLIP_GRADIENT => args[0].clone(),
             scalar::MAX => self.each(args, |e, a| e.larger(a[0], a[1])),
             scalar::MIN => self.each(args, |e, a| e.smaller(a[0], a[1])),
             scalar::RELU => self.each(args, |e, a| {

@@ -194,6 +194,7 @@ pub(super) fn elsewhere_called(name: &str) -> Option<&'static str> {
         "topk" => "top",
         "sort" | "argsort_ascending" => "argsort",
         "stop_gradient" | "detach" => "stop",
+        "gradient_clip" | "grad_clip" | "clip_grad" => "clip_gradient",
         "ln" => "log",
         "clamp" => "clip",
         _ => return None,

@@ -208,7 +208,7 @@ impl Cx<'_, '_> {
             ExprKind::Map(scalar, args) => match (*scalar, &args[..], end) {
                 (scalar::MAX, _, End::Low) | (scalar::MIN, _, End::High) => args.iter().any(each),
                 (scalar::MAX, _, End::High) | (scalar::MIN, _, End::Low) => args.iter().all(each),
-                (scalar::STOP, [value], _) => each(value),
+                (scalar::STOP, [value], _) | (scalar::CLIP_GRADIENT, [value, _], _) => each(value),
                 // The smaller of `high` and the larger of `low` and the value.
                 (scalar::CLIP, [value, low, high], End::High) => {
                     each(high) || (each(value) && each(low))

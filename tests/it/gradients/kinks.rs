@@ -213,3 +213,38 @@ fn rows_that_are_not_read_get_exactly_nothing() {
     assert!(found[..4].iter().all(|value| *value != 0.0), "{found:?}");
     assert!(found[4..].iter().all(|value| *value == 0.0), "{found:?}");
 }
+
+/// `h = 2 h' + w` over three steps with the loss half the sum of squares: by hand, h is 1, 3, 7, and what flows
+/// back into h at the steps 3, 2, 1 is 7, 3 + 2 * 7 = 17 and 1 + 2 * 17 = 35, the last of which is clipped.
+#[test]
+fn gradients_are_clipped_on_their_way_back_through_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let ntmc = |limit: f64, backend: &str| {
+        let spec = format!(
+            "ntm 1\nmodel m(x[1]) -> y[1] {{\n  param w[1] = 1\n  state h[1] = 0\n  \
+             h = clip_gradient(2 * prev h + w + x, {limit})\n  y = h\n}}\n"
+        );
+        std::fs::write(place("m.ntm"), spec).unwrap();
+        let given = std::collections::BTreeMap::from([
+            ("x".to_owned(), ntmc::tensor::Tensor::zeros(vec![3, 1, 1])),
+            ("param/w".to_owned(), ntmc::tensor::Tensor::ones(vec![1])),
+        ]);
+        std::fs::write(place("in"), ntmc::vectors::File::of("in", &given).bytes()).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ntmc"))
+            .args(["exec", &place("m.ntm"), "--in", &place("in"), "--out", &place("out")])
+            .args(["--grad", "--backend", backend])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let out = std::fs::read(place("out")).unwrap();
+        let file = ntmc::vectors::File::parse("out", &out).unwrap();
+        (file.tensor("grad/param/w").unwrap()[[0]], file.tensor("y").unwrap()[[2, 0, 0]])
+    };
+    for backend in ["interp", "jit"] {
+        assert_eq!(ntmc(1e6, backend), (7.0 + 17.0 + 35.0, 7.0));
+        assert_eq!(ntmc(20.0, backend), (7.0 + 17.0 + 20.0, 7.0));
+        // At 5 the first is clipped before it flows on: 3 + 2 * 5, then 1 + 2 * 5.
+        assert_eq!(ntmc(5.0, backend), (15.0, 7.0));
+    }
+}
