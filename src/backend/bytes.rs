@@ -6,6 +6,7 @@
 
 use crate::graph::{Array, Program};
 
+use super::block::block;
 use super::engine::MAX_CHUNKS;
 use super::phase::{wanted_of, wanted_of_init, wanted_of_step};
 use super::plan::{Plan, Size};
@@ -38,7 +39,7 @@ pub(super) fn plan_bytes<P: Plan>(
     let step = P::size(&program.step, &wanted_of_step(program, &["y".to_owned()], true));
     let init = P::size(&program.init, &wanted_of_init(program));
     let update = program.update.as_ref().map_or(Size::default(), |update| {
-        let mut size = P::size(&update.graph, &wanted_of(update));
+        let mut size = P::size(&block(&update.graph).0, &wanted_of(update));
         // Parameters, gradient and slots cross the border twice.
         size.work = size.work.saturating_add(elements(&update.slots).saturating_mul(2));
         size

@@ -12,8 +12,8 @@ use crate::graph::{Array, Program};
 use crate::tensor::Tensor;
 
 use super::float::{Float, round};
-use super::learn::Numbers;
-use super::phase::{names, wanted_of, wanted_of_init, wanted_of_step};
+use super::learn::{Numbers, Rule};
+use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Want};
@@ -29,13 +29,13 @@ const MAX_PLANS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Engine<P: Plan> {
     pub(super) program: Program,
-    threads: usize,
+    pub(super) threads: usize,
     pub(super) params: Vec<Part>,
     states: Vec<Part>,
     param_len: usize,
     state_len: usize,
     pub(super) init: P,
-    pub(super) update: Option<P>,
+    pub(super) update: Option<Rule<P>>,
     plans: Vec<Ready<P>>,
     memories: Vec<Memory<P>>,
     pub(super) shares: Vec<Share<P::Float>>,
@@ -99,8 +99,7 @@ impl<P: Plan> Engine<P> {
         let (params, param_len) = Part::list(program.params.iter().map(Array::len));
         let (states, state_len) = Part::list(program.states.iter().map(Array::len));
         let init = alone(P::new(&program.init, &wanted_of_init(program)));
-        let update = program.update.as_ref();
-        let update = update.map(|update| alone(P::new(&update.graph, &wanted_of(update))));
+        let update = program.update.as_ref().map(Rule::new);
         Engine {
             program: program.clone(),
             threads: threads.max(1),

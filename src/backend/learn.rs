@@ -5,12 +5,14 @@
 //! third of a small network's step. Invariant: what is held is what [`Trainable::update`] gives for the
 //! same gradient.
 
+use crate::graph::Update;
 use crate::tensor::Tensor;
 
+use super::block::block;
 use super::engine::{Engine, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
-use super::phase::{Wanted, names};
-use super::plan::{At, Blind, Plan, Source};
+use super::phase::{Wanted, names, wanted_of};
+use super::plan::{At, Blind, Plan, Root, Source};
 use super::{Advance, Batch, Clip, Held, Learned, Outcome, Trainable, Trouble, Want};
 
 /// Parameters and slots in the type of a backend.
@@ -22,13 +24,92 @@ pub(super) struct Numbers<P: Plan> {
     slots: Vec<Vec<P::Float>>,
     /// Whether the plans have not seen these parameters.
     new: bool,
-    /// The memory of the optimiser.
-    memory: P::Memory,
+    /// The optimiser's memory of each thread.
+    memories: Vec<Room<P>>,
 }
+
+/// What a thread needs to update a block.
+#[derive(Debug)]
+struct Room<P: Plan> {
+    memory: P::Memory,
+    next: Vec<P::Float>,
+}
+
+impl<P: Plan> Default for Room<P> {
+    fn default() -> Room<P> {
+        Room { memory: P::Memory::default(), next: Vec::new() }
+    }
+}
+
+/// An optimiser made ready.
+#[derive(Debug)]
+pub(super) struct Rule<P: Plan> {
+    plan: P,
+    /// Parameters that it updates at once.
+    block: usize,
+    value: Option<Root<P::Read>>,
+    slots: Vec<Option<Root<P::Read>>>,
+}
+
+/// Below this many parameters a second thread costs more than it brings.
+const FOR_THREADS: usize = 1 << 18;
 
 impl<P: Plan> Default for Numbers<P> {
     fn default() -> Numbers<P> {
-        Numbers { values: Vec::new(), slots: Vec::new(), new: true, memory: P::Memory::default() }
+        Numbers { values: Vec::new(), slots: Vec::new(), new: true, memories: Vec::new() }
+    }
+}
+
+impl<P: Plan> Rule<P> {
+    pub(super) fn new(update: &Update) -> Rule<P> {
+        let (graph, block) = block(&update.graph);
+        let plan = alone(P::new(&graph, &wanted_of(update)));
+        let slots = names("next", &update.slots);
+        Rule {
+            value: plan.root("value"),
+            slots: slots.iter().map(|name| plan.root(name)).collect(),
+            block: block.max(1),
+            plan,
+        }
+    }
+
+    /// Updates a stretch of the parameters, block by block. `gradient` fills the gradient from a place in
+    /// the stretch on.
+    fn run(
+        &self,
+        room: &mut Room<P>,
+        values: &mut [P::Float],
+        slots: &mut [&mut [P::Float]],
+        rate: f64,
+        gradient: impl Fn(usize, &mut [P::Float]),
+    ) {
+        let Room { memory, next } = room;
+        self.plan.fit(memory, 1, 1);
+        next.resize(self.block, P::Float::of(0.0));
+        for first in (0..values.len()).step_by(self.block) {
+            let range = first..(first + self.block).min(values.len());
+            let len = range.len();
+            // What lies behind the last parameter is updated too, and never looked at.
+            let take = |from: &[P::Float], out: &mut [P::Float]| {
+                out[..len].copy_from_slice(&from[range.clone()]);
+            };
+            let fill = |source: Source, out: &mut [P::Float]| match source {
+                Source::Input(0) => take(values, out),
+                Source::Input(1) => gradient(first, &mut out[..len]),
+                Source::Input(_) => out.fill(P::Float::of(rate)),
+                Source::Prev(at) => take(slots[at], out),
+                Source::Param(_) | Source::Seed(_) => {}
+            };
+            self.plan.forward(memory, At::ONCE, fill, &mut Blind);
+            let mut read = |root: &Option<Root<P::Read>>, out: &mut [P::Float]| {
+                if let Some(root) = root {
+                    self.plan.read(memory, root, At::ONCE, next);
+                    out[range.clone()].copy_from_slice(&next[..len]);
+                }
+            };
+            slots.iter_mut().zip(&self.slots).for_each(|(slot, root)| read(root, slot));
+            read(&self.value, values);
+        }
     }
 }
 
@@ -57,36 +138,42 @@ impl<P: Plan> Engine<P> {
         self.run_ready(ready, batch, apart)
     }
 
-    /// One step of the optimiser on numbers that are held; `gradient` fills the gradient.
+    /// One step of the optimiser on numbers that are held; `gradient` fills the gradient from a place on.
     fn advance(
         &self,
         numbers: &mut Numbers<P>,
         rate: f64,
-        gradient: impl Fn(&mut [P::Float]),
-    ) -> Vec<P::Float> {
-        let (Some(update), Some(plan)) = (&self.program.update, &self.update) else {
+        gradient: impl Fn(usize, &mut [P::Float]) + Sync,
+    ) {
+        let Some(rule) = &self.update else {
             panic!("internal error: backend: a program without an optimiser cannot update")
         };
-        let Numbers { values, slots, memory, .. } = numbers;
-        plan.fit(memory, 1, 1);
-        let fill = |source: Source, out: &mut [P::Float]| match source {
-            Source::Input(0) => out.copy_from_slice(values),
-            Source::Input(1) => gradient(out),
-            Source::Input(_) => out.fill(P::Float::of(rate)),
-            Source::Prev(at) => out.copy_from_slice(&slots[at]),
-            Source::Param(_) | Source::Seed(_) => {}
+        let Numbers { values, slots, memories, .. } = numbers;
+        let threads = if values.len() < FOR_THREADS { 1 } else { self.threads };
+        let blocks = values.len().div_ceil(rule.block);
+        let stretch = (blocks.div_ceil(threads) * rule.block).max(1);
+        memories.resize_with(threads.max(memories.len()), Room::default);
+        let mut pieces: Vec<Vec<&mut [P::Float]>> =
+            values.chunks_mut(stretch).map(|one| vec![one]).collect();
+        for slot in slots {
+            let more = slot.chunks_mut(stretch);
+            pieces.iter_mut().zip(more).for_each(|(piece, more)| piece.push(more));
+        }
+        let work = |at: usize, mut piece: Vec<&mut [P::Float]>, room: &mut Room<P>| {
+            let Some((values, slots)) = piece.split_first_mut() else { return };
+            rule.run(room, values, slots, rate, |first, out| gradient(at * stretch + first, out));
         };
-        plan.forward(memory, At::ONCE, fill, &mut Blind);
-        for (slot, name) in slots.iter_mut().zip(names("next", &update.slots)) {
-            if let Some(root) = plan.root(&name) {
-                plan.read(memory, &root, At::ONCE, slot);
+        let mut work_of = pieces.into_iter().zip(memories).enumerate();
+        let own = work_of.next();
+        std::thread::scope(|scope| {
+            for (at, (piece, room)) in work_of {
+                let work = &work;
+                scope.spawn(move || work(at, piece, room));
             }
-        }
-        let mut next = values.clone();
-        if let Some(root) = plan.root("value") {
-            plan.read(memory, &root, At::ONCE, &mut next);
-        }
-        next
+            if let Some((at, (piece, room))) = own {
+                work(at, piece, room);
+            }
+        });
     }
 
     /// The mean gradient of the batch just run, its frozen parts 0: what to multiply the sum with, and
@@ -174,16 +261,20 @@ impl<P: Plan> Trainable for Engine<P> {
         } else if !norm.is_finite() {
             Some(Trouble::Gradient(first_bad(sum)))
         } else {
-            let gradient = |out: &mut [P::Float]| clipped(advance.clip, (scale, norm), sum, out);
-            let next = self.advance(&mut numbers, advance.rate, gradient);
-            for (part, frozen) in self.params.iter().zip(advance.frozen) {
-                // Decay of weights would move even a parameter whose gradient is 0.
-                if !frozen {
-                    part.of_mut(&mut numbers.values).copy_from_slice(part.of(&next));
-                }
+            let gradient = |first: usize, out: &mut [P::Float]| {
+                let sum = &sum[first..first + out.len()];
+                clipped(advance.clip, (scale, norm), sum, out);
+            };
+            // Decay of weights would move even a parameter whose gradient is 0.
+            let frozen = self.params.iter().zip(advance.frozen).filter(|(_, frozen)| **frozen);
+            let kept: Vec<_> =
+                frozen.map(|(part, _)| (part, part.of(&numbers.values).to_vec())).collect();
+            self.advance(&mut numbers, advance.rate, gradient);
+            for (part, values) in kept {
+                part.of_mut(&mut numbers.values).copy_from_slice(&values);
             }
             numbers.new = true;
-            first_bad(&next).map(Trouble::Value)
+            first_bad(&numbers.values).map(Trouble::Value)
         };
         self.numbers = numbers;
         Learned { outcome, norm, trouble }
@@ -202,11 +293,13 @@ impl<P: Plan> Trainable for Engine<P> {
             slots: slots.iter().map(narrow).collect(),
             ..Numbers::<P>::default()
         };
-        let next = self.advance(&mut numbers, rate, |out| out.copy_from_slice(&gradient));
+        self.advance(&mut numbers, rate, |first, out| {
+            out.copy_from_slice(&gradient[first..first + out.len()]);
+        });
         for (slot, new) in slots.iter_mut().zip(&numbers.slots) {
             *slot = tensor(slot.shape(), widen(new));
         }
-        tensor(value.shape(), widen(&next))
+        tensor(value.shape(), widen(&numbers.values))
     }
 }
 

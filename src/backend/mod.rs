@@ -4,6 +4,7 @@
 //! backend owns the loops over time and samples. Invariant: the same program, precision, parameters,
 //! batch and wanted results give the same bits, for any number of threads.
 
+mod block;
 mod bytes;
 mod cost;
 mod domain;

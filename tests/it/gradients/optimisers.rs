@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use ntmc::backend::interp::Interp;
-use ntmc::backend::jit;
-use ntmc::backend::{Precision, Trainable};
+use ntmc::backend::{Precision, Trainable, jit};
 use ntmc::compile::{self, Choices, Purpose, Spec};
 use ntmc::diag::Diagnostics;
 use ntmc::model;
@@ -18,8 +17,8 @@ use super::library::definitions;
 /// The learning rates of successive steps.
 const RATES: [f64; 5] = [0.1, 0.1, 0.05, 0.02, 0.3];
 
-/// Parameters at once.
-const PARAMS: usize = 3;
+/// Parameters at once: more than a backend takes in one block.
+const PARAMS: usize = 4099;
 
 /// One step of one parameter: what is remembered, the parameter, its gradient, the learning rate.
 type Step = fn(&mut [f64; 4], f64, f64, f64) -> f64;
@@ -251,7 +250,7 @@ fn optimisers_follow_the_trajectories_of_other_programs() {
             .collect();
         let rate = model::learning_rate(&spec.checked, name, &arguments).unwrap();
         let mut sink = Diagnostics::default();
-        let size = PARAMS as u32;
+        let size = start.len() as u32;
         let optimiser =
             model::elaborate_optimiser(&spec.checked, (name, span), &arguments, size, &mut sink);
         let program = compile::with_optimiser(forward.clone(), &optimiser.unwrap());
@@ -260,7 +259,7 @@ fn optimisers_follow_the_trajectories_of_other_programs() {
         let machine = jit::ready(&program, Precision::F64, 1).unwrap();
         for (backend, mut ready) in [("interp", interp), ("jit", machine)] {
             let mut slots = ready.slots();
-            let mut value = Tensor::from_shape_vec(vec![PARAMS], start.clone()).unwrap();
+            let mut value = Tensor::from_shape_vec(vec![start.len()], start.clone()).unwrap();
             let expected: Vec<Vec<f64>> =
                 row["values"].as_array().unwrap().iter().map(numbers).collect();
             assert_eq!(expected.len(), 20);
@@ -269,7 +268,7 @@ fn optimisers_follow_the_trajectories_of_other_programs() {
                     let terms = matrix[at].iter().zip(&value).map(|(a, v)| a * v);
                     terms.sum::<f64>() - offset[at]
                 };
-                let gradient = Tensor::from_shape_fn(vec![PARAMS], |at| slope(at[0]));
+                let gradient = Tensor::from_shape_fn(vec![start.len()], |at| slope(at[0]));
                 value = ready.update(&value, &gradient, rate, &mut slots);
                 for (value, expected) in value.iter().zip(expected) {
                     assert!(
@@ -283,4 +282,30 @@ fn optimisers_follow_the_trajectories_of_other_programs() {
     }
     let listed: BTreeSet<String> = ROWS.iter().map(|row| row.name.to_owned()).collect();
     assert_eq!(seen, listed);
+}
+
+#[test]
+fn an_optimiser_gives_the_same_bits_on_any_number_of_threads() {
+    const MANY: usize = 300_001;
+    let text = SPEC.replace("N = 3", &format!("N = {MANY}"));
+    let mut spec = Spec::read(Source::new("still.ntm", text), &StdOnly).unwrap();
+    let choice = spec.choose(&Choices::default()).unwrap();
+    let still = spec.elaborate(&choice, &Purpose::default()).unwrap();
+    let mut sink = Diagnostics::default();
+    let named = ("adam", Span::default());
+    let adam = model::elaborate_optimiser(&spec.checked, named, &[], MANY as u32, &mut sink);
+    let program = compile::with_optimiser(compile::forward(&still), &adam.unwrap());
+    let mut stream = Stream::new(2, &["optimiser"], &[]);
+    let mut draw = || Tensor::from_shape_simple_fn(vec![MANY], || stream.normal());
+    let (value, gradient) = (draw(), draw());
+    let after = |threads: usize| {
+        let mut jit = jit::ready(&program, Precision::F32, threads).unwrap();
+        let mut slots = jit.slots();
+        let next = jit.update(&value, &gradient, 0.1, &mut slots);
+        (jit.update(&next, &gradient, 0.1, &mut slots), slots)
+    };
+    let one = after(1);
+    assert_eq!(one, after(2));
+    assert_eq!(one, after(5));
+    assert!(one.0 != value);
 }
