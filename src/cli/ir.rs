@@ -3,16 +3,17 @@
 use super::choose::Pick;
 use super::input::{chosen, text};
 use super::print;
-use crate::backend::jit;
+use crate::backend::jit::{self, Listing};
 use crate::compile::{self, Format, Stage};
 use crate::error::Error;
-use crate::graph;
+use crate::graph::{self, Program};
 
 /// Print a stage of a spec, or read a printed one back
 ///
 /// The stages: what was written (tree), flat equations (model), one time step as a graph (step), the
-/// same with gradients (adjoint), the same with less work (opt), and what machine code makes of a
-/// training step (plan).
+/// same with gradients (adjoint), the same with less work (opt), what machine code makes of a training
+/// step (plan), and its functions for one sequence at a time, as Cranelift takes them (clif) and as the
+/// machine runs them (asm).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  ntmc ir specs/ntm.ntm --stage adjoint\n  \
     ntmc ir specs/ntm.ntm --stage opt --format dot | dot -Tsvg > step.svg\n  \
@@ -39,6 +40,8 @@ enum StageName {
     Adjoint,
     Opt,
     Plan,
+    Clif,
+    Asm,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -65,12 +68,13 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
     }
     let (spec, choice, purpose) = chosen(&args.spec, &args.pick.choices())?;
     let stage = match args.stage {
-        StageName::Plan => {
+        StageName::Plan | StageName::Clif | StageName::Asm => {
             if !matches!(args.format, FormatName::Text) {
-                return Err(Error::Usage("a plan is printed as text".to_owned()));
+                return Err(Error::Usage("machine code is printed as text".to_owned()));
             }
             let model = compile::with_loss(&spec, &choice, &purpose)?;
-            return print(&jit::describe(&compile::program(&model, Stage::Opt)));
+            let program = compile::program(&model, Stage::Opt);
+            return print(&machine_code(args.stage, &program)?);
         }
         StageName::Tree => Stage::Tree,
         StageName::Model => Stage::Model,
@@ -79,4 +83,19 @@ pub(super) fn run(args: &Args) -> Result<(), Error> {
         StageName::Opt => Stage::Opt,
     };
     print(&compile::ir(&spec, &choice, &purpose, stage, format)?)
+}
+
+/// The plan, or every function that comes of it.
+fn machine_code(stage: StageName, program: &Program) -> Result<String, Error> {
+    let listing = match stage {
+        StageName::Clif => Listing::Clif,
+        StageName::Asm => Listing::Asm,
+        StageName::Tree
+        | StageName::Model
+        | StageName::Step
+        | StageName::Adjoint
+        | StageName::Opt
+        | StageName::Plan => return Ok(jit::describe(program)),
+    };
+    jit::list(program, listing, 1).map_err(Error::Check)
 }

@@ -461,3 +461,14 @@ fn a_plan_says_what_each_function_does_and_what_is_held() {
     let (_, end) = rest.split_once("once after the last step").unwrap();
     assert!(end.contains("grad/param/"), "{end}");
 }
+
+#[test]
+fn machine_code_is_shown_function_by_function() {
+    for (stage, holds) in [("clif", "= load.i64 "), ("asm", "ret")] {
+        let output = ntmc(&["ir", "specs/lstm.ntm", "--stage", stage]);
+        let said = text(&output.stdout);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(said.contains("lstm.i[32]: sigmoid of the whole array"), "{said}");
+        assert!(said.contains(holds), "{said}");
+    }
+}

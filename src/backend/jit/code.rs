@@ -55,6 +55,15 @@ pub(super) struct Regions<'a, F> {
     pub(super) gradient: &'a mut [F],
 }
 
+/// How functions are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// As Cranelift takes them.
+    Clif,
+    /// As the machine runs them.
+    Asm,
+}
+
 /// For what functions are made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group {
@@ -116,8 +125,8 @@ pub(super) fn probe() -> Result<(), String> {
         let graph = builder.finish();
         let wanted = Wanted { forward: vec!["start".to_owned()], ..Wanted::default() };
         let group = Group { samples: 1, writes_fixed: true };
-        Code::made::<f32>(&graph, &layout(&graph, &wanted, true), &[Task::Node(node)], group)
-            .map(|_| ())
+        let layout = layout(&graph, &wanted, true);
+        Code::made::<f32>(&graph, &layout, &[Task::Node(node)], group, None).map(|_| ())
     });
     PROBE.clone()
 }
@@ -155,8 +164,22 @@ impl Code {
         tasks: &[Task],
         group: Group,
     ) -> Code {
-        match Code::made::<F>(graph, layout, tasks, group) {
-            Ok(code) => code,
+        match Code::made::<F>(graph, layout, tasks, group, None) {
+            Ok((code, _)) => code,
+            Err(error) => panic!("internal error: jit: {error}"),
+        }
+    }
+
+    /// The text of each function.
+    pub(super) fn listing<F: Number>(
+        graph: &Graph,
+        layout: &Layout,
+        tasks: &[Task],
+        group: Group,
+        listing: Listing,
+    ) -> Vec<String> {
+        match Code::made::<F>(graph, layout, tasks, group, Some(listing)) {
+            Ok((_, texts)) => texts,
             Err(error) => panic!("internal error: jit: {error}"),
         }
     }
@@ -166,7 +189,8 @@ impl Code {
         layout: &Layout,
         tasks: &[Task],
         group: Group,
-    ) -> Result<Code, String> {
+        listing: Option<Listing>,
+    ) -> Result<(Code, Vec<String>), String> {
         let Group { samples, writes_fixed } = group;
         let ends = tasks.iter().map(|task| match task {
             Task::Node(_) => 0,
@@ -193,18 +217,22 @@ impl Code {
             writes_fixed,
             first_sum,
         };
+        let mut texts = Vec::new();
         if !tasks.is_empty() {
-            code.fill::<F>(graph, layout, tasks, samples)?;
+            let mut look =
+                |context: &Context| texts.extend(listing.map(|listing| shown(context, listing)));
+            code.fill::<F>((graph, layout), tasks, (samples, listing), &mut look)?;
         }
-        Ok(code)
+        Ok((code, texts))
     }
 
+    /// Makes the functions; `look` sees each as soon as it is made.
     fn fill<F: Number>(
         &mut self,
-        graph: &Graph,
-        layout: &Layout,
+        (graph, layout): (&Graph, &Layout),
         tasks: &[Task],
-        samples: usize,
+        (samples, listing): (usize, Option<Listing>),
+        look: &mut dyn FnMut(&Context),
     ) -> Result<(), String> {
         let said = |error: ModuleError| format!("{error:?}");
         let mut module = JITModule::new(JITBuilder::with_isa(machine()?, default_libcall_names()));
@@ -220,7 +248,9 @@ impl Code {
             let id = module
                 .declare_function(&name, Linkage::Local, &context.func.signature)
                 .map_err(said)?;
+            context.set_disasm(listing == Some(Listing::Asm));
             define(&mut module, id, &mut context)?;
+            look(&context);
             module.clear_context(&mut context);
             made.push(id);
         }
@@ -342,6 +372,17 @@ impl Code {
             unsafe {
                 entry(memory);
             }
+        }
+    }
+}
+
+/// The text of a function just made.
+fn shown(context: &Context, listing: Listing) -> String {
+    match listing {
+        Listing::Clif => context.func.display().to_string(),
+        Listing::Asm => {
+            let text = context.compiled_code().and_then(|code| code.vcode.clone());
+            text.unwrap_or_default()
         }
     }
 }

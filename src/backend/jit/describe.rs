@@ -6,10 +6,12 @@
 use std::fmt::Write;
 
 use crate::backend::phase::{Phase, Wanted, wanted_of_step};
-use crate::graph::{Graph, Leaf, NodeId, Op, Program};
+use crate::graph::{Graph, NodeId, Op, Program};
 
+use super::code::{Code, Group, Listing, Task, probe};
 use super::held::tiled;
 use super::layout::{Layout, Region, layout};
+use super::plan::Lists;
 use super::product::of_node;
 
 /// Numbers of a plan in single precision.
@@ -38,29 +40,34 @@ struct Look<'g> {
     graph: &'g Graph,
     layout: Layout,
     wanted: Wanted,
+    tasks: [Vec<Task>; 4],
 }
+
+/// The phases, as they are told.
+const PHASES: [(&str, Phase); 4] = [
+    ("once for all", Phase::Constant),
+    ("once for these parameters", Phase::Params),
+    ("forward, at every step", Phase::Forward),
+    ("backward, at every step", Phase::Backward),
+];
 
 impl<'g> Look<'g> {
     fn new(program: &'g Program) -> Look<'g> {
         let gradients = program.step.roots.iter().any(|(path, _)| path.0.starts_with("grad/"));
         let wanted = wanted_of_step(program, &["y".to_owned()], gradients);
-        Look { graph: &program.step, layout: layout(&program.step, &wanted, true), wanted }
+        let graph = &program.step;
+        let layout = layout(graph, &wanted, true);
+        let Lists { tasks, .. } = Lists::of(graph, &layout, &wanted);
+        Look { graph, layout, wanted, tasks }
     }
 
-    /// The functions of a phase.
+    /// The functions of a phase that have a node of their own.
     fn functions(&self, phase: Phase) -> Vec<NodeId> {
-        let runs = |id: &NodeId| {
-            let node = self.graph.node(*id);
-            self.layout.phases[id.0 as usize] == Some(phase)
-                && self.layout.slot(*id).is_some()
-                && node.space.points() > 0
-                && (!matches!(node.op, Op::Leaf(_)) || self.is_number(*id))
+        let node = |task: &Task| match task {
+            Task::Node(id) => Some(*id),
+            Task::Sum(..) => None,
         };
-        self.graph.ids().filter(runs).collect()
-    }
-
-    fn is_number(&self, id: NodeId) -> bool {
-        matches!(self.graph.node(id).op, Op::Leaf(Leaf::Const(_) | Leaf::Axis(_)))
+        self.tasks[phase as usize].iter().filter_map(node).collect()
     }
 
     /// What a function does.
@@ -130,12 +137,7 @@ pub fn describe(program: &Program) -> String {
     let look = Look::new(program);
     let mut text = look.counts().to_string();
     let mut number = 0;
-    for (title, phase) in [
-        ("once for all", Phase::Constant),
-        ("once for these parameters", Phase::Params),
-        ("forward, at every step", Phase::Forward),
-        ("backward, at every step", Phase::Backward),
-    ] {
+    for (title, phase) in PHASES {
         let functions = look.functions(phase);
         if functions.is_empty() {
             continue;
@@ -164,6 +166,38 @@ pub fn describe(program: &Program) -> String {
         }
     }
     text
+}
+
+/// The functions of a training step in single precision, as they are compiled for groups of that many
+/// sequences.
+///
+/// # Errors
+/// Why this machine cannot run machine code made for it.
+pub fn list(program: &Program, listing: Listing, samples: usize) -> Result<String, String> {
+    probe()?;
+    let look = Look::new(program);
+    let [constants, params, forward, backward] = &look.tasks;
+    let fixed = Group { samples: 1, writes_fixed: true };
+    let group = Group { samples, writes_fixed: false };
+    let mut text = String::new();
+    let mut number = 0;
+    for (tasks, group) in
+        [([&constants[..], params].concat(), fixed), ([&forward[..], backward].concat(), group)]
+    {
+        let all = Code::listing::<f32>(look.graph, &look.layout, &tasks, group, listing);
+        for (task, code) in tasks.iter().zip(all) {
+            match task {
+                Task::Node(id) => look.line(&mut text, number, *id),
+                Task::Sum(..) => {
+                    let _ = writeln!(text, "  {number:>4} added to a gradient");
+                }
+            }
+            text.push_str(&code);
+            text.push('\n');
+            number += 1;
+        }
+    }
+    Ok(text)
 }
 
 impl std::fmt::Display for Counts {

@@ -30,7 +30,8 @@ use super::engine::Engine;
 use super::{Precision, Trainable};
 use plan::Compiled;
 
-pub use describe::{Counts, counts, describe};
+pub use code::Listing;
+pub use describe::{Counts, counts, describe, list};
 
 /// Makes a program ready; batches are shared by that many threads.
 ///

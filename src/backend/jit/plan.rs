@@ -112,6 +112,50 @@ impl<F> Memory<F> {
     }
 }
 
+/// What is filled and run in each phase, in the order of [`Phase`].
+pub(super) struct Lists {
+    /// Functions.
+    pub(super) tasks: [Vec<Task>; 4],
+    /// Leaves to fill.
+    feeds: [Vec<Feed>; 4],
+}
+
+impl Lists {
+    /// Everything that a layout has a place for.
+    pub(super) fn of(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Lists {
+        let mut tasks: [Vec<Task>; 4] = Default::default();
+        let mut feeds: [Vec<Feed>; 4] = Default::default();
+        for id in graph.ids() {
+            let (Some(phase), Some(slot)) = (layout.phases[id.0 as usize], layout.slot(id)) else {
+                continue;
+            };
+            let node = graph.node(id);
+            let len = node.space.points() as usize;
+            match Source::of(&node.op) {
+                Some(_) if slot.region == Region::Arriving => {}
+                Some(source) => {
+                    let once = slot.region == Region::Before;
+                    // A state is there before the step, whoever reads it first.
+                    let phase = if once { Phase::Forward } else { phase };
+                    feeds[phase as usize].push(Feed { slot, len, source, once });
+                }
+                None if len == 0 => {}
+                None => tasks[phase as usize].push(Task::Node(id)),
+            }
+        }
+        let sums = wanted.sums.iter().filter_map(|(name, offset)| {
+            let read = graph.root(name)?;
+            if layout.sums.iter().any(|(late, _)| late == name) {
+                return None;
+            }
+            let some = read.sizes.iter().all(|size| *size > 0);
+            some.then(|| Task::Sum(read.clone(), *offset))
+        });
+        tasks[Phase::Backward as usize].extend(sums);
+        Lists { tasks, feeds }
+    }
+}
+
 impl Copy {
     fn position(&self, at: usize) -> usize {
         self.positions.as_ref().map_or(at, |positions| positions[at] as usize)
@@ -241,36 +285,8 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn new(graph: &Graph, wanted: &Wanted) -> Compiled<F> {
         let layout = layout(graph, wanted, F::TILES);
-        let mut lists: [Vec<Task>; 4] = Default::default();
-        let mut feeds: [Vec<Feed>; 4] = Default::default();
-        for id in graph.ids() {
-            let (Some(phase), Some(slot)) = (layout.phases[id.0 as usize], layout.slot(id)) else {
-                continue;
-            };
-            let node = graph.node(id);
-            let len = node.space.points() as usize;
-            match Source::of(&node.op) {
-                Some(_) if slot.region == Region::Arriving => {}
-                Some(source) => {
-                    let once = slot.region == Region::Before;
-                    // A state is there before the step, whoever reads it first.
-                    let phase = if once { Phase::Forward } else { phase };
-                    feeds[phase as usize].push(Feed { slot, len, source, once });
-                }
-                None if len == 0 => {}
-                None => lists[phase as usize].push(Task::Node(id)),
-            }
-        }
-        let [constants, params, forward, mut backward] = lists;
-        let sums = wanted.sums.iter().filter_map(|(name, offset)| {
-            let read = graph.root(name)?;
-            if layout.sums.iter().any(|(late, _)| late == name) {
-                return None;
-            }
-            let some = read.sizes.iter().all(|size| *size > 0);
-            some.then(|| Task::Sum(read.clone(), *offset))
-        });
-        backward.extend(sums);
+        let Lists { tasks: [constants, params, forward, backward], feeds } =
+            Lists::of(graph, &layout, wanted);
         let [_, param_feeds, forward_feeds, backward_feeds] = feeds;
         let first = constants.len();
         let fixed_tasks = [constants, params].concat();
