@@ -16,7 +16,7 @@ use super::learn::{Numbers, Rule};
 use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
-use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Want};
+use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Timed, Want};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
 /// length, few enough that one gradient buffer each is no burden.
@@ -403,6 +403,18 @@ impl<P: Plan> Executable for Engine<P> {
             kernels: self.plans.last().map_or(0, |ready| ready.plan.kernels()),
             tape_bytes: bytes as u64,
         }
+    }
+
+    fn measure(&mut self) {
+        self.plans.iter_mut().for_each(|ready| ready.plan.measure());
+        self.init.measure();
+        self.update.iter_mut().for_each(Rule::measure);
+    }
+
+    fn spent(&self) -> Vec<Timed> {
+        let plans = self.plans.iter().map(|ready| &ready.plan).chain([&self.init]);
+        let rules = self.update.iter().flat_map(Rule::spent);
+        plans.flat_map(P::spent).chain(rules).collect()
     }
 
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {

@@ -13,7 +13,7 @@ use super::engine::{Engine, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
 use super::phase::{Wanted, names, wanted_of};
 use super::plan::{At, Blind, Plan, Root, Source};
-use super::{Advance, Batch, Clip, Held, Learned, Outcome, Trainable, Trouble, Want};
+use super::{Advance, Batch, Clip, Held, Learned, Outcome, Timed, Trainable, Trouble, Want};
 
 /// Parameters and slots in the type of a backend.
 #[derive(Debug)]
@@ -71,6 +71,16 @@ impl<P: Plan> Rule<P> {
             block: block.max(1),
             plan,
         }
+    }
+
+    /// From now on takes the time of each function.
+    pub(super) fn measure(&mut self) {
+        self.plan.measure();
+    }
+
+    /// What each function took since then.
+    pub(super) fn spent(&self) -> impl Iterator<Item = Timed> + use<P> {
+        self.plan.spent().into_iter().map(|one| Timed { when: "optimiser", ..one })
     }
 
     /// Updates a stretch of the parameters, block by block. `gradient` fills the gradient from a place in

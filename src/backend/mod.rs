@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 pub use cost::Cost;
 
+use crate::source::Span;
 use crate::tensor::Tensor;
 
 /// In which floating-point type a backend computes; tensors between rooms are always `f64`.
@@ -87,6 +88,21 @@ pub struct Facts {
     pub tape_bytes: u64,
 }
 
+/// What a part of a run took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timed {
+    /// What was computed: the path of the value, and its shape.
+    pub what: String,
+    /// When: `forward`, `backward`, `once` for the parameters, in the `end`, by the `optimiser`.
+    pub when: &'static str,
+    /// The equation it comes from.
+    pub span: Span,
+    /// How often it ran.
+    pub calls: u64,
+    /// All its time, in seconds.
+    pub seconds: f64,
+}
+
 /// A program made ready to run.
 pub trait Executable {
     /// Runs a batch of sequences.
@@ -97,6 +113,15 @@ pub trait Executable {
 
     /// What the last run took.
     fn facts(&self) -> Facts;
+
+    /// From now on takes the time of each function of the plans it has made so far. Nothing happens in a
+    /// backend that has no functions.
+    fn measure(&mut self) {}
+
+    /// What each function took since [`Executable::measure`].
+    fn spent(&self) -> Vec<Timed> {
+        Vec::new()
+    }
 }
 
 /// What is done to the mean gradient of a batch.

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 
 use crate::graph::{Graph, Leaf, NodeId, Op};
 
+use super::Timed;
 use super::float::Float;
 use super::phase::Wanted;
 
@@ -125,6 +126,14 @@ pub(super) trait Plan: Debug + Sync + Sized {
 
     /// Kernels of a time step, forward and backward.
     fn kernels(&self) -> usize;
+
+    /// From now on takes the time of each function, where it has any.
+    fn measure(&mut self) {}
+
+    /// What each function took since then, of those that ran.
+    fn spent(&self) -> Vec<Timed> {
+        Vec::new()
+    }
 
     /// Elements of the tape in the memory of a worker.
     fn tape(memory: &Self::Memory) -> usize;

@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use super::backend::Backend;
 use super::compiled::{CompileOptions, Compiled, Extent};
 use super::input::{self, size};
+use super::profile::Profile;
 use super::run::{
     PrecisionName, duration, freeze, name_of, precision, settings as settings_of, within_limits,
 };
 use super::{Terminal, print};
 use crate::backend::Cost;
 use crate::error::Error;
-use crate::run::{self, Border, Session, Streaming};
+use crate::run::{self, Batch, Border, Held, Session, Streaming};
+use crate::source::Sources;
 use crate::task::{self, Instance, Ports};
 use crate::tensor::Tensor;
 use crate::train::{self, Pace, Settings, assemble, learn, sample};
@@ -28,6 +30,7 @@ use crate::train::{self, Pace, Settings, assemble, learn, sample};
 #[command(after_help = "Examples:\n  ntmc bench specs/ntm.ntm\n  \
     ntmc bench specs/dnc.ntm --train paper --batch 16 --timesteps 100 --threads 2\n  \
     ntmc bench specs/ntm.ntm --task 'random(inputs = 9, outputs = 8, steps = 41)'\n  \
+    ntmc bench specs/dnc.ntm --profile --threads 1\n  \
     ntmc bench specs/ntm.ntm --inference --json")]
 pub(super) struct Args {
     /// The spec; `-` is standard input
@@ -65,6 +68,9 @@ pub(super) struct Args {
     /// Which train block [default: the first]
     #[arg(long, value_name = "NAME")]
     train: Option<String>,
+    /// Tell how long each function of machine code takes, and the equation it comes from
+    #[arg(long, conflicts_with = "inference")]
+    profile: bool,
     /// Print one JSON object on standard output and nothing else there
     #[arg(long)]
     json: bool,
@@ -85,6 +91,11 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
+    if args.profile && args.backend != Backend::Jit {
+        return Err(Error::Usage(
+            "`--profile` times functions of machine code: leave out `--backend`".into(),
+        ));
+    }
     let clock = Clock::new(args.time, terminal.progress && !args.json);
     let measured = if args.inference { answer(args, &clock)? } else { train(args, &clock)? };
     let report = Report { args, measured, peak: peak_bytes() };
@@ -97,6 +108,8 @@ struct Measured {
     times: Times,
     /// What the backend took.
     took: run::Facts,
+    /// Where the time goes, if asked for, and the texts of the equations.
+    profile: Option<(Profile, Sources)>,
 }
 
 /// What was measured.
@@ -127,8 +140,9 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     within_limits(&settings)?;
     let name = model.name.clone();
     let mut session = Session::new(border, &model, executable, options.precision, args.seed)?;
-    freeze(&mut session, &block)
-        .map_err(|diagnostics| Error::Spec { diagnostics, sources: Box::new(sources) })?;
+    if let Err(diagnostics) = freeze(&mut session, &block) {
+        return Err(Error::Spec { diagnostics, sources: Box::new(sources) });
+    }
     let facts = Facts {
         model: name,
         mode: "train",
@@ -138,8 +152,10 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         ready,
         cost,
     };
-    let times = steps_of(&mut session, &settings, clock)?;
-    Ok(Measured { facts, times, took: session.facts() })
+    let mut steps = Steps::new(&mut session, &settings);
+    let times = clock.measure(|| steps.next())?;
+    let profile = if args.profile { Some((steps.profile(args.time)?, sources)) } else { None };
+    Ok(Measured { facts, times, took: session.facts(), profile })
 }
 
 /// Random data in the shapes of the last task.
@@ -150,30 +166,55 @@ fn random(tasks: &[Instance], timesteps: Option<u32>) -> Result<Instance, Error>
     task::random_like(ports, steps).map_err(|error| Error::Limit(error.message))
 }
 
-/// Times training on one batch again and again.
-fn steps_of(session: &mut Session, settings: &Settings, clock: &Clock) -> Result<Times, Error> {
-    let episodes = sample(settings.goal(), settings.seed, "bench", 0, settings.batch);
-    let mut batch = assemble(&session.border().inputs, &episodes);
-    batch.starts = session.starts((settings.seed, "bench"), (0, 0), episodes.len());
-    let first = session.held();
-    let mut step = 0;
-    clock.measure(|| {
-        let pace = Pace { step, rate: settings.rate_at(step), clip: settings.clip };
+/// Training on one batch again and again.
+struct Steps<'a> {
+    session: &'a mut Session,
+    settings: &'a Settings,
+    batch: Batch,
+    first: Held,
+    step: u64,
+}
+
+impl<'a> Steps<'a> {
+    fn new(session: &'a mut Session, settings: &'a Settings) -> Steps<'a> {
+        let episodes = sample(settings.goal(), settings.seed, "bench", 0, settings.batch);
+        let mut batch = assemble(&session.border().inputs, &episodes);
+        batch.starts = session.starts((settings.seed, "bench"), (0, 0), episodes.len());
+        let first = session.held();
+        Steps { session, settings, batch, first, step: 0 }
+    }
+
+    /// One step; how long it took.
+    fn next(&mut self) -> Result<Duration, Error> {
+        let Steps { session, settings, batch, first, step } = self;
+        let pace = Pace { step: *step, rate: settings.rate_at(*step), clip: settings.clip };
         let start = Instant::now();
-        let learned = learn(session, &batch, pace);
+        let learned = learn(session, batch, pace);
         let time = start.elapsed();
-        step += 1;
+        *step += 1;
         match learned {
             Ok(_) => {}
             // Random data has nothing to teach: after many steps a bold learning rate may fail on it.
-            Err(train::Error::NotFinite { .. }) if step > 1 => {
-                session.restore(&first);
-                step = 0;
+            Err(train::Error::NotFinite { .. }) if *step > 1 => {
+                session.restore(first);
+                *step = 0;
             }
             Err(error) => return Err(error.into()),
         }
         Ok(time)
-    })
+    }
+
+    /// Where the time goes, from some more steps.
+    fn profile(mut self, budget: Duration) -> Result<Profile, Error> {
+        self.session.measure();
+        let start = Instant::now();
+        let (mut steps, mut seconds) = (0, 0.0);
+        while steps == 0 || start.elapsed() < budget / 5 {
+            seconds += self.next()?.as_secs_f64();
+            steps += 1;
+        }
+        Ok(Profile::new(steps, seconds, self.session.spent()))
+    }
 }
 
 /// Times one step of an answer.
@@ -212,7 +253,7 @@ fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         let _ = stream.step(input);
         Ok(start.elapsed())
     })?;
-    Ok(Measured { facts, times, took: session.facts() })
+    Ok(Measured { facts, times, took: session.facts(), profile: None })
 }
 
 /// [T, B, ..] as T pieces [1, B, ..].
@@ -351,9 +392,9 @@ impl Report<'_> {
     }
 
     fn json(&self) -> Value {
-        let Report { args, measured: Measured { facts, times, took }, peak } = self;
+        let Report { args, measured: Measured { facts, times, took, profile }, peak } = self;
         let flops = self.flops();
-        json!({
+        let mut all = json!({
             "schema": 1,
             "spec": args.spec,
             "model": facts.model,
@@ -376,11 +417,15 @@ impl Report<'_> {
             "flops": flops,
             "gflops_per_s": flops as f64 / times.median() / 1e9,
             "kernels": took.kernels,
-        })
+        });
+        if let Some((profile, sources)) = profile {
+            all["profile"] = profile.json(sources);
+        }
+        all
     }
 
     fn text(&self) -> String {
-        let Report { args, measured: Measured { facts, times, took }, peak } = self;
+        let Report { args, measured: Measured { facts, times, took, profile }, peak } = self;
         let threads = match args.compile().threads() {
             1 => "1 thread".to_owned(),
             many => format!("{many} threads"),
@@ -416,6 +461,9 @@ impl Report<'_> {
         let rate = flops / times.median() / 1e9;
         row("arithmetic", format!("{:.3} Mflop, {rate:.2} Gflop/s", flops / 1e6));
         row("kernels", took.kernels.to_string());
+        if let Some((profile, sources)) = profile {
+            text.push_str(&profile.text(sources));
+        }
         text
     }
 }

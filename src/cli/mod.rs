@@ -19,6 +19,7 @@ mod explain;
 mod fmt;
 mod input;
 mod ir;
+mod profile;
 mod rehearsal;
 mod report;
 mod run;

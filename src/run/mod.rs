@@ -11,7 +11,7 @@ mod start;
 mod stream;
 
 pub use crate::backend::{
-    Advance, Batch, Clip, Executable, Facts, Gradients, Held, Learned, Outcome, Precision,
+    Advance, Batch, Clip, Executable, Facts, Gradients, Held, Learned, Outcome, Precision, Timed,
     Trainable, Trouble, Want,
 };
 pub use crate::graph::Array;

@@ -1,7 +1,8 @@
 //! A program, a backend and all the numbers between them.
 
 use super::{
-    Advance, Batch, Clip, Error, Facts, Held, Learned, Outcome, Precision, Trainable, Want, start,
+    Advance, Batch, Clip, Error, Facts, Held, Learned, Outcome, Precision, Timed, Trainable, Want,
+    start,
 };
 use crate::graph::{Array, Program};
 use crate::model::flat;
@@ -149,6 +150,17 @@ impl Session {
         (rate, clip): (f64, Option<Clip>),
     ) -> Learned {
         self.backend.learn(batch, roots, &Advance { rate, clip, frozen: &self.frozen })
+    }
+
+    /// From now on takes the time of each function of what has run so far.
+    pub fn measure(&mut self) {
+        self.backend.measure();
+    }
+
+    /// What each function took since then.
+    #[must_use]
+    pub fn spent(&self) -> Vec<Timed> {
+        self.backend.spent()
     }
 
     /// What the last run took.

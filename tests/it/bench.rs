@@ -105,3 +105,25 @@ fn what_cannot_be_timed_is_refused() {
         assert!(said.contains(says), "{arguments:?} says: {said}");
     }
 }
+
+#[test]
+fn a_profile_names_functions_with_their_equations() {
+    let found = object(&["specs/ntm.ntm", "--profile", "--threads", "1"]);
+    let profile = &found["profile"];
+    let functions = profile["functions"].as_array().unwrap();
+    let seconds = |of: &serde_json::Value| of["seconds"].as_f64().unwrap();
+    let sum: f64 = functions.iter().map(seconds).sum();
+    assert!(0.0 < sum && sum <= seconds(profile), "{profile}");
+    assert!(functions.windows(2).all(|pair| seconds(&pair[0]) >= seconds(&pair[1])), "{profile}");
+    let erase =
+        |one: &&serde_json::Value| one["equation"].as_str().unwrap().starts_with("M[i, c] =");
+    let erase = functions.iter().find(erase).unwrap();
+    assert_eq!(erase["where"], "specs/ntm.ntm:15");
+    // Once a time step: the longest copy of 1..5 vectors has 11.
+    assert_eq!(erase["calls"], 11.0);
+    for when in ["forward", "backward", "end", "optimiser"] {
+        assert!(functions.iter().any(|one| one["when"] == when), "no function {when}: {profile}");
+    }
+    let output = bench(&["specs/ntm.ntm", "--profile", "--backend", "interp"]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+}

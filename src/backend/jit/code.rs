@@ -25,6 +25,7 @@ use crate::graph::{Access, Graph, NodeId, Read};
 use super::called::{Number, Pointers};
 use super::emit::{Emitter, Shape};
 use super::layout::{Layout, layout};
+use super::profile::Spent;
 use super::vector::{PARTS, Work, choose};
 use crate::backend::float::MOST_ARGUMENTS;
 
@@ -100,6 +101,8 @@ pub(super) struct Code {
     writes_fixed: bool,
     /// The first function that adds to the gradient: no earlier one touches it.
     first_sum: usize,
+    /// How long each function took; empty where nobody asked.
+    spent: Vec<Spent>,
 }
 
 impl fmt::Debug for Code {
@@ -216,6 +219,7 @@ impl Code {
             bytes: F::BYTES,
             writes_fixed,
             first_sum,
+            spent: Vec::new(),
         };
         let mut texts = Vec::new();
         if !tasks.is_empty() {
@@ -355,7 +359,26 @@ impl Code {
         self.enter(list, &memory);
     }
 
+    /// From now on takes the time of each function.
+    pub(super) fn measure(&mut self) {
+        self.spent = self.entries.iter().map(|_| Spent::default()).collect();
+    }
+
+    /// What was spent on each function since [`Code::measure`].
+    pub(super) fn spent(&self) -> &[Spent] {
+        &self.spent
+    }
+
     fn enter(&self, list: Range<usize>, memory: &Pointers<*mut u8>) {
+        if self.spent.is_empty() {
+            return self.call(list, memory);
+        }
+        for at in list {
+            self.spent[at].on(|| self.call(at..at + 1, memory));
+        }
+    }
+
+    fn call(&self, list: Range<usize>, memory: &Pointers<*mut u8>) {
         for entry in &self.entries[list] {
             #[expect(unsafe_code, reason = "the one place where machine code is entered")]
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the

@@ -19,6 +19,7 @@ mod kernels;
 mod layout;
 mod plan;
 mod product;
+mod profile;
 mod scalar;
 mod vector;
 mod whole;

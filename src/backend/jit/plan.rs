@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::backend::Timed;
 use crate::backend::domain::{Domain, table};
 use crate::backend::kernels::{Product, Strides};
 use crate::backend::phase::{Phase, Wanted};
@@ -18,6 +19,7 @@ use super::code::{Code, Group, Regions, Task};
 use super::emit::row_major;
 use super::layout::{Layout, Region, Slot, layout};
 use super::product::{Roles, Sum, product};
+use super::profile::Spent;
 
 /// A leaf to fill.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Copy {
 /// A gradient, computed once all steps are done.
 #[derive(Debug)]
 struct Late {
+    /// The root.
+    name: String,
     /// What is summed.
     sum: Sum,
     /// Where the factors live.
@@ -60,6 +64,8 @@ struct Late {
     sizes: Vec<u32>,
     /// Its place among all gradients.
     offset: usize,
+    /// The time it took, where somebody asks.
+    spent: Spent,
 }
 
 /// A graph made ready.
@@ -71,6 +77,7 @@ pub(super) struct Compiled<F> {
     fixed: Vec<F>,
     params: Schedule,
     fixed_code: Code,
+    fixed_tasks: Vec<Task>,
     /// Every step.
     forward: Schedule,
     /// Every step, backwards.
@@ -79,6 +86,8 @@ pub(super) struct Compiled<F> {
     tasks: Vec<Task>,
     codes: BTreeMap<usize, Code>,
     roots: BTreeMap<String, Root<Copy>>,
+    /// Whether the time of each function is taken.
+    measured: bool,
 }
 
 /// The memory of one worker.
@@ -218,6 +227,22 @@ impl<F: Number> Compiled<F> {
         self.code(at.samples).run(schedule.calls.clone(), &mut regions);
     }
 
+    /// What a function is and what it took.
+    fn timed(&self, task: &Task, when: &'static str, (calls, seconds): (u64, f64)) -> Timed {
+        let (what, span) = match task {
+            Task::Node(id) => {
+                let node = self.graph.node(*id);
+                let what = format!("{}{:?}", node.origin.path, node.space.sizes);
+                (what, node.origin.span)
+            }
+            Task::Sum(read, _) => {
+                let origin = &self.graph.node(read.node).origin;
+                (format!("gradient, adding {}", origin.path), origin.span)
+            }
+        };
+        Timed { what, when, span, calls, seconds }
+    }
+
     /// Gradients that are computed once all steps are done.
     fn late(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Vec<Late> {
         let of = |(name, sums): &(String, Vec<Sum>)| {
@@ -226,10 +251,12 @@ impl<F: Number> Compiled<F> {
             let each = sums.iter().map(|sum| {
                 let [left, right] = sum.pair.each_ref().map(|factor| layout.slot(factor.from));
                 Some(Late {
+                    name: name.clone(),
                     sum: sum.clone(),
                     slots: [left?, right?],
                     sizes: sizes.clone(),
                     offset,
+                    spent: Spent::default(),
                 })
             });
             each.collect::<Option<Vec<Late>>>()
@@ -245,7 +272,7 @@ impl<F: Number> Compiled<F> {
         (steps, samples): (usize, usize),
         gradient: &mut [F],
     ) {
-        let Late { sum, slots, sizes, offset } = late;
+        let Late { sum, slots, sizes, offset, .. } = late;
         let frame = (self.layout.tape * samples) as isize;
         let roles = Roles::new(&sum.pair, sizes);
         let out = row_major(sizes);
@@ -299,12 +326,14 @@ impl<F: Number> Plan for Compiled<F> {
             fixed: vec![F::default(); layout.fixed],
             params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
             fixed_code,
+            fixed_tasks,
             forward: Schedule { feeds: forward_feeds, calls: 0..turn },
             backward: Schedule { feeds: backward_feeds, calls: turn..tasks.len() },
             late: Self::late(graph, &layout, wanted),
             tasks,
             codes: BTreeMap::new(),
             roots: BTreeMap::new(),
+            measured: false,
             layout,
         };
         plan.find_roots(wanted);
@@ -325,6 +354,32 @@ impl<F: Number> Plan for Compiled<F> {
         self.tasks.len()
     }
 
+    fn measure(&mut self) {
+        self.measured = true;
+        self.codes.values_mut().chain([&mut self.fixed_code]).for_each(Code::measure);
+        self.late.iter_mut().for_each(|late| late.spent = Spent::default());
+    }
+
+    fn spent(&self) -> Vec<Timed> {
+        let fixed = self.fixed_code.spent().iter().zip(&self.fixed_tasks);
+        let mut all: Vec<Timed> =
+            fixed.map(|(spent, task)| self.timed(task, "once", spent.told())).collect();
+        for (at, task) in self.tasks.iter().enumerate() {
+            let each = self.codes.values().filter_map(|code| Some(code.spent().get(at)?.told()));
+            let told = each.fold((0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
+            let when = if self.forward.calls.contains(&at) { "forward" } else { "backward" };
+            all.push(self.timed(task, when, told));
+        }
+        all.extend(self.late.iter().map(|late| {
+            let (calls, seconds) = late.spent.told();
+            let factor = self.graph.node(late.sum.pair[0].from);
+            let what = format!("gradient of {}", late.name);
+            Timed { what, when: "end", span: factor.origin.span, calls, seconds }
+        }));
+        all.retain(|one| one.calls > 0);
+        all
+    }
+
     fn tape(memory: &Memory<F>) -> usize {
         memory.tape.len()
     }
@@ -332,7 +387,10 @@ impl<F: Number> Plan for Compiled<F> {
     fn prepare(&mut self, samples: usize) {
         if !self.codes.contains_key(&samples) {
             let group = Group { samples, writes_fixed: false };
-            let code = Code::new::<F>(&self.graph, &self.layout, &self.tasks, group);
+            let mut code = Code::new::<F>(&self.graph, &self.layout, &self.tasks, group);
+            if self.measured {
+                code.measure();
+            }
             self.codes.insert(samples, code);
         }
     }
@@ -381,7 +439,7 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn finish(&self, memory: &Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
         for late in &self.late {
-            self.add_up(late, &memory.tape, (steps, samples), gradient);
+            late.spent.on(|| self.add_up(late, &memory.tape, (steps, samples), gradient));
         }
     }
 
