@@ -1,28 +1,29 @@
 //! Diagnostics as annotations of a GitHub workflow.
 
 use super::{Diagnostic, Diagnostics};
-use crate::source::Sources;
+use crate::source::{Places, Sources};
 
 /// One workflow command a line for each diagnostic, in source order.
 ///
 /// What the text form draws (secondary labels, help) follows the message on lines of its own.
 #[must_use]
 pub fn github(diagnostics: &Diagnostics, sources: &Sources) -> String {
-    diagnostics.sorted().into_iter().map(|one| annotation(one, sources)).collect()
+    let places = sources.places();
+    diagnostics.sorted().into_iter().map(|one| annotation(one, sources, &places)).collect()
 }
 
-fn annotation(one: &Diagnostic, sources: &Sources) -> String {
+fn annotation(one: &Diagnostic, sources: &Sources, places: &Places<'_>) -> String {
     let span = one.primary.span;
-    let source = sources.get(span.file);
-    let (line, column) = source.position(span.start);
-    let (end_line, end_column) = source.position(span.end);
+    let (source, lines) = (sources.get(span.file), places.of(span.file));
+    let (line, column) = lines.position(span.start);
+    let (end_line, end_column) = lines.position(span.end);
     let mut message = one.message.clone();
     if !one.primary.text.is_empty() {
         message += &format!("\n{}", one.primary.text);
     }
     for label in one.others.iter().filter(|label| !label.text.is_empty()) {
         let source = sources.get(label.span.file);
-        let (line, column) = source.position(label.span.start);
+        let (line, column) = places.of(label.span.file).position(label.span.start);
         message += &format!("\n{}:{line}:{column}: {}", source.name, label.text);
     }
     if let Some(help) = &one.help {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Diagnostic, Diagnostics, Label};
-use crate::source::{Sources, Span};
+use crate::source::{Places, Sources, Span};
 
 /// Every diagnostic as an object, in source order.
 ///
@@ -14,15 +14,16 @@ use crate::source::{Sources, Span};
 /// characters, the end is past the last) and `start`, `end` (bytes from 0).
 #[must_use]
 pub fn json(diagnostics: &Diagnostics, sources: &Sources) -> Vec<Value> {
-    diagnostics.sorted().into_iter().map(|one| object(one, sources)).collect()
+    let places = sources.places();
+    diagnostics.sorted().into_iter().map(|one| object(one, sources, &places)).collect()
 }
 
-fn object(one: &Diagnostic, sources: &Sources) -> Value {
-    let label = |label: &Label| place(label.span, "text", &label.text, sources);
+fn object(one: &Diagnostic, sources: &Sources, places: &Places<'_>) -> Value {
+    let place = |span, key, text: &str| place(span, key, text, (sources, places));
+    let label = |label: &Label| place(label.span, "text", &label.text);
     let labels: Vec<_> = std::iter::once(&one.primary).chain(&one.others).map(label).collect();
-    let edits: Vec<_> =
-        one.edits.iter().map(|edit| place(edit.span, "text", &edit.text, sources)).collect();
-    let mut object = place(one.primary.span, "label", &one.primary.text, sources);
+    let edits: Vec<_> = one.edits.iter().map(|edit| place(edit.span, "text", &edit.text)).collect();
+    let mut object = place(one.primary.span, "label", &one.primary.text);
     object["code"] = json!(one.code.0);
     object["severity"] = json!(if one.code.is_warning() { "note" } else { "error" });
     object["message"] = json!(one.message);
@@ -33,10 +34,10 @@ fn object(one: &Diagnostic, sources: &Sources) -> Value {
 }
 
 /// A place with a text about it under `key`.
-fn place(span: Span, key: &str, text: &str, sources: &Sources) -> Value {
-    let source = sources.get(span.file);
-    let (line, column) = source.position(span.start);
-    let (end_line, end_column) = source.position(span.end);
+fn place(span: Span, key: &str, text: &str, (sources, places): (&Sources, &Places<'_>)) -> Value {
+    let (source, lines) = (sources.get(span.file), places.of(span.file));
+    let (line, column) = lines.position(span.start);
+    let (end_line, end_column) = lines.position(span.end);
     let mut object = json!({
         "file": source.name, "line": line, "column": column,
         "end_line": end_line, "end_column": end_column,

@@ -397,7 +397,7 @@ pub(crate) fn expectations(text: &str) -> Vec<Expected> {
 pub(crate) fn found(sources: &Sources, found: &Diagnostics) -> Vec<Expected> {
     let one = |one: &ntmc::diag::Diagnostic| {
         let span = one.primary.span;
-        let (line, _) = sources.get(span.file).position(span.start);
+        let (line, _) = sources.places().of(span.file).position(span.start);
         let text = sources.text(span).lines().next().unwrap_or("").to_owned();
         Expected { line, code: one.code.0.to_owned(), text }
     };
