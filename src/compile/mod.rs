@@ -222,7 +222,7 @@ pub fn forward(model: &Model) -> Program {
 /// Every graph in canonical order: the adjoint pass adds in the order of the nodes, and text reads best.
 fn ordered(program: Program) -> Program {
     let Program { params, inputs, states, init, step, update } = program;
-    Program { params, inputs, states, init: canonical(&init), step: canonical(&step), update }
+    Program { params, inputs, states, init: canonical(init), step: canonical(step), update }
 }
 
 /// Adds the adjoints of the loss with respect to parameters, inputs and first states.
@@ -271,7 +271,7 @@ pub fn optimised(program: Program) -> Program {
 }
 
 fn optimise(program: Program) -> Program {
-    let better = |graph: Graph| canonical(&opt::optimise(graph));
+    let better = |graph: Graph| canonical(opt::optimise(graph));
     let Program { params, inputs, states, init, step, update } = program;
     let update = update.map(|update| Update {
         graph: better(update.graph),
@@ -285,7 +285,7 @@ fn optimise(program: Program) -> Program {
 #[must_use]
 pub fn with_optimiser(mut program: Program, optimiser: &Model) -> Program {
     let Update { graph, inputs, slots, init } = lower_update(optimiser);
-    let (graph, init) = (canonical(&graph), canonical(&init));
+    let (graph, init) = (canonical(graph), canonical(init));
     program.update = Some(Update { graph, inputs, slots, init });
     program
 }

@@ -15,7 +15,7 @@ mod tests;
 
 pub use rules::open_ports;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{
     Builder, Graph, Leaf, NodeId, Op, Origin, Read, Type, View, canonical, verified,
@@ -57,14 +57,17 @@ pub struct Wanted {
 /// If a seed names a root that the graph does not have.
 #[must_use]
 pub fn differentiate(graph: Graph, seeds: &[Seed], wanted: &[Wanted]) -> Graph {
-    let graph = verified(canonical(&graph), "what came before differentiate");
+    let graph = verified(canonical(graph), "what came before differentiate");
     let forward: Vec<NodeId> = graph.ids().collect();
     let active = active(&graph, wanted);
+    let roots: BTreeMap<String, Read> =
+        graph.roots.iter().map(|(path, read)| (path.0.clone(), read.clone())).collect();
     let mut sweep = Sweep { builder: Builder::extend(graph), arriving: BTreeMap::new(), active };
     let mut seeds: Vec<&Seed> = seeds.iter().collect();
     seeds.sort_by(|left, right| left.root.cmp(&right.root));
     for (order, seed) in seeds.into_iter().enumerate() {
-        sweep.seed(order, seed);
+        let root = roots.get(&seed.root).unwrap_or_else(|| panic!("no root `{}`", seed.root));
+        sweep.seed(order, seed, root.clone());
     }
     let mut adjoints = BTreeMap::new();
     for id in forward.into_iter().rev() {
@@ -91,10 +94,11 @@ pub fn differentiate(graph: Graph, seeds: &[Seed], wanted: &[Wanted]) -> Graph {
 /// Nodes whose value depends, through reals, on a wanted leaf.
 fn active(graph: &Graph, wanted: &[Wanted]) -> Vec<bool> {
     let mut active: Vec<bool> = Vec::with_capacity(graph.len());
+    let wanted: BTreeSet<&Leaf> = wanted.iter().map(|want| &want.leaf).collect();
     for id in graph.ids() {
         let node = graph.node(id);
         let below = match &node.op {
-            Op::Leaf(leaf) => wanted.iter().any(|want| want.leaf == *leaf),
+            Op::Leaf(leaf) => wanted.contains(leaf),
             Op::Map(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
                 let edges = graph.operands(id);
                 rules::open_ports(graph, id).iter().any(|port| active[edges[*port].0.0 as usize])
@@ -121,10 +125,7 @@ impl Sweep {
         self.builder.graph()
     }
 
-    fn seed(&mut self, order: usize, seed: &Seed) {
-        let root =
-            self.graph().root(&seed.root).unwrap_or_else(|| panic!("no root `{}`", seed.root));
-        let read = root.clone();
+    fn seed(&mut self, order: usize, seed: &Seed, read: Read) {
         if !self.active[read.node.0 as usize] {
             return;
         }

@@ -13,10 +13,10 @@
 //! the path of the reader says as much.
 
 use super::text::layout::{axis_names, guard, kept_names, picked};
-use super::{Axis, Builder, Graph, Index, NodeId, Op, Operand, Part, Read};
+use super::{Axis, Builder, Graph, Index, NodeId, Op, Operand, Part, Path, Read};
 
-/// Aligns every value that is used once.
-pub(super) fn aligned(graph: &Graph) -> Graph {
+/// Aligns every value that is used once; says whether anything changed.
+pub(super) fn aligned(graph: Graph) -> (Graph, bool) {
     let mut uses = vec![0_u32; graph.len()];
     for (_, read) in &graph.roots {
         uses[read.node.0 as usize] += 2;
@@ -24,21 +24,28 @@ pub(super) fn aligned(graph: &Graph) -> Graph {
     for id in graph.ids() {
         graph.operands(id).iter().for_each(|(from, _)| uses[from.0 as usize] += 1);
     }
-    let mut parts = graph.parts();
+    let arities: Vec<usize> = graph.ids().map(|id| graph.arity(id)).collect();
+    let (mut parts, roots) = graph.into_parts();
+    let mut changed = false;
     // Readers first, so that names travel down.
-    for id in graph.ids().rev() {
-        for port in 0..graph.arity(id) {
-            let from = parts[id.0 as usize].operands[port].0;
+    for (at, arity) in arities.into_iter().enumerate().rev() {
+        let id = NodeId(at as u32);
+        for port in 0..arity {
+            let from = parts[at].operands[port].0;
             if from < id && uses[from.0 as usize] == 1 {
-                align(&mut parts, id, port);
+                changed |= align(&mut parts, id, port);
             }
         }
     }
-    rebuilt(parts, graph)
+    if changed {
+        return (rebuilt(parts, roots), true);
+    }
+    (Graph::assemble(parts, roots).expect("these are the parts of a graph"), false)
 }
 
-/// Aligns one value with its reader, if it is one that the reader's line may hold.
-fn align(parts: &mut [Part], reader: NodeId, port: usize) {
+/// Aligns one value with its reader, if it is one that the reader's line may hold. Whether anything
+/// is different then.
+fn align(parts: &mut [Part], reader: NodeId, port: usize) -> bool {
     let Part { node: user, operands } = &parts[reader.0 as usize];
     let (from, edge) = &operands[port];
     let part = &parts[from.0 as usize];
@@ -48,14 +55,14 @@ fn align(parts: &mut [Part], reader: NodeId, port: usize) {
         || part.node.origin.adjoint != user.origin.adjoint
         || !near
     {
-        return;
+        return false;
     }
     let mut scope = user.space.sizes.clone();
     if let Op::Reduce { over, .. } = &user.op {
         scope.extend(over);
     }
     let bare: Option<Vec<Axis>> = edge.access.0.iter().map(Index::as_axis).collect();
-    let Some(bare) = bare else { return };
+    let Some(bare) = bare else { return false };
     let mut axes = bare.clone();
     axes.sort();
     axes.dedup();
@@ -64,17 +71,17 @@ fn align(parts: &mut [Part], reader: NodeId, port: usize) {
     let whole =
         bare.iter().zip(&part.node.space.sizes).all(|(axis, size)| sizes[place(*axis)] == *size);
     if axes.len() != bare.len() || !whole {
-        return;
+        return false;
     }
     let by = |axis: Axis| Index::axis(place(bare[usize::from(axis.0)]));
     let moved = |(node, edge): &(NodeId, Operand)| {
         Some((*node, Operand { access: edge.access.substitute(&by)?, ..edge.clone() }))
     };
     let Some(operands) = part.operands.iter().map(moved).collect::<Option<Vec<_>>>() else {
-        return;
+        return false;
     };
     let when = part.node.space.when.iter().map(|cond| cond.substitute(&by));
-    let Some(mut when) = when.collect::<Option<Vec<_>>>() else { return };
+    let Some(mut when) = when.collect::<Option<Vec<_>>>() else { return false };
     let asked = guard(picked(user, edge), &axes);
     if when.len() == asked.len() && when.iter().all(|cond| asked.contains(cond)) {
         when = asked;
@@ -84,16 +91,21 @@ fn align(parts: &mut [Part], reader: NodeId, port: usize) {
     let path = user.origin.path.clone();
     let (from, access) = (from.0 as usize, axes.iter().map(|axis| Index::axis(axis.0.into())));
     let access = super::Access(access.collect());
-    let node = &mut parts[from].node;
-    node.origin.path = path;
-    node.origin.axes = kept_names(&names);
-    node.space = super::Space { sizes, when };
-    parts[from].operands = operands;
-    parts[reader.0 as usize].operands[port].1.access = access;
+    let mut part = parts[from].clone();
+    part.node.origin.path = path;
+    part.node.origin.axes = kept_names(&names);
+    part.node.space = super::Space { sizes, when };
+    part.operands = operands;
+    let here = &mut parts[reader.0 as usize].operands[port].1.access;
+    let changed = *here != access;
+    *here = access;
+    let changed = changed || parts[from] != part;
+    parts[from] = part;
+    changed
 }
 
 /// The graph of these nodes; two that have become equal are one.
-fn rebuilt(parts: Vec<Part>, graph: &Graph) -> Graph {
+fn rebuilt(parts: Vec<Part>, roots: Vec<(Path, Read)>) -> Graph {
     let mut builder = Builder::new();
     let mut moved: Vec<NodeId> = Vec::with_capacity(parts.len());
     for Part { node, operands } in parts {
@@ -101,9 +113,8 @@ fn rebuilt(parts: Vec<Part>, graph: &Graph) -> Graph {
             operands.into_iter().map(|(from, edge)| (moved[from.0 as usize], edge)).collect();
         moved.push(builder.add(node.op, node.space, node.ty, operands, node.origin));
     }
-    for (path, read) in &graph.roots {
-        let read = Read { node: moved[read.node.0 as usize], ..read.clone() };
-        builder.root(path.0.clone(), read);
+    for (path, read) in roots {
+        builder.root(path.0, Read { node: moved[read.node.0 as usize], ..read });
     }
     builder.finish()
 }

@@ -1,6 +1,7 @@
 //! Building graphs: nodes are added once, shared by [`Key`], never changed.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use petgraph::graph::NodeIndex;
 
@@ -22,11 +23,19 @@ impl Key {
     }
 }
 
+/// The same on every run and machine of one width.
+fn hash(key: &Key) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A graph under construction. Equal nodes are shared (law 5); operands must exist already (law 1).
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     graph: Graph,
-    known: BTreeMap<Key, NodeId>,
+    /// The nodes by a hash of their keys, so that no key is held twice. Nothing depends on its order.
+    known: BTreeSet<(u64, NodeId)>,
 }
 
 impl Builder {
@@ -39,7 +48,7 @@ impl Builder {
     /// Goes on from a finished graph, as the adjoint pass does.
     #[must_use]
     pub fn extend(graph: Graph) -> Builder {
-        let known = graph.ids().map(|id| (Key::of(&graph, id), id)).collect();
+        let known = graph.ids().map(|id| (hash(&Key::of(&graph, id)), id)).collect();
         Builder { graph, known }
     }
 
@@ -54,19 +63,29 @@ impl Builder {
         origin: Origin,
     ) -> NodeId {
         let key = Key(op, space, ty, operands);
-        if let Some(id) = self.known.get(&key) {
+        let hash = hash(&key);
+        let near = (hash, NodeId(0))..=(hash, NodeId(u32::MAX));
+        if let Some((_, id)) = self.known.range(near).find(|(_, id)| self.is(*id, &key)) {
             return *id;
         }
-        let over = if let Op::Reduce { over, .. } = &key.0 { over.len() } else { 0 };
-        let origin = Origin { axes: distinct(&origin.axes, key.1.rank() + over), ..origin };
-        let node = Node { op: key.0.clone(), space: key.1.clone(), ty, origin };
-        let at = self.graph.dag.add_node(node);
-        for (source, operand) in &key.3 {
-            self.graph.dag.add_edge(NodeIndex::new(source.0 as usize), at, operand.clone());
+        let Key(op, space, ty, operands) = key;
+        let over = if let Op::Reduce { over, .. } = &op { over.len() } else { 0 };
+        let origin = Origin { axes: distinct(&origin.axes, space.rank() + over), ..origin };
+        let at = self.graph.dag.add_node(Node { op, space, ty, origin });
+        for (source, operand) in operands {
+            self.graph.dag.add_edge(NodeIndex::new(source.0 as usize), at, operand);
         }
         let id = NodeId(at.index() as u32);
-        self.known.insert(key, id);
+        self.known.insert((hash, id));
         id
+    }
+
+    /// Whether a node has this key.
+    fn is(&self, id: NodeId, Key(op, space, ty, operands): &Key) -> bool {
+        let node = self.graph.node(id);
+        let same = node.op == *op && node.space == *space && node.ty == *ty;
+        let edges = operands.iter().map(|(from, edge)| (*from, edge));
+        same && self.graph.operands(id).into_iter().eq(edges)
     }
 
     /// A leaf.

@@ -14,16 +14,17 @@ use super::{Graph, NodeId, Part, Path, Read};
 
 /// Puts a graph into canonical order and drops what is not reached. The graph keeps the laws.
 #[must_use]
-pub fn canonical(graph: &Graph) -> Graph {
+pub fn canonical(graph: Graph) -> Graph {
     // What is written on one line depends on who uses it, so unused users go first. Values that have
     // become equal are used less often, so that others may follow; this ends soon.
     let mut graph = ordered(graph);
     for _ in 0..ROUNDS {
-        let next = ordered(&aligned(&graph));
-        if next == graph {
+        let moved;
+        (graph, moved) = aligned(graph);
+        if !moved {
             break;
         }
-        graph = next;
+        graph = ordered(graph);
     }
     graph
 }
@@ -31,20 +32,23 @@ pub fn canonical(graph: &Graph) -> Graph {
 /// Rounds after which the graph is taken as it is.
 const ROUNDS: usize = 16;
 
-fn ordered(graph: &Graph) -> Graph {
-    let mut roots = graph.roots.clone();
-    roots.sort_by(|left, right| left.0.cmp(&right.0));
-    let order = Walk::new(graph).order(&roots);
+fn ordered(graph: Graph) -> Graph {
+    let mut starts: Vec<&(Path, Read)> = graph.roots.iter().collect();
+    starts.sort_by(|left, right| left.0.cmp(&right.0));
+    let order = Walk::new(&graph).order(starts.into_iter().map(|(_, read)| read.node));
     let mut place = vec![NodeId(0); graph.len()];
     for (at, id) in order.iter().enumerate() {
         place[id.0 as usize] = NodeId(at as u32);
     }
-    let operand = |(from, edge): (NodeId, &super::Operand)| (place[from.0 as usize], edge.clone());
-    let part = |id: &NodeId| Part {
-        node: graph.node(*id).clone(),
-        operands: graph.operands(*id).into_iter().map(operand).collect(),
+    let (parts, mut roots) = graph.into_parts();
+    let mut parts: Vec<Option<Part>> = parts.into_iter().map(Some).collect();
+    let moved = |id: NodeId| {
+        let mut part = parts[id.0 as usize].take().expect("a walk meets a node once");
+        part.operands.iter_mut().for_each(|(from, _)| *from = place[from.0 as usize]);
+        part
     };
-    let parts = order.iter().map(part).collect();
+    let parts = order.into_iter().map(moved).collect();
+    roots.sort_by(|left, right| left.0.cmp(&right.0));
     for (_, read) in &mut roots {
         read.node = place[read.node.0 as usize];
     }
@@ -63,9 +67,8 @@ impl<'a> Walk<'a> {
         Walk { graph, forms: forms(graph), done: vec![false; graph.len()], order: Vec::new() }
     }
 
-    fn order(mut self, roots: &[(Path, Read)]) -> Vec<NodeId> {
-        let mut stack: Vec<(NodeId, bool)> =
-            roots.iter().rev().map(|(_, read)| (read.node, false)).collect();
+    fn order(mut self, roots: impl DoubleEndedIterator<Item = NodeId>) -> Vec<NodeId> {
+        let mut stack: Vec<(NodeId, bool)> = roots.rev().map(|root| (root, false)).collect();
         while let Some((line, reads_done)) = stack.pop() {
             if self.done[line.0 as usize] {
                 continue;

@@ -51,6 +51,20 @@ impl Graph {
         let part = |id| Part { node: self.node(id).clone(), operands: operands(id).collect() };
         self.ids().map(part).collect()
     }
+
+    /// The same without a copy.
+    pub(super) fn into_parts(self) -> (Vec<Part>, Vec<(Path, Read)>) {
+        let (nodes, edges) = self.dag.into_nodes_edges();
+        let part =
+            |node: petgraph::graph::Node<Node>| Part { node: node.weight, operands: Vec::new() };
+        let mut parts: Vec<Part> = nodes.into_iter().map(part).collect();
+        for edge in edges {
+            let from = NodeId(edge.source().index() as u32);
+            parts[edge.target().index()].operands.push((from, edge.weight));
+        }
+        parts.iter_mut().for_each(|part| part.operands.sort_by_key(|(_, edge)| edge.port));
+        (parts, self.roots)
+    }
 }
 
 /// Two graphs are equal when they have the same nodes in the same order with the same roots and

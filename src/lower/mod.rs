@@ -129,7 +129,7 @@ impl<'m> Lowering<'m> {
 
     /// The graph in canonical order.
     fn finish(self, made: &str) -> Graph {
-        verified(canonical(&self.builder.finish()), made)
+        verified(canonical(self.builder.finish()), made)
     }
 
     /// Lowers every equation of the list.

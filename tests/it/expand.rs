@@ -155,7 +155,7 @@ fn nameless(
             .filter(|(name, _)| shown(&name.0))
             .map(|(name, read)| (Name(root(&name.0)), read.clone()));
         let graph = Graph::assemble(parts, roots.collect()).unwrap();
-        ntmc::graph::text::print(&canonical(&graph))
+        ntmc::graph::text::print(&canonical(graph.clone()))
     })
 }
 

@@ -12,6 +12,7 @@ mod emit;
 mod frames;
 mod given;
 mod output;
+mod passed;
 mod read;
 mod scatter;
 mod stage;
@@ -193,6 +194,8 @@ struct Engine<'a> {
     states: BTreeMap<Key, u32>,
     sources: BTreeMap<(FrameId, Span, Members), u32>,
     params: BTreeMap<String, u32>,
+    /// Members that update states which families pass along, by the part of the update.
+    updates: BTreeMap<(FrameId, PartId), std::sync::Arc<passed::Updates>>,
     running: Vec<(Key, String, Span)>,
     /// Where each of them stands there.
     places: BTreeMap<Key, usize>,
@@ -237,6 +240,7 @@ impl<'a> Engine<'a> {
             states: BTreeMap::new(),
             sources: BTreeMap::new(),
             params: BTreeMap::new(),
+            updates: BTreeMap::new(),
             running: Vec::new(),
             places: BTreeMap::new(),
             cyclic: false,

@@ -410,36 +410,39 @@ impl Engine<'_> {
             return Array::Value(self.equation(frame, id, equation, members));
         }
         let here: Vec<PartId> = def.around(part).collect();
-        let shared: Vec<VarId> = chain
-            .iter()
-            .take_while(|part| here.contains(part))
-            .filter_map(|part| def.part(*part).family)
-            .collect();
-        let fixed = Self::fixed(cx);
-        let mine = |all: &Members| shared.iter().all(|var| all.get(var) == fixed.get(var));
         let inside = chain.first().is_some_and(|first| here.contains(first));
-        let updates = self.updates(frame, equation.part, members);
-        let place = if entry.prev {
-            let first = updates.iter().position(|update| !inside || mine(update));
-            first.and_then(|first| if inside { first.checked_sub(1) } else { None })
-        } else {
-            updates.iter().rposition(mine)
-        };
+        let updates = self.updates(frame, equation.part);
+        let mine = self.own_members(cx, members, chain.iter().take_while(|p| here.contains(p)));
+        let place = mine.and_then(|mine| match (entry.prev, inside) {
+            (true, true) => updates.before(members, &mine),
+            (true, false) => None,
+            (false, _) => updates.last(&mine),
+        });
         match place {
-            Some(at) => {
-                let members = updates[at].clone();
-                Array::Value(self.equation(frame, id, equation, &members))
-            }
+            Some(one) => Array::Value(self.equation(frame, id, equation, one)),
             None => Array::Prev(state),
         }
     }
 
-    /// The members of a passed state's updates, in the order in which they happen.
-    fn updates(&mut self, frame: FrameId, part: PartId, owner: &Members) -> Vec<Members> {
-        let all = self.all_members(frame, part);
-        all.into_iter()
-            .filter(|one| owner.iter().all(|(var, at)| one.get(var) == Some(at)))
-            .collect()
+    /// The members of the families of some parts that a context lies in, besides those around them;
+    /// nothing if it lies in none of them.
+    fn own_members<'a>(
+        &self,
+        cx: &Cx,
+        around: &Members,
+        parts: impl Iterator<Item = &'a PartId>,
+    ) -> Option<Members> {
+        let (def, fixed) = (&self.frames[cx.frame.0].def, Self::fixed(cx));
+        let mut mine = around.clone();
+        for part in parts.map(|part| def.part(*part)) {
+            let Some(var) = part.family else { continue };
+            match (part.in_order, fixed.get(&var)) {
+                (true, Some(at)) => drop(mine.insert(var, *at)),
+                (false, None) => {}
+                (true, None) | (false, Some(_)) => return None,
+            }
+        }
+        Some(mine)
     }
 
     /// The value a state takes after the step.
@@ -449,8 +452,8 @@ impl Engine<'_> {
         if equation.part == def.value(id).part {
             return self.equation(frame, id, equation, members);
         }
-        match self.updates(frame, equation.part, members).pop() {
-            Some(last) => self.equation(frame, id, equation, &last),
+        match self.updates(frame, equation.part).last(members) {
+            Some(last) => self.equation(frame, id, equation, last),
             None => self.kept(frame, id, members),
         }
     }
