@@ -200,6 +200,22 @@ fn what_is_within_the_limits_is_read() {
     assert!(start.elapsed() < Duration::from_secs(60));
 }
 
+/// Members that pass a state along are as many as the chain of values allows, and no read of it looks
+/// at all of them.
+#[test]
+fn states_are_passed_through_thousands_of_members_soon() {
+    let text = |outer: usize| {
+        format!(
+            "ntm 1\nmodel m(x) -> y {{\n  state s = 0\n  part outer[a: {outer}] {{\n    \
+             part inner[b: 256] {{ s = prev s + x }}\n  }}\n  y = s\n}}\n"
+        )
+    };
+    let start = Instant::now();
+    assert_eq!(codes_of_choices(&text(19), &Choices::default()).0, [""; 0]);
+    assert_eq!(codes_of_choices(&text(22), &Choices::default()).0, ["E0690"]);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
 /// The codes for which the checker refuses a text.
 fn refused(text: &str) -> Vec<&'static str> {
     match Spec::read(Source::new("text.ntm", text), &StdOnly) {
