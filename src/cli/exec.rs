@@ -118,7 +118,9 @@ pub(super) fn tensors(path: &Path) -> Result<File, Error> {
     } else {
         std::fs::read(path)
     };
-    File::parse(&name, &bytes.map_err(|why| Error::file(name.as_str(), why))?)
+    let bytes = bytes.map_err(|why| Error::file(name.as_str(), why))?;
+    crate::run::checkpoint::intact(&bytes).map_err(|why| Error::file(name.as_str(), why))?;
+    File::parse(&name, &bytes)
 }
 
 /// Reads a map, or the one beside it that it is like.

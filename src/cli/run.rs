@@ -19,7 +19,7 @@ use crate::model::train::{self as block, TrainBlock};
 use crate::run::{Precision, Session};
 use crate::source::Sources;
 use crate::train::figure::terminal::Letters;
-use crate::train::{Clip, Lesson, Settings, Stop, evaluate_until, train};
+use crate::train::{Clip, Evaluation, Lesson, Settings, State, Stop, evaluate_until, train};
 
 /// Train a model, evaluate it and show what it learned
 ///
@@ -287,13 +287,7 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
     let Compiled { model, border, program, executable, block, tasks, rate, .. } = compiled;
     let (digest, sources) = (compiled.digest, compiled.sources);
     let texts = (compiled.expanded.as_str(), &compiled.modules[..]);
-    let mut settings = settings(&block, tasks, rate, (options.seed, options.batch));
-    if let Some(count) = options.overfit {
-        settings.overfit(count as usize);
-    }
-    if options.brief {
-        rehearsal::shorten(&mut settings);
-    }
+    let settings = asked(settings(&block, tasks, rate, (options.seed, options.batch)), options);
     within_limits(&settings)?;
     let steps = options.steps.unwrap_or_else(|| settings.horizon());
     let precision = options.compile.precision;
@@ -319,9 +313,8 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         stall: Stall::new(&settings),
     })?;
     let before = state.sequences;
-    let result = train(&mut session, &settings, &mut state, steps, &mut watch);
-    watch.finish();
-    let stop = result.map_err(|error| {
+    let result = to_the_end(&mut session, &settings, (&mut state, steps), &mut watch);
+    let (stop, evaluation, seconds) = result.map_err(|error| {
         let scene = Scene {
             program: &program,
             session: &session,
@@ -342,8 +335,8 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         steps: state.step,
         sequences: state.sequences,
         trained: state.sequences - before,
-        seconds: watch.elapsed().as_secs_f64(),
-        evaluation: None,
+        seconds,
+        evaluation,
         score: settings.goal().task.score,
         parameters: session.size(),
         out: watch.directory.0.clone(),
@@ -352,15 +345,40 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         letters: options.letters,
     };
     if matches!(stop, Stop::Done | Stop::Time) {
-        // Everything is saved: a signal now ends the evaluation, and the run with it.
-        let ends = &mut || watch.interrupted().is_some();
-        report.evaluation = evaluate_until(&mut session, &settings, state.step, ends)?;
-        report.stop = watch.interrupted().unwrap_or(stop);
-    }
-    if report.stop == stop && report.evaluation.is_some() {
         report.example = Some(report::draw(&mut session, &settings, &report, &watch.directory)?);
     }
     Ok(report)
+}
+
+/// The settings of a block as the options change them.
+fn asked(mut settings: Settings, options: &Options) -> Settings {
+    if let Some(count) = options.overfit {
+        settings.overfit(count as usize);
+    }
+    if options.brief {
+        rehearsal::shorten(&mut settings);
+    }
+    settings
+}
+
+/// Trains and evaluates: why it ended, the last evaluation, and the seconds that training took.
+fn to_the_end(
+    session: &mut Session,
+    settings: &Settings,
+    (state, steps): (&mut State, u64),
+    watch: &mut Watch,
+) -> Result<(Stop, Option<Evaluation>, f64), crate::train::Error> {
+    let result = train(session, settings, state, steps, watch);
+    let seconds = watch.elapsed().as_secs_f64();
+    watch.finish();
+    let stop = result?;
+    if matches!(stop, Stop::Interrupt | Stop::Terminate) {
+        return Ok((stop, None, seconds));
+    }
+    // Everything is saved: a signal now ends the evaluation, and the run with it.
+    let ends = &mut || watch.interrupted().is_some();
+    let found = evaluate_until(session, settings, state.step, ends)?;
+    Ok((watch.interrupted().unwrap_or(stop), found, seconds))
 }
 
 /// A run that failed says what went bad, and where its last good state is.

@@ -60,6 +60,7 @@ pub(super) fn begin(
     let task = settings.goal().task.name;
     let directory = Directory::create(options.out.as_deref(), &manifest.model, task)?;
     let claim = directory.claim()?;
+    checkpoint::sweep(&directory.0);
     directory.write("spec.ntm", expanded.as_bytes())?;
     for (name, text) in modules {
         directory.write_module(name, text)?;
@@ -81,12 +82,21 @@ pub(super) fn go_on(
     checkpoint::sweep(path);
     let kept = directory.manifest()?;
     if kept.digest != manifest.digest {
-        return Err(Error::Check(format!(
-            "the spec is not the one that `{}` was trained with\nhelp: leave the spec out, and \
-             `ntmc run --resume {}` uses the run's own",
-            path.display(),
-            path.display()
-        )));
+        let place = path.display();
+        let own = directory.file("spec.ntm");
+        return Err(Error::Check(if options.compile.spec == own.display().to_string() {
+            format!(
+                "`{}` was changed since the run began\nhelp: give the spec that it was made from: \
+                 `ntmc run {} --resume {place}`",
+                own.display(),
+                kept.spec
+            )
+        } else {
+            format!(
+                "the spec is not the one that `{place}` was trained with\nhelp: leave the spec \
+                 out, and `ntmc run --resume {place}` uses the run's own"
+            )
+        }));
     }
     let state = stand(&directory, session, &kept, options.seed)?;
     let lines = directory.cut_metrics(state.step)?;

@@ -122,6 +122,18 @@ fn open(bytes: &[u8]) -> Result<(SafeTensors<'_>, Facts), String> {
     Ok((file, facts))
 }
 
+/// Whether these bytes are a damaged checkpoint: of a run, but not those that were written.
+///
+/// # Errors
+/// What is wrong.
+pub fn intact(bytes: &[u8]) -> Result<(), String> {
+    let metadata = SafeTensors::read_metadata(bytes).ok();
+    let ours = metadata.is_some_and(|(_, metadata)| {
+        metadata.metadata().as_ref().is_some_and(|map| map.contains_key("ntmc"))
+    });
+    if ours { open(bytes).map(|_| ()) } else { Ok(()) }
+}
+
 /// The facts of a whole checkpoint, whatever its model; nothing where there is none or it is damaged.
 #[must_use]
 pub fn facts(path: &Path) -> Option<Facts> {

@@ -211,6 +211,10 @@ fn kill_again_and_again(
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "{name} after {killed} kills: {status}");
             assert_same(whole, &files(&place.run(&name)), &name);
+            let left = std::fs::read_dir(place.run(&name)).unwrap().filter(|entry| {
+                entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with('.')
+            });
+            assert_eq!(left.count(), 0, "{name} has something left over");
             ended += 1;
             continue;
         }
@@ -240,10 +244,6 @@ fn a_hundred_kills_at_random_moments_change_no_byte() {
         both.into_iter().map(|one| one.join().unwrap()).sum()
     });
     assert!(ended >= 2);
-    for entry in std::fs::read_dir(place.run("whole")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(!name.starts_with('.'), "{name} is left over");
-    }
 }
 
 #[test]
@@ -280,6 +280,24 @@ fn what_was_done_to_a_run_is_told_or_mended() {
     copy(&place, "c");
     refused("its seed is 9, not 0");
     std::fs::write(file("checkpoint.safetensors"), &good).unwrap();
+    // A checkpoint as parameters of `exec` is looked at too.
+    bad.clone_from(&good);
+    *bad.last_mut().unwrap() ^= 1;
+    std::fs::write(file("bad.safetensors"), &bad).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ntmc"))
+        .args(["exec", "a/spec.ntm", "--in", "a/bad.safetensors", "--out", "a/out.safetensors"])
+        .current_dir(place.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    assert!(said(&output).contains("damaged"), "{}", said(&output));
+    // A spec that is not the run's.
+    let spec = std::fs::read_to_string(file("spec.ntm")).unwrap();
+    std::fs::write(file("spec.ntm"), spec.replace("1e-2", "2e-2")).unwrap();
+    let output = place.output("a", &["--steps", "300"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("was changed since the run began"), "{}", said(&output));
+    std::fs::write(file("spec.ntm"), spec).unwrap();
     // A manifest that is none, and none.
     let manifest = std::fs::read(file("run.ron")).unwrap();
     std::fs::write(file("run.ron"), &manifest[..manifest.len() / 2]).unwrap();
