@@ -248,3 +248,74 @@ fn gradients_are_clipped_on_their_way_back_through_time() {
         assert_eq!(ntmc(5.0, backend), (15.0, 7.0));
     }
 }
+
+/// A loss, what a network gave, what was wanted, the loss and its gradient, by PyTorch 2.15.0 in float64:
+/// `binary_cross_entropy_with_logits`, `cross_entropy` and half of `mse_loss`, summed.
+type LossRow = (&'static str, [f64; 5], [f64; 5], f64, [f64; 5]);
+
+const LOSSES: &[LossRow] = &[
+    (
+        "bits",
+        [0.3, -2.0, 30.0, -40.0, 0.0],
+        [1.0, 0.0, 1.0, 1.0, 0.25],
+        41.37443043607154,
+        [-0.42555748318834097, 0.11920292202211755, -9.348077867343818e-14, -1.0, 0.25],
+    ),
+    (
+        "classes",
+        [0.3, -2.0, 3.0, 400.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0, 0.0],
+        397.0,
+        [2.585208548126212e-174, 2.5919001981743924e-175, -1.0, 1.0, 1.9151695967140057e-174],
+    ),
+    (
+        "classes",
+        [0.3, -2.0, 3.0, 1.5, 0.0],
+        [0.1, 0.2, 0.3, 0.15, 0.25],
+        2.542776468364057,
+        [
+            -0.05010210534334095,
+            -0.1949972947775211,
+            0.4424672861270527,
+            0.015666844458499335,
+            -0.21303473046469001,
+        ],
+    ),
+    (
+        "squares",
+        [0.3, -2.0, 3.0, 400.0, 0.0],
+        [0.5, 1.0, -1.0, 399.0, 0.0],
+        13.02,
+        [-0.2, -3.0, 4.0, 1.0, 0.0],
+    ),
+];
+
+#[test]
+fn losses_are_those_of_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    for (loss, given, target, value, gradient) in LOSSES {
+        let spec =
+            format!("ntm 1\nuse std.loss\nmodel m(a[5], b[5]) -> y[1] {{ y[i] = {loss}(a, b) }}\n");
+        std::fs::write(place("m.ntm"), spec).unwrap();
+        let row = |all: &[f64; 5]| Tensor::from_shape_vec(vec![1, 1, 5], all.to_vec()).unwrap();
+        let inputs =
+            BTreeMap::from([("x/a".to_owned(), row(given)), ("x/b".to_owned(), row(target))]);
+        std::fs::write(place("in"), ntmc::vectors::File::of("in", &inputs).bytes()).unwrap();
+        for backend in ["interp", "jit"] {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_ntmc"))
+                .args(["exec", &place("m.ntm"), "--in", &place("in"), "--out", &place("out")])
+                .args(["--grad", "--backend", backend])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let out = std::fs::read(place("out")).unwrap();
+            let file = ntmc::vectors::File::parse("out", &out).unwrap();
+            let flat = |name: &str| file.tensor(name).unwrap().iter().copied().collect::<Vec<_>>();
+            assert_near(&flat("y"), &[*value]);
+            // What is differentiated is half the square of the result.
+            let slopes: Vec<f64> = flat("grad/x/a").iter().map(|slope| slope / value).collect();
+            assert_near(&slopes, gradient);
+        }
+    }
+}
