@@ -187,9 +187,10 @@ fn every_block(spec: &mut Spec) -> Result<(), Error> {
         let block = spec.block(&choice)?;
         compile::resolve_tasks(&block, &spec.sources)?;
         spec.optimiser(&block, 1)?;
-        if !block.freeze.is_empty() {
+        if !block.freeze.is_empty() || block.clip_backward.is_some() {
             let purpose = spec.purpose(&choice)?;
-            let model = spec.elaborate(&choice, &purpose)?;
+            let mut model = spec.elaborate(&choice, &purpose)?;
+            spec.clip_backward(&block, &mut model)?;
             let params: Vec<&str> = model.params.iter().map(|param| param.path.as_str()).collect();
             let wrong = block.unknown_frozen(&params);
             if !wrong.is_empty() {

@@ -21,6 +21,7 @@ fn compiled() -> Compiled {
         tasks: vec![TaskCall { name: "copy".into(), args, span: Span::default() }],
         optimiser: OptimiserCall { name: "sgd".into(), args: Vec::new(), span: Span::default() },
         clip: Some(block::Clip::Value(10.0)),
+        clip_backward: None,
         batch: 2,
         steps: vec![60],
         schedule: block::Schedule::default(),

@@ -39,7 +39,8 @@ impl Spec {
         let loss = Loss::Target { masked: true };
         let ports = ports(&tasks, &block);
         let purpose = Purpose { ports, loss, ..Purpose::default() };
-        let model = self.elaborate(&choice, &purpose)?;
+        let mut model = self.elaborate(&choice, &purpose)?;
+        self.clip_backward(&block, &mut model)?;
         let program = with_adjoints(forward(&model));
         let size: usize = program.params.iter().map(Array::len).sum();
         let size = u32::try_from(size).map_err(|_| {
@@ -49,6 +50,18 @@ impl Spec {
         let program = optimised(with_optimiser(program, &optimiser));
         let (digest, effective) = self.effective(&choice);
         Ok(Training { model, program, block, tasks, rate, effective, digest })
+    }
+
+    /// Limits the gradients of a model as its block says.
+    ///
+    /// # Errors
+    /// Names that are no value of the model.
+    pub fn clip_backward(&self, block: &TrainBlock, model: &mut Model) -> Result<(), Error> {
+        let wrong = block.clip_backward.as_ref().map(|clip| clip.apply(model));
+        match wrong.filter(|wrong| !wrong.is_empty()) {
+            Some(wrong) => Err(super::failure(wrong, self.sources.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The model of a train block, its program for answering alone, without loss, gradient and

@@ -12,6 +12,7 @@ pub mod library;
 pub mod needs;
 pub mod point;
 pub mod train;
+mod train_backward;
 pub mod train_errors;
 mod train_schedule;
 mod train_settings;

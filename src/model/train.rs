@@ -4,8 +4,12 @@
 //! Invariant: settings are the closed list [`SETTINGS`]; a block that is returned is complete.
 //! Tasks and the arguments of the optimiser are looked up by others: they live in tables of theirs.
 
+pub use super::train_backward::Backward;
 pub use super::train_schedule::{Schedule, Shape};
-use super::{train_errors as errors, train_schedule as schedule, train_settings as settings};
+use super::{
+    train_backward as backward, train_errors as errors, train_schedule as schedule,
+    train_settings as settings,
+};
 use crate::diag::{Diagnostics, nearest};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
@@ -23,6 +27,8 @@ pub struct TrainBlock {
     pub optimiser: OptimiserCall,
     /// What is done to a gradient that is too large.
     pub clip: Option<Clip>,
+    /// What is done to gradients on their way back.
+    pub clip_backward: Option<Backward>,
     /// Sequences a step.
     pub batch: u32,
     /// Steps of each task, or one number for all of them.
@@ -192,6 +198,13 @@ pub const SETTINGS: &[Setting] = &[
         read: |draft, setting| draft.clip(setting),
     },
     Setting {
+        name: "clip_backward",
+        summary: backward::SUMMARY,
+        example: backward::EXAMPLE,
+        required: false,
+        read: |draft, setting| put(&mut draft.clip_backward, backward::read(setting)?),
+    },
+    Setting {
         name: "schedule",
         summary: schedule::SUMMARY,
         example: schedule::EXAMPLE,
@@ -237,6 +250,7 @@ struct Draft {
     steps_span: Span,
     batch: Option<u32>,
     clip: Option<Clip>,
+    clip_backward: Option<Backward>,
     schedule: Option<Schedule>,
     freeze: Vec<(String, Span)>,
     evaluate_every: Option<u64>,
@@ -445,6 +459,7 @@ impl Draft {
             tasks,
             optimiser: self.optimiser?,
             clip: self.clip,
+            clip_backward: self.clip_backward,
             batch: self.batch.unwrap_or(1),
             steps: self.steps?,
             schedule: self.schedule.unwrap_or_default(),
@@ -518,7 +533,7 @@ impl Draft {
 }
 
 /// `write.content` as one dotted word.
-fn path(expr: &Expr) -> Option<String> {
+pub(super) fn path(expr: &Expr) -> Option<String> {
     let ExprKind::Ref(reference) = &expr.kind else { return None };
     let words = reference.segments.iter().map(|segment| {
         let bare = segment.brackets.is_none() && segment.args.is_none() && segment.after.is_none();

@@ -16,7 +16,7 @@ pub fn unknown_setting(
     match (belongs_to_optimiser, nearest) {
         (Some(text), _) => wrong.help(format!("it belongs to the optimizer: `{text}`")),
         (None, Some(near)) => wrong.did_you_mean(Some(near)),
-        (None, None) => wrong.help("the settings are `optimizer`, `clip`, `batch`, `steps`, `schedule`, `freeze`, `evaluate_every`, `episodes`"),
+        (None, None) => wrong.help("the settings are `optimizer`, `clip`, `clip_backward`, `batch`, `steps`, `schedule`, `freeze`, `evaluate_every`, `episodes`"),
     }
 }
 
@@ -82,6 +82,13 @@ pub fn no_tasks(span: Span) -> Diagnostic {
 #[must_use]
 pub fn unknown_param(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
     let message = format!("no parameter `{name}` to freeze");
+    Diagnostic::new("E0607", message, span, "not in this model").did_you_mean(nearest)
+}
+
+/// E0607: `clip_backward` names no value of the model.
+#[must_use]
+pub fn unknown_value(span: Span, name: &str, nearest: Option<&str>) -> Diagnostic {
+    let message = format!("no value `{name}` whose gradient could be clipped");
     Diagnostic::new("E0607", message, span, "not in this model").did_you_mean(nearest)
 }
 

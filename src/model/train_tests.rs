@@ -85,6 +85,10 @@ fn a_whole_block_is_read() {
             ("batch", num(16.0)),
             ("schedule", apply("decay", decay)),
             ("freeze", list(vec![word("M0")])),
+            (
+                "clip_backward",
+                apply("value", vec![arg(None, num(7.0)), arg(Some("at"), list(vec![word("h")]))]),
+            ),
             ("evaluate_every", num(5.0)),
             ("episodes", num(50.0)),
         ],
@@ -99,6 +103,8 @@ fn a_whole_block_is_read() {
     let shape = Shape::Decay { factor: 0.5, every: 100 };
     assert_eq!(read.schedule, Schedule { warmup: 0, shape });
     assert_eq!(read.freeze[0].0, "M0");
+    let clip = read.clip_backward.expect("given");
+    assert_eq!((clip.limit, clip.at[0].0.as_str()), (7.0, "h"));
     assert_eq!(read.evaluate_every, Some(5));
 }
 
@@ -151,6 +157,15 @@ fn missing_and_wrong_values_are_reported_together() {
         ("schedule", apply("warmup", vec![arg(None, num(10.0))])),
         ("schedule", apply("decay", vec![arg(Some("factor"), num(0.5))])),
         ("freeze", num(1.0)),
+        ("clip_backward", apply("value", vec![arg(None, num(10.0))])),
+        (
+            "clip_backward",
+            apply("norm", vec![arg(None, num(1.0)), arg(Some("at"), list(vec![word("h")]))]),
+        ),
+        (
+            "clip_backward",
+            apply("value", vec![arg(None, num(0.0)), arg(Some("at"), list(vec![word("h")]))]),
+        ),
     ] {
         assert_eq!(codes(block(1, vec![adam(), steps(), (name, value)])), ["E0607"], "{name}");
     }

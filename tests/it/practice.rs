@@ -100,3 +100,35 @@ fn a_run_that_learns_nothing_says_so_and_goes_on() {
     assert!(said.contains("lr is 1e-9"), "{said}");
     assert_eq!(said.matches("no progress").count(), 1, "{said}");
 }
+
+#[test]
+fn gradients_clipped_by_a_setting_are_those_clipped_by_the_model() {
+    let train = |setting: &str, h: &str| {
+        let folder = spec("copy(bits = 3, length = 1..3)", "sgd(lr = 0.1)", setting);
+        let path = folder.path().join("spec.ntm");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("h = lstm[H](x)", h)).unwrap();
+        let words = ["run", "spec.ntm", "--out", "a", "--steps", "30", "--precision", "f64"];
+        let output = ntmc(folder.path(), &words);
+        assert!(output.status.success(), "{}", text_of(&output));
+        let loaded = std::fs::read(folder.path().join("a/checkpoint.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&loaded).unwrap();
+        file.tensor("param/y.weight").unwrap().data().to_vec()
+    };
+    let plain = train("", "h = lstm[H](x)");
+    let set = train("clip_backward = value(0.01, at = [h])", "h = lstm[H](x)");
+    let said = train("", "h = clip_gradient(lstm[H](x), 0.01)");
+    assert!(set == said && set != plain);
+    let folder = spec(
+        "copy(bits = 3, length = 1..3)",
+        "sgd(lr = 0.1)",
+        "clip_backward = value(1, at = [g])",
+    );
+    let output = ntmc(folder.path(), &["check", "spec.ntm"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text_of(&output).contains("no value `g` whose gradient could be clipped"));
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stderr)
+}
