@@ -13,6 +13,7 @@ mod compiled;
 mod completions;
 mod directory;
 mod engine;
+mod eval;
 pub mod exec;
 mod expand;
 mod explain;
@@ -23,6 +24,7 @@ mod profile;
 mod rehearsal;
 mod report;
 mod run;
+mod saved;
 mod stall;
 mod start;
 mod tasks;
@@ -76,6 +78,7 @@ enum Verb {
     Verify(verify::Args),
     Test(test::Args),
     Bench(Box<bench::Args>),
+    Eval(eval::Args),
     Tasks(tasks::Args),
     Completions(completions::Args),
 }
@@ -93,6 +96,7 @@ impl Verb {
             Verb::Verify(args) => verify::command(&args),
             Verb::Test(args) => test::run(&args, terminal),
             Verb::Bench(args) => bench::run(&args, terminal),
+            Verb::Eval(args) => eval::run(&args),
             Verb::Tasks(args) => tasks::run(&args),
             Verb::Completions(args) => completions::run(&args),
         }

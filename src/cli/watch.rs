@@ -185,6 +185,8 @@ impl Observer for Watch {
         };
         // A checkpoint never tells of lines that the disk does not hold, nor of a best one.
         self.metrics.sync()?;
+        let events = crate::train::events::events(&self.lines);
+        checkpoint::replace(&self.directory.file(crate::train::events::NAME), &events)?;
         if best {
             checkpoint::save(&self.directory.file("best.safetensors"), session, &facts)?;
         }

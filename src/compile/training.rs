@@ -33,6 +33,22 @@ impl Spec {
     /// # Errors
     /// What is wrong with the block, its task, or the model at the sizes they bind.
     pub fn training(&mut self, choices: &Choices) -> Result<Training, Error> {
+        self.prepare(choices, with_adjoints)
+    }
+
+    /// The same without gradients: what runs a trained model and judges it.
+    ///
+    /// # Errors
+    /// What is wrong with the block, its task, or the model at the sizes they bind.
+    pub fn judging(&mut self, choices: &Choices) -> Result<Training, Error> {
+        self.prepare(choices, |program| program)
+    }
+
+    fn prepare(
+        &mut self,
+        choices: &Choices,
+        gradients: fn(Program) -> Program,
+    ) -> Result<Training, Error> {
         let choice = self.choose(choices)?;
         let block = self.block(&choice)?;
         let tasks = resolve_tasks(&block, &self.sources)?;
@@ -41,7 +57,7 @@ impl Spec {
         let purpose = Purpose { ports, loss, ..Purpose::default() };
         let mut model = self.elaborate(&choice, &purpose)?;
         self.clip_backward(&block, &mut model)?;
-        let program = with_adjoints(forward(&model));
+        let program = gradients(forward(&model));
         let size: usize = program.params.iter().map(Array::len).sum();
         let size = u32::try_from(size).map_err(|_| {
             Error::Limit(format!("{size} parameters are more than this program trains"))

@@ -7,7 +7,7 @@ use crate::task::{Episode, Instance};
 use crate::tensor::Tensor;
 
 /// How many episodes one call of an evaluation takes.
-const PIECE: usize = 64;
+pub const PIECE: usize = 64;
 
 /// Episodes of one step; each has a stream of its own, so that their number changes none of them.
 #[must_use]
@@ -118,6 +118,18 @@ pub struct Evaluation {
     pub loss: f64,
     /// The task's score.
     pub score: f64,
+    /// Standard error of the loss; a single episode has none.
+    pub loss_error: Option<f64>,
+    /// Standard error of the score.
+    pub score_error: Option<f64>,
+}
+
+/// A mean and its standard error.
+fn mean(values: &[f64]) -> (f64, Option<f64>) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (values.len() > 1).then(|| (squares / (count - 1.0) / count).sqrt()))
 }
 
 /// Evaluates on the goal of the run, after so many steps. The episodes are the same every time, and never
@@ -146,7 +158,7 @@ pub fn evaluate_until(
 ) -> Result<Option<Evaluation>, Error> {
     let task = settings.goal();
     let want = Want { roots: vec!["y".to_owned()], gradients: false };
-    let (mut loss, mut score) = (0.0, 0.0);
+    let (mut loss, mut score) = (Vec::new(), Vec::new());
     for number in 0..trials(settings) {
         if ends() {
             return Ok(None);
@@ -154,14 +166,15 @@ pub fn evaluate_until(
         let (piece, batch) = trial(session, settings, number);
         let outcome = session.run(&batch, &want);
         let outputs = outcome.roots.get("y").expect("the output was asked for");
-        loss += outcome.loss.iter().sum::<f64>();
+        loss.extend_from_slice(&outcome.loss);
         for (at, episode) in piece.iter().enumerate() {
-            score += (task.task.score.of)(episode, &output_of(outputs, at, episode.steps()));
+            score.push((task.task.score.of)(episode, &output_of(outputs, at, episode.steps())));
         }
     }
+    let ((loss, loss_error), (score, score_error)) = (mean(&loss), mean(&score));
     if !loss.is_finite() {
         return Err(Error::NotFinite { step, what: "loss of an evaluation", param: None });
     }
-    let count = settings.episodes.max(1) as f64;
-    Ok(Some(Evaluation { episodes: settings.episodes, loss: loss / count, score: score / count }))
+    let episodes = settings.episodes;
+    Ok(Some(Evaluation { episodes, loss, score, loss_error, score_error }))
 }

@@ -6,11 +6,12 @@
 //! may depend on how many steps were asked for this time, only on [`Settings`].
 
 mod batch;
+pub mod events;
 pub mod figure;
 mod metrics;
 
 pub use batch::{
-    Evaluation, assemble, evaluate, evaluate_until, lesson, output_of, sample, trial, trials,
+    Evaluation, PIECE, assemble, evaluate, evaluate_until, lesson, output_of, sample, trial, trials,
 };
 pub use metrics::{Evaluated, Line, State, Window};
 

@@ -194,6 +194,7 @@ fn every_verb_explains_itself() {
         "verify",
         "test",
         "bench",
+        "eval",
         "tasks",
         "completions",
     ] {

@@ -32,6 +32,7 @@ mod readme;
 mod resume;
 mod scalars;
 mod semantics;
+mod show;
 mod splices;
 mod stages;
 mod streams;
