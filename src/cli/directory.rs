@@ -83,6 +83,12 @@ impl Directory {
         Ok(Directory(path))
     }
 
+    /// A folder for other files, made if it is not there.
+    pub(super) fn folder(path: PathBuf) -> Result<Directory, Error> {
+        fs::create_dir_all(&path).map_err(|error| failed(&path, &error))?;
+        Ok(Directory(path))
+    }
+
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }

@@ -25,10 +25,12 @@ mod rehearsal;
 mod report;
 mod run;
 mod saved;
+mod show;
 mod stall;
 mod start;
 mod tasks;
 mod test;
+mod trace;
 pub mod verify;
 mod watch;
 
@@ -79,6 +81,7 @@ enum Verb {
     Test(test::Args),
     Bench(Box<bench::Args>),
     Eval(eval::Args),
+    Trace(trace::Args),
     Tasks(tasks::Args),
     Completions(completions::Args),
 }
@@ -97,6 +100,7 @@ impl Verb {
             Verb::Test(args) => test::run(&args, terminal),
             Verb::Bench(args) => bench::run(&args, terminal),
             Verb::Eval(args) => eval::run(&args),
+            Verb::Trace(args) => trace::run(&args),
             Verb::Tasks(args) => tasks::run(&args),
             Verb::Completions(args) => completions::run(&args),
         }

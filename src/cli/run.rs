@@ -8,7 +8,7 @@ use super::blame::{Scene, blame};
 use super::choose::quoted;
 use super::compiled::{CompileOptions, Compiled, Extent};
 use super::directory::{Directory, Manifest};
-use super::report::{self, Report};
+use super::report::{self, Drawing, Report};
 use super::stall::Stall;
 use super::start::{Start, begin, go_on, manifest};
 use super::watch::{Setup, Signals, Watch};
@@ -345,7 +345,13 @@ pub fn execute(compiled: Compiled, options: &Options, signals: Signals) -> Resul
         letters: options.letters,
     };
     if matches!(stop, Stop::Done | Stop::Time) {
-        report.example = Some(report::draw(&mut session, &settings, &report, &watch.directory)?);
+        let drawing = Drawing {
+            model: &model,
+            settings: &settings,
+            spec: texts.0,
+            directory: &watch.directory,
+        };
+        report.example = Some(report::draw(&mut session, &report, &drawing)?);
     }
     Ok(report)
 }

@@ -9,6 +9,7 @@ use super::input;
 use super::run::{freeze, settings, within_limits};
 use crate::compile::{Choices, Spec, Training, resolve_tasks};
 use crate::error::Error;
+use crate::model::flat;
 use crate::model::train::{TaskCall, TrainBlock};
 use crate::run::{Border, Precision, Session, checkpoint};
 use crate::task::Instance;
@@ -40,6 +41,8 @@ pub(super) struct Saved {
     pub(super) directory: Directory,
     /// What was run.
     pub(super) manifest: Manifest,
+    /// Its model.
+    pub(super) model: flat::Model,
     /// The model with the parameters of the checkpoint.
     pub(super) session: Session,
     /// Steps before the checkpoint.
@@ -98,7 +101,7 @@ pub(super) fn open(
     })?;
     let steps = restore(&mut session, &directory, which, &digest)?;
     let seed = which.seed.unwrap_or(manifest.seed);
-    let saved = Saved { directory, manifest, session, steps, block, tasks, rate, seed };
+    let saved = Saved { directory, manifest, model, session, steps, block, tasks, rate, seed };
     let asked = asked.into_iter().map(|task| saved.ask(task)).collect::<Result<_, _>>()?;
     Ok((saved, asked))
 }

@@ -16,7 +16,8 @@ pub fn sample(task: &Instance, seed: u64, kind: &str, step: u64, count: usize) -
 }
 
 /// The same for those of some numbers.
-fn draw(
+#[must_use]
+pub fn draw(
     task: &Instance,
     (seed, kind, step): (u64, &str, u64),
     numbers: std::ops::Range<usize>,

@@ -195,6 +195,7 @@ fn every_verb_explains_itself() {
         "test",
         "bench",
         "eval",
+        "trace",
         "tasks",
         "completions",
     ] {

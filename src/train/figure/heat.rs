@@ -1,6 +1,7 @@
-//! Heat maps over time: panels one below the other on a common time axis.
+//! Heat maps: panels side by side and one below the other, each with its axes and its scale of colours.
 
-use super::{ABSENT, Anchor, FAINT, INK, Picture, Rgb, Shape, axis, line, scale, text};
+use super::scale::Scale;
+use super::{ABSENT, Anchor, CHARACTER, FAINT, INK, Picture, Rgb, Shape, axis, line, text};
 use crate::tensor::Tensor;
 
 /// One heat map.
@@ -10,91 +11,188 @@ pub struct Panel {
     pub title: String,
     /// What its rows are: `location`, `channel`.
     pub rows: String,
-    /// [T, rows]; NaN where there is nothing to show.
+    /// What its columns are: `time step`.
+    pub columns: String,
+    /// [columns, rows]; NaN where there is nothing to show.
     pub values: Tensor,
-    /// The numbers at both ends of the colour scale; `None`: the smallest and largest value.
+    /// The numbers at both ends of the scale; what lies beyond them is marked. `None`: from the values.
     pub range: Option<(f64, f64)>,
+    /// Cells to cross, each a column and a row.
+    pub marks: Vec<[usize; 2]>,
 }
 
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = 74.0;
-const TOP: f64 = 40.0;
-/// Room for the title of a panel.
-const GAP: f64 = 34.0;
-const BOTTOM: f64 = 46.0;
+impl Panel {
+    /// Something over time: [T, rows].
+    #[must_use]
+    pub fn over_time(title: &str, rows: &str, values: Tensor, range: Option<(f64, f64)>) -> Panel {
+        let (title, rows, columns) = (title.to_owned(), rows.to_owned(), "time step".to_owned());
+        Panel { title, rows, columns, values, range, marks: Vec::new() }
+    }
 
-/// Width of a character of a title.
+    fn shape(&self) -> (usize, usize) {
+        (self.values.shape()[0], self.values.shape()[1])
+    }
+}
+
+/// Room for numbers left of a map.
+const LEFT: f64 = 44.0;
+/// Room for the scale right of a map.
+const RIGHT: f64 = 66.0;
+/// Room for the title of the picture.
+const TOP: f64 = 28.0;
+/// Room for the title of a panel.
+const HEAD: f64 = 20.0;
+/// Room below a panel without an axis of its own.
+const GAP: f64 = 14.0;
+/// Room for the axis below a map.
+const AXIS: f64 = 40.0;
+/// Width of a character of text in the browser's face, a little more than in ours.
 const LETTER: f64 = 6.2;
 
-/// Panels with the same number of steps, under one title.
-#[must_use]
-pub fn heat(title: &str, panels: &[Panel]) -> Picture {
-    let steps = panels.iter().map(|panel| panel.values.shape()[0]).max().unwrap_or(1).max(1);
-    let cell = (560.0 / steps as f64).clamp(2.0, 16.0);
-    let inner = (cell * steps as f64).max(200.0);
-    let width = (LEFT + inner + RIGHT).max(LEFT + title.chars().count() as f64 * LETTER + 8.0);
-    let mut shapes = vec![text((LEFT, 18.0), Anchor::Start, title)];
-    let mut top = TOP;
-    for panel in panels {
-        let rows = panel.values.shape()[1].max(1);
-        let height = rows as f64 * (200.0 / rows as f64).clamp(2.0, 12.0);
-        let at = [LEFT, top + 8.0, inner, height];
-        shapes.push(text((LEFT, top), Anchor::Start, panel.title.as_str()));
-        draw(panel, at, &mut shapes);
-        top += 8.0 + height + GAP;
-    }
-    let bottom = top - GAP;
-    for tick in axis::ticks(0.0, (steps - 1) as f64, 12, true) {
-        let x = LEFT + (tick + 0.5) * inner / steps as f64;
-        shapes.push(line(&[(x, bottom), (x, bottom + 4.0)], 1.0, INK));
-        shapes.push(text((x, bottom + 15.0), Anchor::Middle, axis::short(tick)));
-    }
-    shapes.push(text((LEFT + inner / 2.0, bottom + 32.0), Anchor::Middle, "time step"));
-    Picture { width, height: bottom + BOTTOM, shapes }
+/// How large the map of a panel is.
+fn extent(panel: &Panel, inner: f64) -> (f64, f64) {
+    let (columns, rows) = panel.shape();
+    let cell = (inner / columns.max(1) as f64).clamp(1.0, 16.0);
+    let row = (200.0 / rows.max(1) as f64).clamp(1.0, 12.0);
+    (cell * columns.max(1) as f64, row * rows.max(1) as f64)
 }
 
-fn draw(panel: &Panel, at: [f64; 4], shapes: &mut Vec<Shape>) {
+/// Panels in columns, under one title; the map of a panel is at most `inner` wide where its steps allow.
+#[must_use]
+pub fn heat(title: &str, columns: &[Vec<Panel>], inner: f64) -> Picture {
+    let head =
+        |panel: &Panel| (panel.title.chars().count() + panel.rows.chars().count() + 2) as f64;
+    let width = |column: &Vec<Panel>| {
+        let widest = column.iter().map(|panel| extent(panel, inner).0.max(head(panel) * LETTER));
+        widest.fold(0.0, f64::max)
+    };
+    let count = columns.iter().map(Vec::len).max().unwrap_or(0);
+    let top = if title.is_empty() { 4.0 } else { TOP };
+    let mut shapes = Vec::new();
+    let mut y = top;
+    let mut right: f64 = 0.0;
+    for row in 0..count {
+        let panels = columns.iter().filter_map(|column| column.get(row));
+        let height = panels.map(|panel| extent(panel, inner).1).fold(0.0, f64::max);
+        let mut x = LEFT;
+        // Neighbours share the room below, so that their maps end at the same height.
+        let axes = columns.iter().any(|column| has_axis(column, row));
+        for column in columns {
+            if let Some(panel) = column.get(row) {
+                let (wide, high) = extent(panel, inner);
+                let at = [x, y + HEAD, wide, high];
+                draw(panel, at, has_axis(column, row), &mut shapes);
+            }
+            x += width(column) + RIGHT + LEFT;
+        }
+        right = right.max(x - LEFT);
+        y += HEAD + height + if axes { AXIS } else { GAP };
+    }
+    if !title.is_empty() {
+        shapes.push(text((LEFT, 14.0), Anchor::Start, title));
+        right = right.max(LEFT + title.chars().count() as f64 * LETTER + 8.0);
+    }
+    Picture { width: right, height: y, shapes }
+}
+
+/// A panel shares the axis of the one below it where both have the same columns.
+fn has_axis(column: &[Panel], row: usize) -> bool {
+    let Some(panel) = column.get(row) else { return false };
+    column.get(row + 1).is_none_or(|next| {
+        next.columns != panel.columns || next.values.shape()[0] != panel.values.shape()[0]
+    })
+}
+
+fn draw(panel: &Panel, at: [f64; 4], axis: bool, shapes: &mut Vec<Shape>) {
     let [left, top, width, height] = at;
-    let (low, high) = panel.range.unwrap_or_else(|| extent(&panel.values));
-    let (steps, rows) = (panel.values.shape()[0], panel.values.shape()[1]);
-    let colour = |row: usize, step: usize| match panel.values[[step, row]] {
+    let (columns, rows) = panel.shape();
+    let scale = Scale::of(&panel.values, panel.range);
+    let colour = |row: usize, column: usize| match panel.values[[column, row]] {
         value if value.is_nan() => ABSENT,
-        value if high > low => scale((value - low) / (high - low)),
-        _ => scale(0.0),
+        value => scale.colour(value),
     };
     let fills: Vec<Rgb> =
-        (0..rows).flat_map(|row| (0..steps).map(move |step| colour(row, step))).collect();
-    shapes.push(Shape::Cells { at, columns: steps, fills });
+        (0..rows).flat_map(|row| (0..columns).map(move |column| colour(row, column))).collect();
+    shapes.push(Shape::Cells { at, columns, fills });
     let right = left + width;
     let frame =
         [(left, top), (right, top), (right, top + height), (left, top + height), (left, top)];
     shapes.push(line(&frame, 1.0, FAINT));
-    for tick in axis::ticks(0.0, (rows - 1) as f64, (height / 24.0) as usize + 1, true) {
+    cross(panel, at, shapes);
+    shapes.push(text((left, top - 6.0), Anchor::Start, panel.title.as_str()));
+    let label = panel.title.chars().count() + panel.rows.chars().count() + 2;
+    let end = right.max(left + label as f64 * LETTER);
+    shapes.push(text((end, top - 6.0), Anchor::End, panel.rows.as_str()));
+    for tick in axis::ticks(0.0, (rows.max(1) - 1) as f64, (height / 24.0) as usize + 1, true) {
         let y = top + (tick + 0.5) * height / rows as f64;
         shapes.push(line(&[(left - 4.0, y), (left, y)], 1.0, INK));
         shapes.push(text((left - 7.0, y + 3.5), Anchor::End, axis::short(tick)));
     }
-    shapes.push(text((right, top - 8.0), Anchor::End, panel.rows.as_str()));
-    bar([right + 12.0, top, 10.0, height], (low, high), shapes);
+    if axis {
+        below(panel, at, shapes);
+    }
+    legend(&scale, [right + 10.0, top, 10.0, height], shapes);
 }
 
-/// The colours with the numbers they stand for.
-fn bar(at: [f64; 4], (low, high): (f64, f64), shapes: &mut Vec<Shape>) {
-    let [left, top, width, height] = at;
-    let levels = 64;
-    let fills = (0..levels).rev().map(|level| scale(f64::from(level) / f64::from(levels - 1)));
-    shapes.push(Shape::Cells { at, columns: 1, fills: fills.collect() });
-    let label = |y, value| text((left + width + 4.0, y), Anchor::Start, axis::short(value));
-    shapes.push(label(top + 7.0, high));
-    if height > 24.0 {
-        shapes.push(label(top + height, low));
+/// The numbers below a map.
+fn below(panel: &Panel, [left, top, width, height]: [f64; 4], shapes: &mut Vec<Shape>) {
+    let (columns, bottom) = (panel.shape().0.max(1), top + height);
+    let most = ((width / 36.0) as usize).clamp(1, 12);
+    for tick in axis::ticks(0.0, (columns - 1) as f64, most, true) {
+        let x = left + (tick + 0.5) * width / columns as f64;
+        shapes.push(line(&[(x, bottom), (x, bottom + 4.0)], 1.0, INK));
+        shapes.push(text((x, bottom + 15.0), Anchor::Middle, axis::short(tick)));
+    }
+    // A map may be narrower than the name of its axis, which then starts where the map does.
+    let name = panel.columns.as_str();
+    if name.chars().count() as f64 * CHARACTER > width + LEFT {
+        shapes.push(text((left, bottom + 28.0), Anchor::Start, name));
+    } else {
+        shapes.push(text((left + width / 2.0, bottom + 28.0), Anchor::Middle, name));
     }
 }
 
-fn extent(values: &Tensor) -> (f64, f64) {
-    let known = values.iter().filter(|value| value.is_finite());
-    let (low, high) = known.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(*value), high.max(*value))
-    });
-    if low <= high { (low, high) } else { (0.0, 1.0) }
+/// Crosses over the marked cells, with a rim that shows them on every colour.
+fn cross(panel: &Panel, [left, top, width, height]: [f64; 4], shapes: &mut Vec<Shape>) {
+    let (columns, rows) = panel.shape();
+    let (wide, high) = (width / columns.max(1) as f64, height / rows.max(1) as f64);
+    let reach = (wide.min(high) * 0.3).clamp(1.0, 4.0);
+    for [column, row] in &panel.marks {
+        let x = left + (*column as f64 + 0.5) * wide;
+        let y = top + (*row as f64 + 0.5) * high;
+        for (thick, colour) in [(3.0, Rgb(255, 255, 255)), (1.4, Rgb(0xc0, 0x1c, 0x28))] {
+            for (dx, dy) in [(reach, reach), (reach, -reach)] {
+                let ends = [(x - dx, y - dy), (x + dx, y + dy)];
+                shapes.push(line(&ends, thick * reach.min(3.0) / 3.0, colour));
+            }
+        }
+    }
+}
+
+/// The colours with the numbers they stand for; marks for what lies beyond, where something does.
+fn legend(scale: &Scale, [left, top, width, height]: [f64; 4], shapes: &mut Vec<Shape>) {
+    let levels = 64;
+    let colour = |level: i32| scale.at(f64::from(level) / f64::from(levels - 1));
+    let fills = (0..levels).rev().map(colour).collect();
+    shapes.push(Shape::Cells { at: [left, top, width, height], columns: 1, fills });
+    let label = |y, words: String| text((left + width + 4.0, y), Anchor::Start, words);
+    let end = |value: f64, beyond: bool, sign: &str| {
+        let sign = if beyond { sign } else { "" };
+        format!("{sign}{}", axis::short(value))
+    };
+    shapes.push(label(top + 7.0, end(scale.high, scale.above, ">")));
+    if height > 22.0 {
+        shapes.push(label(top + height, end(scale.low, scale.below, "<")));
+        if scale.low < 0.0 && scale.high > 0.0 && height > 50.0 {
+            let zero = top + height * scale.high / (scale.high - scale.low);
+            shapes.push(label(zero + 3.5, "0".to_owned()));
+        }
+    }
+    let cap = |y: f64, fill: Rgb| Shape::Box { at: [left, y, width, 4.0], fill };
+    if scale.above {
+        shapes.push(cap(top - 5.0, Scale::ABOVE));
+    }
+    if scale.below {
+        shapes.push(cap(top + height + 1.0, Scale::BELOW));
+    }
 }

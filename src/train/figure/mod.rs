@@ -9,14 +9,16 @@ mod curve;
 mod font;
 mod heat;
 mod png;
+mod scale;
 mod svg;
 pub mod terminal;
 
-pub use colour::{Rgb, scale};
-pub use curve::{Curve, Series, curve};
+pub use colour::{Rgb, rising, signed};
+pub use curve::{Curve, Series, Style, curve};
 pub use heat::{Panel, heat};
 pub use png::png;
-pub use svg::svg;
+pub use scale::Scale;
+pub use svg::{escape, inline, svg};
 
 /// Width of a character.
 const CHARACTER: f64 = 6.0;
