@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::run::Timed;
-use crate::source::Sources;
+use crate::source::{Lines, Sources};
 
 /// What the functions of some training steps took.
 pub(super) struct Profile {
@@ -90,7 +90,7 @@ fn place(sources: &Sources, timed: &Timed) -> String {
         return String::new();
     }
     let source = sources.get(timed.span.file);
-    let (line, _) = source.position(timed.span.start);
+    let (line, _) = Lines::of(&source.text).position(timed.span.start);
     format!("{}:{line}", source.name)
 }
 
