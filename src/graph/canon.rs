@@ -17,14 +17,14 @@ use super::{Graph, NodeId, Part, Path, Read};
 pub fn canonical(graph: Graph) -> Graph {
     // What is written on one line depends on who uses it, so unused users go first. Values that have
     // become equal are used less often, so that others may follow; this ends soon.
-    let mut graph = ordered(graph);
+    let (mut graph, _) = ordered(graph);
     for _ in 0..ROUNDS {
-        let moved;
-        (graph, moved) = aligned(graph);
-        if !moved {
+        let (next, renamed) = aligned(graph);
+        let (next, moved) = ordered(next);
+        graph = next;
+        if !renamed && !moved {
             break;
         }
-        graph = ordered(graph);
     }
     graph
 }
@@ -32,10 +32,17 @@ pub fn canonical(graph: Graph) -> Graph {
 /// Rounds after which the graph is taken as it is.
 const ROUNDS: usize = 16;
 
-fn ordered(graph: Graph) -> Graph {
+/// One walk; says whether it has changed anything.
+fn ordered(graph: Graph) -> (Graph, bool) {
     let mut starts: Vec<&(Path, Read)> = graph.roots.iter().collect();
     starts.sort_by(|left, right| left.0.cmp(&right.0));
     let order = Walk::new(&graph).order(starts.into_iter().map(|(_, read)| read.node));
+    let stays = order.len() == graph.len()
+        && order.iter().enumerate().all(|(at, id)| at == id.0 as usize)
+        && graph.roots.is_sorted_by(|left, right| left.0 <= right.0);
+    if stays {
+        return (graph, false);
+    }
     let mut place = vec![NodeId(0); graph.len()];
     for (at, id) in order.iter().enumerate() {
         place[id.0 as usize] = NodeId(at as u32);
@@ -52,7 +59,8 @@ fn ordered(graph: Graph) -> Graph {
     for (_, read) in &mut roots {
         read.node = place[read.node.0 as usize];
     }
-    Graph::assemble(parts, roots).expect("a walk reaches every operand of what it reaches")
+    let graph = Graph::assemble(parts, roots);
+    (graph.expect("a walk reaches every operand of what it reaches"), true)
 }
 
 struct Walk<'a> {
