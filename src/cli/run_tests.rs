@@ -86,7 +86,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         "figures/loss.svg",
         "figures/loss.png",
         "figures/episode.svg",
-        "figures/weightings.png",
+        "report.html",
     ];
     names
         .iter()
