@@ -24,6 +24,7 @@ mod check;
 mod elaborate;
 mod errors;
 mod expand;
+mod places;
 mod show;
 
 pub use check::check;

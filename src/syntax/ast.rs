@@ -406,6 +406,27 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// Whether it compares two numbers.
+    #[must_use]
+    pub fn compares(self) -> bool {
+        match self {
+            BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge
+            | BinaryOp::Eq
+            | BinaryOp::Ne => true,
+            BinaryOp::Add
+            | BinaryOp::Sub
+            | BinaryOp::Mul
+            | BinaryOp::Div
+            | BinaryOp::Mod
+            | BinaryOp::Pow
+            | BinaryOp::And
+            | BinaryOp::Or => false,
+        }
+    }
+
     /// How it is written.
     #[must_use]
     pub fn sign(self) -> &'static str {

@@ -253,6 +253,7 @@ impl Cx<'_, '_> {
         let (left, right) = (self.expr(left, None), self.expr(right, None));
         let (left, right) = (left?, right?);
         if let (ExprKind::Int(a), ExprKind::Int(b)) = (&left.kind, &right.kind)
+            && (!op.compares() || self.facts.are_places(a, b))
             && let Some(result) = whole(op, a, b, span)
         {
             return Some(result);
@@ -373,7 +374,13 @@ impl Cx<'_, '_> {
             let var = self.add_var(name.clone(), binder.name.span, extent);
             self.seen.insert(var, seen);
             self.scope.push((name.clone(), var));
-            let test = limit.map(|(op, bound)| compare(op, Poly::var(var), bound));
+            let test = match limit {
+                Some((_, bound)) if !self.facts.are_places(&Poly::var(var), &bound) => {
+                    self.sink().push(errors::bound_is_no_place(binder.span));
+                    return None;
+                }
+                limit => limit.map(|(op, bound)| compare(op, Poly::var(var), bound)),
+            };
             if let Some(test) = &test {
                 self.facts.assume(test, true);
             }

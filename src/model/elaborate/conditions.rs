@@ -89,7 +89,9 @@ impl Engine<'_> {
                 Rel::Lt => (right, left.plus(&Linear::constant(1)), Rel::Ge),
                 Rel::Eq | Rel::Ne | Rel::Ge => (right, left, rel),
             },
-            (left, _) => (left, Linear::default(), rel),
+            (left, right) => {
+                panic!("internal error in elaborate: a condition compares {left:?} with {right:?}")
+            }
         };
         if let At::Linear(linear) = &left
             && let Some(gap) = linear.plus(&right.times(-1)).as_constant()

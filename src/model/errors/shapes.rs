@@ -374,3 +374,10 @@ pub(in crate::model) fn wrong_sort(span: Span, wanted: &str, found: &str) -> Dia
     new("E0216", format!("expected {wanted}, found {found}"), span, found.to_owned())
         .help("`if`, `and`, `or`, `not` take conditions; arithmetic takes numbers")
 }
+
+/// The bound of a variable of a sum, `j < i * i`, that is no place.
+pub(in crate::model) fn bound_is_no_place(span: Span) -> Diagnostic {
+    let message = "expected a bound that adds and subtracts indices, found another number";
+    new("E0216", message.to_owned(), span, "a number of its own".to_owned())
+        .help("leave the bound out and choose inside the sum: `if j < i * i then v[j] else 0`")
+}
