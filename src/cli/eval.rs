@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::print;
 use super::saved::{self, Saved, Which};
 use crate::error::Error;
-use crate::train::{Evaluation, Settings, evaluate};
+use crate::train::{Evaluation, Settings, best_score, evaluate};
 
 /// Evaluate a finished run, on its task or on others
 ///
@@ -74,6 +74,7 @@ fn object(args: &Args, saved: &Saved, rows: &[Row]) -> Value {
                 "value": found.score,
                 "error": found.score_error,
                 "unit": score.unit,
+                "best": best_score(settings).or(score.perfect),
             },
         })
     };
@@ -105,6 +106,9 @@ fn text(args: &Args, saved: &Saved, rows: &[Row]) -> String {
             settings.goal().task.score.unit,
             number(bits(found.loss), found.loss_error.map(bits)),
         ));
+        if let Some(best) = best_score(settings) {
+            out.push_str(&format!("  {best:.3} is the best there can be on these episodes\n"));
+        }
     }
     out
 }

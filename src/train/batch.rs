@@ -65,6 +65,18 @@ pub fn trials(settings: &Settings) -> usize {
     settings.episodes.div_ceil(PIECE)
 }
 
+/// The mean score, on the episodes of an evaluation, of the best model there can be; nothing where the
+/// target itself is the best answer.
+#[must_use]
+pub fn best_score(settings: &Settings) -> Option<f64> {
+    let task = settings.goal();
+    task.task.oracle?;
+    let numbers = 0..settings.episodes;
+    let episodes = draw(task, (settings.seed, settings.examined(), 0), numbers);
+    let score = |episode: &Episode| (task.task.score.of)(episode, &task.oracle(episode));
+    Some(episodes.iter().map(score).sum::<f64>() / settings.episodes.max(1) as f64)
+}
+
 /// The episodes of one of the batches of an evaluation, and the batch.
 #[must_use]
 pub fn trial(session: &Session, settings: &Settings, number: usize) -> (Vec<Episode>, Batch) {

@@ -11,8 +11,8 @@ pub mod figure;
 mod metrics;
 
 pub use batch::{
-    Evaluation, PIECE, assemble, draw, evaluate, evaluate_until, lesson, output_of, sample, trial,
-    trials,
+    Evaluation, PIECE, assemble, best_score, draw, evaluate, evaluate_until, lesson, output_of,
+    sample, trial, trials,
 };
 pub use metrics::{Evaluated, Line, State, Window};
 

@@ -240,6 +240,23 @@ fn examples_run() {
     }
 }
 
+#[test]
+fn the_page_of_results_is_what_its_data_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("docs/results");
+    std::fs::create_dir_all(&results).unwrap();
+    for entry in std::fs::read_dir("docs/results").unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, results.join(path.file_name().unwrap())).unwrap();
+    }
+    let example =
+        Path::new(env!("CARGO_BIN_EXE_ntmc")).parent().unwrap().join("examples/reproduce");
+    let output = Command::new(example).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = |root: &Path| std::fs::read_to_string(root.join("docs/results.md")).unwrap();
+    assert_eq!(page(folder.path()), page(Path::new(".")));
+}
+
 /// A folder with one spec in it.
 fn with_spec(text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();

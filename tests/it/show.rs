@@ -275,3 +275,28 @@ fn a_trace_shows_what_is_asked_for() {
     let found = object(&["trace", plain.to_str().unwrap(), "--json"]);
     assert_eq!(found["pictures"], serde_json::json!(["overview", "episode", "vectors"]));
 }
+
+#[test]
+fn an_evaluation_knows_what_the_best_predictor_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = ["--task", "ngrams(length = 30, order = 3)", "--steps", "2"];
+    let (_, run) = trained(folder.path(), "specs/lstm.ntm", &task);
+    let run = run.to_str().unwrap();
+    let found = object(&["eval", run, "--episodes", "500", "--json"]);
+    let score = &found["evaluations"][0]["score"];
+    let best = score["best"].as_f64().unwrap();
+    // Two coins, and the rest as far as four entries of a table can be known.
+    assert!(15.0 < best && best < 25.0, "{score}");
+    assert!(best < score["value"].as_f64().unwrap(), "{score}");
+    let text = ntmc(&["eval", run, "--episodes", "500"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains(&format!("  {best:.3} is the best there can be")), "{text}");
+    let copied = object(&[
+        "eval",
+        run,
+        "--task",
+        "random(inputs = 1, outputs = 1, target = unit)",
+        "--json",
+    ]);
+    assert_eq!(copied["evaluations"][0]["score"]["best"], 0.0, "{copied}");
+}
