@@ -25,7 +25,9 @@ impl Facts {
     /// Whether a number is the remainder of a place by what is at least 1.
     fn is_remainder(&self, number: &Poly) -> bool {
         let Some(Atom::Mod(of, by)) = number.as_atom() else { return false };
-        affine(of) && !by.any(&varies) && self.at_least_zero(&by.add(-1))
+        // An entry of a list that varies is one case after another: not inside a remainder.
+        let listed = |atom: &Atom| matches!(atom, Atom::Item(_, at) if at.any(&varies));
+        affine(of) && !of.any(&listed) && !by.any(&varies) && self.at_least_zero(&by.add(-1))
     }
 }
 
