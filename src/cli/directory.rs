@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::backend::Backend;
+use super::run::precision_named;
 use crate::error::Error;
-use crate::run::checkpoint;
+use crate::run::{Precision, checkpoint};
 use crate::train::Line;
 
 /// `run.ron`: what was run.
@@ -47,6 +49,22 @@ pub(super) struct Manifest {
     pub(super) version: String,
     /// The machine.
     pub(super) machine: String,
+}
+
+impl Manifest {
+    /// What computed the run, and in which type.
+    ///
+    /// # Errors
+    /// If this version knows neither.
+    pub(super) fn computed_by(&self) -> Result<(Backend, Precision), Error> {
+        let backend = Backend::named(&self.backend).ok_or_else(|| {
+            Error::Usage(format!("this version has no backend `{}`", self.backend))
+        })?;
+        let precision = precision_named(&self.precision).ok_or_else(|| {
+            Error::Usage(format!("this version has no precision `{}`", self.precision))
+        })?;
+        Ok((backend, precision))
+    }
 }
 
 pub(super) const FORMAT: u32 = 1;

@@ -108,6 +108,11 @@ pub(super) fn name_of(precision: Precision) -> &'static str {
     }
 }
 
+/// The type that [`name_of`] gives this name.
+pub(super) fn precision_named(name: &str) -> Option<Precision> {
+    [Precision::F32, Precision::F64].into_iter().find(|one| name_of(*one) == name)
+}
+
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let number: f64 =
@@ -202,10 +207,7 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
     };
     if let (Some(kept), Some(path)) = (&kept, &args.resume) {
         as_kept(&args, kept)?;
-        compile.backend = Backend::named(&kept.backend).ok_or_else(|| {
-            Error::Usage(format!("this version has no backend `{}`", kept.backend))
-        })?;
-        compile.precision = if kept.precision == "f64" { Precision::F64 } else { Precision::F32 };
+        (compile.backend, compile.precision) = kept.computed_by()?;
         spec_of_run(&mut compile, args.spec.is_some(), kept, path)?;
     }
     Ok(Options {

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::backend::Backend;
 use super::compiled::CompileOptions;
 use super::directory::{Directory, Manifest};
 use super::input;
-use super::run::{freeze, settings, within_limits};
+use super::run::{settings, within_limits};
 use crate::compile::{Choices, Spec, Training, resolve_tasks};
 use crate::error::Error;
 use crate::model::flat;
 use crate::model::train::{TaskCall, TrainBlock};
-use crate::run::{Border, Precision, Session, checkpoint};
+use crate::run::{Border, Session, checkpoint};
 use crate::task::Instance;
 use crate::train::Settings;
 
@@ -65,10 +64,7 @@ pub(super) fn open(
 ) -> Result<(Saved, Vec<Settings>), Error> {
     let directory = Directory(which.run.clone());
     let manifest = directory.manifest()?;
-    let backend = Backend::named(&manifest.backend).ok_or_else(|| {
-        Error::Usage(format!("this version has no backend `{}`", manifest.backend))
-    })?;
-    let precision = if manifest.precision == "f64" { Precision::F64 } else { Precision::F32 };
+    let (backend, precision) = manifest.computed_by()?;
     let options = CompileOptions {
         // The expanded spec already holds every choice that was made.
         spec: directory.file("spec.ntm").display().to_string(),
@@ -95,10 +91,6 @@ pub(super) fn open(
     let executable = backend.ready(&program, precision, options.threads())?;
     let border = Border::of(&program);
     let mut session = Session::new(border, &model, executable, precision, manifest.seed)?;
-    freeze(&mut session, &block).map_err(|diagnostics| Error::Spec {
-        diagnostics,
-        sources: Box::new(spec.sources.clone()),
-    })?;
     let steps = restore(&mut session, &directory, which, &digest)?;
     let seed = which.seed.unwrap_or(manifest.seed);
     let saved = Saved { directory, manifest, model, session, steps, block, tasks, rate, seed };
