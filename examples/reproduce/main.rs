@@ -51,7 +51,10 @@ fn reproduce(
     }
     let file = format!("{RESULTS}/{task}-{model}.json");
     std::fs::create_dir_all(RESULTS)?;
-    std::fs::write(file, serde_json::to_string(&entry)? + "\n")?;
+    ntmc::run::checkpoint::replace(
+        file.as_ref(),
+        (serde_json::to_string(&entry)? + "\n").as_bytes(),
+    )?;
     Ok(())
 }
 

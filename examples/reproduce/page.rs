@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 
+use ntmc::run::checkpoint::replace;
 use ntmc::train::figure::{self, Curve, Series, Style};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,7 @@ pub(crate) fn write(docs: &Path) -> Result<(), Box<dyn Error>> {
             continue;
         }
         let picture = figure::svg(&figure::curve(&curve(task, &entries)));
-        std::fs::write(results.join(format!("{task}.svg")), picture)?;
+        replace(&results.join(format!("{task}.svg")), picture.as_bytes())?;
         write!(page, "\n## {}\n\n", title(task))?;
         page.push_str(&text(&format!("{task}.md")));
         write!(page, "\n![learning curves](results/{task}.svg)\n\n")?;
@@ -47,7 +48,7 @@ pub(crate) fn write(docs: &Path) -> Result<(), Box<dyn Error>> {
         entries.iter().for_each(|entry| page.push_str(&format!("{}\n", entry.command)));
         page.push_str("```\n");
     }
-    std::fs::write(docs.join("results.md"), page)?;
+    replace(&docs.join("results.md"), page.as_bytes())?;
     Ok(())
 }
 

@@ -40,7 +40,7 @@ pub(super) fn plan_bytes<P: Plan>(
     let init = P::size(&program.init, &wanted_of_init(program));
     let update = program.update.as_ref().map_or(Size::default(), |update| {
         let mut size = P::size(&block(&update.graph).0, &wanted_of(update));
-        // Parameters, gradient and slots cross the border twice.
+        // Slots are held, and copied to be saved.
         size.work = size.work.saturating_add(elements(&update.slots).saturating_mul(2));
         size
     });

@@ -137,7 +137,7 @@ impl<P: Plan> Engine<P> {
         numbers: &mut Numbers<P>,
         batch: &Batch,
         want: &Want,
-        apart: bool,
+        tensors: bool,
     ) -> Outcome {
         let new = std::mem::replace(&mut numbers.new, false);
         let parts = self.params.clone();
@@ -145,7 +145,7 @@ impl<P: Plan> Engine<P> {
             out.copy_from_slice(parts[param].of(&numbers.values));
         };
         let ready = self.ready_for(new, want, fill);
-        self.run_ready(ready, batch, apart)
+        self.run_ready(ready, batch, tensors)
     }
 
     /// One step of the optimiser on numbers that are held; `gradient` fills the gradient from a place on.

@@ -17,12 +17,7 @@ pub(super) const TASK: Task = Task {
     name: "associative_recall",
     summary: "give the item that followed another in a list",
     params: &[
-        Param {
-            name: "bits",
-            kind: Kind::Whole { least: 1, most: 4096 },
-            default: Value::Whole(6),
-            doc: "width of each vector",
-        },
+        bits::width(6),
         Param {
             name: "rows",
             kind: Kind::Whole { least: 1, most: 4096 },

@@ -1,8 +1,18 @@
 //! What tasks about bits share: how rows of bits are drawn and how answers are counted.
 
-use super::{Episode, Score};
+use super::{Episode, Kind, Param, Score, Value};
 use crate::random::Stream;
 use crate::tensor::Tensor;
+
+/// The argument that says how wide a row of bits is.
+pub(super) const fn width(default: u32) -> Param {
+    Param {
+        name: "bits",
+        kind: Kind::Whole { least: 1, most: 4096 },
+        default: Value::Whole(default),
+        doc: "width of each vector",
+    }
+}
 
 /// Bits that are not as asked.
 pub(super) const WRONG: Score = Score {

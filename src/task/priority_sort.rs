@@ -15,12 +15,7 @@ pub(super) const TASK: Task = Task {
     name: "priority_sort",
     summary: "give the vectors of highest priority back in order",
     params: &[
-        Param {
-            name: "bits",
-            kind: Kind::Whole { least: 1, most: 4096 },
-            default: Value::Whole(8),
-            doc: "width of each vector",
-        },
+        bits::width(8),
         Param {
             name: "items",
             kind: Kind::Range { least: 1, most: 100_000 },

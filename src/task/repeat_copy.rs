@@ -18,12 +18,7 @@ pub(super) const TASK: Task = Task {
     name: "repeat_copy",
     summary: "give a sequence of random bit vectors back several times, then an end marker",
     params: &[
-        Param {
-            name: "bits",
-            kind: Kind::Whole { least: 1, most: 4096 },
-            default: Value::Whole(8),
-            doc: "width of each vector",
-        },
+        bits::width(8),
         Param {
             name: "length",
             kind: Kind::Range { least: 1, most: 100_000 },
