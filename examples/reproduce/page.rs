@@ -20,7 +20,7 @@ pub(crate) struct Entry {
 }
 
 const TASKS: [&str; 5] = ["copy", "repeat_copy", "associative_recall", "ngrams", "priority_sort"];
-const MODELS: [&str; 4] = ["ntm-lstm", "ntm-feedforward", "dnc", "lstm"];
+const MODELS: [&str; 5] = ["ntm-lstm", "ntm-deep-lstm", "ntm-feedforward", "dnc", "lstm"];
 
 /// Writes `results.md` and its curves from `results/*.json` and the texts `results/*.md`.
 pub(crate) fn write(docs: &Path) -> Result<(), Box<dyn Error>> {
@@ -102,13 +102,19 @@ fn asked(entries: &[Entry]) -> String {
     out.push_str(&" --- |".repeat(rows.len()));
     out.push('\n');
     for entry in entries {
-        out.push_str(&format!("| {} |", entry.model));
-        for at in 0..rows.len() {
-            let scores =
-                entry.seeds.iter().map(|seed| seed.evaluations.get(at).map(|row| row.score));
-            out.push_str(&format!(" {} |", several(scores.collect(), 2)));
+        let row = |of: &dyn Fn(&Evaluation) -> f64| -> String {
+            let seeds = |at: usize| entry.seeds.iter().map(move |seed| seed.evaluations.get(at));
+            (0..rows.len())
+                .map(|at| several(seeds(at).map(|row| row.map(of)).collect(), 2))
+                .map(|scores| format!(" {scores} |"))
+                .collect()
+        };
+        out.push_str(&format!("| {} |{}\n", entry.model, row(&|row| row.score)));
+        // The paper's unit, where the score is another.
+        let all = || entry.seeds.iter().flat_map(|seed| &seed.evaluations);
+        if all().any(|row| (row.score - row.bits).abs() > 1e-6 * row.bits) {
+            out.push_str(&format!("| {}, cost in bits |{}\n", entry.model, row(&|row| row.bits)));
         }
-        out.push('\n');
     }
     let best = |row: &Evaluation| row.best;
     if let Some(best) = rows.first().and_then(best) {
