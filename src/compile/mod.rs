@@ -76,7 +76,7 @@ pub struct Choice {
     /// The train block as written, overridden.
     pub train: Option<ast::Train>,
     /// Overrides of the model's dims, numbers and emissions.
-    pub given: std::collections::BTreeMap<String, (model::Given, crate::source::Span)>,
+    pub given: std::collections::BTreeMap<String, (model::Given, model::Place)>,
 }
 
 impl Spec {
@@ -151,7 +151,7 @@ impl Spec {
         for (name, value) in &purpose.given {
             given
                 .entry(name.clone())
-                .or_insert((value.clone(), self.checked.def(choice.model).span));
+                .or_insert((value.clone(), self.checked.def(choice.model).span.into()));
         }
         let setting = Setting {
             given,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Choice, Choices, Spec};
 use crate::diag::{Diagnostics, nearest};
-use crate::model::{Given, command_errors as errors};
+use crate::model::{Given, Place, command_errors as errors};
 use crate::source::{Source, Span};
 use crate::syntax::{self, ast};
 
@@ -97,7 +97,7 @@ fn pick_model(
 fn model_arguments(
     spec: &Spec,
     train: &ast::Train,
-    given: &mut BTreeMap<String, (Given, Span)>,
+    given: &mut BTreeMap<String, (Given, Place)>,
     sink: &mut Diagnostics,
 ) {
     let segment = &train.model.segments[0];
@@ -109,9 +109,13 @@ fn model_arguments(
         let by_place = || def.and_then(|def| def.dims.get(at)).map(|dim| dim.name.clone());
         match (name.or_else(by_place), value(&arg.value)) {
             (Some(name), Some(value)) => {
-                given.insert(name, (value, arg.span));
+                let written = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
+                given.insert(name, (value, Place { name: written, value: arg.value.span }));
             }
-            _ => sink.push(errors::set_wrong_kind(arg.span, "this", "a number, a list or a truth")),
+            _ => {
+                let wanted = "a number, a list or a truth";
+                sink.push(errors::set_wrong_kind(arg.value.span.into(), "this", wanted));
+            }
         }
     }
 }
@@ -122,7 +126,7 @@ fn apply(
     at: usize,
     text: &str,
     train: &mut Option<ast::Train>,
-    given: &mut BTreeMap<String, (Given, Span)>,
+    given: &mut BTreeMap<String, (Given, Place)>,
     sink: &mut Diagnostics,
 ) {
     let id = spec.sources.add(Source::new(format!("--set #{}", at + 1), text.to_owned()));
@@ -148,12 +152,14 @@ fn apply(
             return;
         }
     }
+    // The value stands where it does in what was given, which shows the path too.
+    let place = Place { name: span, value: Span { file: id, ..arg.value.span } };
     match value(&arg.value) {
         Some(value) => {
-            given.insert(path, (value, span));
+            given.insert(path, (value, place));
         }
         None => sink.push(errors::set_wrong_kind(
-            arg.span,
+            place,
             &path,
             "a number, a list of numbers, true or false",
         )),

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::diag::Diagnostic;
 use crate::source::Span;
 
+use super::Place;
+
 fn new(code: &'static str, message: String, span: Span, label: String) -> Diagnostic {
     Diagnostic::new(code, message, span, label)
 }
@@ -29,20 +31,27 @@ pub(crate) fn nothing_to_set(
     }
 }
 
-pub(crate) fn set_wrong_kind(span: Span, name: &str, wanted: &str) -> Diagnostic {
-    new("E0602", format!("`{name}` is {wanted}, this is not"), span, "wrong kind".to_owned())
-        .help(format!("give {wanted}"))
+pub(crate) fn set_wrong_kind(place: Place, name: &str, wanted: &str) -> Diagnostic {
+    let message = format!("`{name}` is {wanted}, this is not");
+    let one = new("E0602", message, place.value, "wrong kind".to_owned());
+    named(one, place, format!("`{name}` is {wanted}")).help(format!("give {wanted}"))
+}
+
+/// With a label on the name, where one stands beside the value.
+fn named(one: Diagnostic, place: Place, text: String) -> Diagnostic {
+    if place.name == place.value { one } else { one.label(place.name, text) }
 }
 
 /// A number in place of an emission that its domain does not allow; `why` says what is the matter.
 pub(crate) fn set_outside(
-    span: Span,
+    place: Place,
     path: &str,
     domain: &str,
     why: &str,
     declared: Span,
 ) -> Diagnostic {
-    new("E0401", format!("`{path}` must lie in {domain}, {why}"), span, "outside".to_owned())
+    let message = format!("`{path}` must lie in {domain}, {why}");
+    new("E0401", message, place.value, "outside".to_owned())
         .label(declared, "what it stands for is declared here".to_owned())
         .help(format!("give a value inside {domain}"))
 }
@@ -67,14 +76,15 @@ pub(crate) fn names_several(span: Span, path: &str, places: &BTreeSet<String>) -
 }
 
 pub(crate) fn length_of_a_list(
-    span: Span,
+    place: Place,
     length: &str,
     list: &str,
     entries: &[i64],
 ) -> Diagnostic {
     let all: Vec<String> = entries.iter().map(i64::to_string).collect();
     let message = format!("`{length}` is the length of `{list}`, which has {}", entries.len());
-    new("E0602", message, span, "another length".to_owned()).help(format!(
+    let one = new("E0602", message, place.value, "another length".to_owned());
+    named(one, place, format!("the length of `{list}`")).help(format!(
         "set the list instead: `--set '{list}=[{}, ..]'`, one entry for each",
         all.join(", ")
     ))

@@ -29,7 +29,7 @@ mod show;
 
 pub use check::check;
 pub use elaborate::{
-    Given, Loss, Ports, Setting, elaborate, elaborate_optimiser, elaborate_with_claims,
+    Given, Loss, Place, Ports, Setting, elaborate, elaborate_optimiser, elaborate_with_claims,
     learning_rate,
 };
 pub use expand::{dot, expand};

@@ -181,3 +181,54 @@ fn the_guide_is_short() {
     let guide = fs::read_to_string(root().join("docs/guide.md")).unwrap();
     assert!(guide.lines().count() <= 15 * 50 && guide.chars().count() <= 15 * 3_000);
 }
+
+/// The definitions of a module as the reference lists them: the signature on one line, then the
+/// documentation.
+fn listed(module: &str) -> Vec<String> {
+    let (mut docs, mut out) = (Vec::new(), Vec::new());
+    let mut lines = module.lines();
+    while let Some(line) = lines.next() {
+        match line.strip_prefix("## ") {
+            Some(doc) => docs.push(doc.trim()),
+            None if line.starts_with("def ") => {
+                let mut text = line.to_owned();
+                // The end of a signature is the first `{` or `=` outside of brackets.
+                let signature = loop {
+                    let mut depth = 0;
+                    let end = text.find(|letter: char| {
+                        depth +=
+                            i32::from("([".contains(letter)) - i32::from(")]".contains(letter));
+                        depth == 0 && "{=".contains(letter)
+                    });
+                    if let Some(end) = end {
+                        break text[..end].split_whitespace().collect::<Vec<_>>().join(" ");
+                    }
+                    text = format!("{text} {}", lines.next().expect("a signature has an end"));
+                };
+                out.push(format!("- `{signature}`: {}", docs.join(" ")));
+                docs.clear();
+            }
+            None => docs.clear(),
+        }
+    }
+    out
+}
+
+#[test]
+fn the_reference_lists_every_definition_of_std() {
+    let document = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let section = document.split("## 15. The standard library").nth(1).unwrap();
+    let mut written =
+        section.lines().filter(|line| line.starts_with("- ") || line.starts_with('`'));
+    let mut paths: Vec<_> =
+        fs::read_dir(root().join("src/std")).unwrap().map(|one| one.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let heading = format!("`std.{}`:", path.file_stem().unwrap().to_str().unwrap());
+        assert_eq!(written.next(), Some(heading.as_str()));
+        for line in listed(&fs::read_to_string(&path).unwrap()) {
+            assert_eq!(written.next(), Some(line.as_str()), "{}", path.display());
+        }
+    }
+    assert_eq!(written.next(), None);
+}

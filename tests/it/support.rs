@@ -148,7 +148,7 @@ fn ports(spec: &Spec, choice: &Choice) -> Result<Option<Ports>, Error> {
 }
 
 /// Small sizes for the dims that nothing binds, all different.
-fn unbound(spec: &Spec, choice: &Choice) -> Vec<(String, (Given, ntmc::source::Span))> {
+fn unbound(spec: &Spec, choice: &Choice) -> Vec<(String, (Given, ntmc::model::Place))> {
     if choice.train.is_some() {
         return Vec::new();
     }
@@ -167,7 +167,7 @@ fn unbound(spec: &Spec, choice: &Choice) -> Vec<(String, (Given, ntmc::source::S
         })
     };
     let open = open.zip(sizes).filter(|(dim, _)| !is_length(&dim.name));
-    open.map(|(dim, size)| (dim.name.clone(), (Given::Number(size), dim.span))).collect()
+    open.map(|(dim, size)| (dim.name.clone(), (Given::Number(size), dim.span.into()))).collect()
 }
 
 /// What a terminal shows of all diagnostics about a text, its colours taken away again.

@@ -55,7 +55,9 @@ impl Cx<'_, '_> {
         }
         if !unknown && !self.shares_call(span, name) {
             let edits = self.give_range(span, name);
-            self.sink().push(errors::unseen_range(span, name).edits(edits));
+            let left = tree.as_ref().filter(|tree| within(span, tree.left.span));
+            let left = left.map(|tree| tree.left.segments[0].name.text.as_str());
+            self.sink().push(errors::unseen_range(span, name, left).edits(edits));
         }
         None
     }

@@ -15,7 +15,7 @@ use super::super::int::{Atom, DimId};
 use super::super::typed::{Domain, ParamKind, PartId, ValueId};
 use super::super::{command_errors, show};
 use super::frames::Frame;
-use super::{Engine, FrameId, Given, Members};
+use super::{Engine, FrameId, Given, Members, Place};
 
 /// What takes the place of an emission.
 #[derive(Default)]
@@ -137,10 +137,10 @@ impl Engine<'_> {
         let info = def.value(id);
         let families = self.member_axes(frame, info.part, members);
         let setting = self.setting;
-        for (name, (given, span)) in &setting.given {
+        for (name, (given, from)) in &setting.given {
             let Some(picked) = members_of(name, path, &families) else { continue };
             self.named.entry(name.clone()).or_default().insert(path.to_owned());
-            let place = (name.as_str(), *span, info.span);
+            let place = (name.as_str(), *from, info.span);
             let Some(term) = self.given_term(given, &info.domain, own, place) else { continue };
             let mut conds = Vec::new();
             for (at, member) in &picked {
@@ -152,7 +152,7 @@ impl Engine<'_> {
                     let high = family.low + i64::from(family.size) - 1;
                     let range = (family.low, high);
                     self.sink.push(command_errors::no_such_member(
-                        *span,
+                        from.name,
                         &family.path,
                         *member,
                         range,
@@ -162,7 +162,7 @@ impl Engine<'_> {
                 }
             }
             if conds.is_empty() {
-                out.whole = Some((term, *span));
+                out.whole = Some((term, from.name));
             } else {
                 out.members.push((conds, term));
             }
@@ -203,18 +203,18 @@ impl Engine<'_> {
         given: &Given,
         domain: &Domain,
         own: &[Axis],
-        (path, span, declared): (&str, Span, Span),
+        (path, place, declared): (&str, Place, Span),
     ) -> Option<Term> {
         let numbers = match (given, own) {
             (Given::Number(value), _) => vec![*value],
             (Given::List(all), [axis]) if all.len() == axis.size as usize => all.clone(),
             (Given::List(_) | Given::Truth(_), [axis]) => {
                 let wanted = format!("a number or a list of {}", axis.size);
-                self.sink.push(command_errors::set_wrong_kind(span, path, &wanted));
+                self.sink.push(command_errors::set_wrong_kind(place, path, &wanted));
                 return None;
             }
             (Given::List(_) | Given::Truth(_), _) => {
-                self.sink.push(command_errors::set_wrong_kind(span, path, "a number"));
+                self.sink.push(command_errors::set_wrong_kind(place, path, "a number"));
                 return None;
             }
         };
@@ -243,7 +243,7 @@ impl Engine<'_> {
             (None, Domain::Real(..) | Domain::Simplex | Domain::Weighting | Domain::Sphere) => None,
         };
         if let Some(wrong) = wrong {
-            let one = command_errors::set_outside(span, path, &told, &wrong, declared);
+            let one = command_errors::set_outside(place, path, &told, &wrong, declared);
             self.sink.push(one);
             return None;
         }
@@ -267,10 +267,10 @@ impl Engine<'_> {
         let known = names.join(", ");
         names.extend(self.emitted.iter().cloned());
         let setting = self.setting;
-        for (name, (_, span)) in &setting.given {
+        for (name, (_, place)) in &setting.given {
             match self.named.get(name) {
                 Some(places) if places.len() > 1 => {
-                    self.sink.push(command_errors::names_several(*span, name, places));
+                    self.sink.push(command_errors::names_several(place.name, name, places));
                 }
                 Some(_) => {}
                 None if self.used.contains(name) => {}
@@ -286,7 +286,7 @@ impl Engine<'_> {
                     } else {
                         known.clone()
                     };
-                    self.sink.push(command_errors::nothing_to_set(*span, name, &known, near));
+                    self.sink.push(command_errors::nothing_to_set(place.name, name, &known, near));
                 }
             }
         }

@@ -46,6 +46,22 @@ pub enum Given {
     List(Vec<f64>),
 }
 
+/// Where a value is given from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What it is given for.
+    pub name: Span,
+    /// The value.
+    pub value: Span,
+}
+
+impl From<Span> for Place {
+    /// A place at which no name stands.
+    fn from(span: Span) -> Place {
+        Place { name: span, value: span }
+    }
+}
+
 /// What a task's ports bind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ports {
@@ -64,7 +80,7 @@ pub struct Ports {
 pub struct Setting {
     /// Dims, numbers and switches by name, and numbers for emissions by path, each with the place that
     /// gives it.
-    pub given: BTreeMap<String, (Given, Span)>,
+    pub given: BTreeMap<String, (Given, Place)>,
     /// What the task binds.
     pub ports: Option<Ports>,
     /// The loss.
@@ -309,10 +325,10 @@ impl<'a> Engine<'a> {
         let mut frame = Frame::new(std::sync::Arc::clone(&def), String::new());
         self.bind_ports(&def, &mut frame)?;
         for (at, dim) in def.dims.iter().enumerate() {
-            if let Some((given, span)) = self.given(&dim.name) {
-                frame.dims[at] = self.whole_numbers(&dim.name, dim.kind, &given, span)?;
-                if span != def.span {
-                    frame.sets[at] = vec![span];
+            if let Some((given, place)) = self.given(&dim.name) {
+                frame.dims[at] = self.whole_numbers(&dim.name, dim.kind, &given, place)?;
+                if place.name != def.span {
+                    frame.sets[at] = vec![place.name];
                 }
                 if let DimKind::List(length) = dim.kind {
                     let count = frame.dims[at].len() as i64;
@@ -345,9 +361,9 @@ impl<'a> Engine<'a> {
             let given = self.given(&flag.name);
             frame.flags[at] = match given {
                 Some((Given::Truth(value), _)) => value,
-                Some((_, span)) => {
+                Some((_, place)) => {
                     self.sink.push(command_errors::set_wrong_kind(
-                        span,
+                        place,
                         &flag.name,
                         "true or false",
                     ));
@@ -367,9 +383,9 @@ impl<'a> Engine<'a> {
         for (list, dim) in frame.dims.iter().zip(&def.dims) {
             let DimKind::List(length) = dim.kind else { continue };
             let length = &def.dims[length.0 as usize].name;
-            let Some((Given::Number(wanted), span)) = self.given(length) else { continue };
+            let Some((Given::Number(wanted), place)) = self.given(length) else { continue };
             if wanted != list.len() as f64 {
-                let one = command_errors::length_of_a_list(span, length, &dim.name, list);
+                let one = command_errors::length_of_a_list(place, length, &dim.name, list);
                 self.sink.push(one);
                 return None;
             }
@@ -377,7 +393,7 @@ impl<'a> Engine<'a> {
         Some(())
     }
 
-    fn given(&mut self, name: &str) -> Option<(Given, Span)> {
+    fn given(&mut self, name: &str) -> Option<(Given, Place)> {
         let found = self.setting.given.get(name).cloned();
         if found.is_some() {
             self.used.push(name.to_owned());
@@ -390,7 +406,7 @@ impl<'a> Engine<'a> {
         name: &str,
         kind: DimKind,
         given: &Given,
-        span: Span,
+        place: Place,
     ) -> Option<Vec<i64>> {
         let whole = |value: f64| value.fract() == 0.0 && value.abs() <= MOST_ELEMENTS as f64;
         match (given, kind) {
@@ -400,11 +416,19 @@ impl<'a> Engine<'a> {
             (Given::Number(value), DimKind::List(_)) if whole(*value) => Some(vec![*value as i64]),
             (Given::Number(value), _) if whole(*value) => Some(vec![*value as i64]),
             (Given::Number(value), _) if value.fract() == 0.0 => {
-                self.sink.push(errors::too_large(span, &format!("`{name}`"), &value.to_string()));
+                self.sink.push(errors::too_large(
+                    place.value,
+                    &format!("`{name}`"),
+                    &value.to_string(),
+                ));
                 None
             }
             _ => {
-                self.sink.push(command_errors::set_wrong_kind(span, name, "a dim, a whole number"));
+                self.sink.push(command_errors::set_wrong_kind(
+                    place,
+                    name,
+                    "a dim, a whole number",
+                ));
                 None
             }
         }
@@ -451,8 +475,8 @@ impl<'a> Engine<'a> {
             };
             let arg = match (self.given(&param.name), default) {
                 (Some((Given::Number(value), _)), Some(_)) => Arg::Number(value),
-                (Some((_, span)), _) => {
-                    self.sink.push(command_errors::set_wrong_kind(span, &param.name, "a number"));
+                (Some((_, place)), _) => {
+                    self.sink.push(command_errors::set_wrong_kind(place, &param.name, "a number"));
                     continue;
                 }
                 (None, Some(_)) => continue,

@@ -45,14 +45,20 @@ pub(in crate::model) fn two_dims(
         .did_you_mean(nearest)
 }
 
-pub(in crate::model) fn unseen_range(span: Span, name: &str) -> Diagnostic {
-    new(
+/// `left` is the value on whose left side the index stands, where no range can be written.
+pub(in crate::model) fn unseen_range(span: Span, name: &str, left: Option<&str>) -> Diagnostic {
+    let one = new(
         "E0203",
         format!("the range of `{name}` cannot be seen"),
         span,
         "it never stands alone as an index".to_owned(),
-    )
-    .help(format!("give it: `{name} in N`, or `{name} in -range..range`"))
+    );
+    match left {
+        None => one.help(format!("give it: `{name} in N`, or `{name} in -range..range`")),
+        Some(value) => one.help(format!(
+            "give it on the right, where it can stand: `{value} = for {name} in N: ...`"
+        )),
+    }
 }
 
 /// An index that starts again behind the last entry: in brackets, unless it is a word or a number.
