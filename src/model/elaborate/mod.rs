@@ -55,6 +55,13 @@ pub struct Place {
     pub value: Span,
 }
 
+impl Place {
+    /// The name, the value and what stands between them.
+    fn whole(self) -> Span {
+        self.name.to(self.value)
+    }
+}
+
 impl From<Span> for Place {
     /// A place at which no name stands.
     fn from(span: Span) -> Place {
@@ -328,7 +335,7 @@ impl<'a> Engine<'a> {
             if let Some((given, place)) = self.given(&dim.name) {
                 frame.dims[at] = self.whole_numbers(&dim.name, dim.kind, &given, place)?;
                 if place.name != def.span {
-                    frame.sets[at] = vec![place.name];
+                    frame.sets[at] = vec![place.whole()];
                 }
                 if let DimKind::List(length) = dim.kind {
                     let count = frame.dims[at].len() as i64;
