@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Choice, Choices, Spec};
 use crate::diag::{Diagnostics, nearest};
+use crate::model::typed::DefId;
 use crate::model::{Given, Place, command_errors as errors};
 use crate::source::{Source, Span};
 use crate::syntax::{self, ast};
@@ -23,7 +24,7 @@ pub(super) fn choose(spec: &mut Spec, choices: &Choices, sink: &mut Diagnostics)
         model_arguments(spec, train, &mut given, sink);
     }
     for (at, text) in choices.sets.iter().enumerate() {
-        apply(spec, at, text, &mut train, &mut given, sink);
+        apply(spec, (at, text), model, &mut train, &mut given, sink);
     }
     Some(Choice { model, train, given })
 }
@@ -65,7 +66,7 @@ fn pick_model(
     choices: &Choices,
     train: Option<&ast::Train>,
     sink: &mut Diagnostics,
-) -> Option<crate::model::typed::DefId> {
+) -> Option<DefId> {
     let wanted = match (&choices.model, train) {
         (Some(name), _) => Some((name.clone(), None)),
         (None, Some(train)) => {
@@ -123,8 +124,8 @@ fn model_arguments(
 /// One `PATH=VALUE`.
 fn apply(
     spec: &mut Spec,
-    at: usize,
-    text: &str,
+    (at, text): (usize, &str),
+    model: DefId,
     train: &mut Option<ast::Train>,
     given: &mut BTreeMap<String, (Given, Place)>,
     sink: &mut Diagnostics,
@@ -138,32 +139,61 @@ fn apply(
     let path = path.trim().to_owned();
     let start = (text.len() - text.trim_start().len()) as u32;
     let span = Span { file: id, start, end: start + path.len() as u32 };
-    // The value keeps its place in the text: everything before it is blanked.
+    // The value keeps its place in the text: everything before it is blanked while it is read.
     let cut = text.find('=').map_or(0, |at| at + 1);
-    let blank = format!("{}{}", " ".repeat(cut), &text[cut..]);
-    let value_id = spec.sources.add(Source::new(format!("--set #{}", at + 1), blank));
-    let Some(arg) = syntax::parse_arg(&spec.sources, value_id, sink) else { return };
+    spec.sources.replace(id, format!("{}{}", " ".repeat(cut), &text[cut..]));
+    let arg = syntax::parse_arg(&spec.sources, id, sink);
+    spec.sources.replace(id, text.to_owned());
+    let Some(arg) = arg else { return };
     if let (Some((first, rest)), Some(train)) = (path.split_once('.'), train.as_mut()) {
         if first == "train" {
             set_setting(train, rest, &arg, span, sink);
             return;
         }
-        if set_task(train, first, rest, &arg, span) {
+        if set_argument(train, first, rest, &arg, span) {
             return;
         }
     }
-    // The value stands where it does in what was given, which shows the path too.
-    let place = Place { name: span, value: Span { file: id, ..arg.value.span } };
+    let def = spec.checked.def(model);
+    let dim = def.dims.iter().any(|dim| dim.name == path);
+    let flag = def.flags.iter().any(|flag| flag.name == path);
+    let named = dim || flag || def.params.iter().any(|param| param.name == path);
+    if let (false, Some(near)) = (named, train.as_ref().and_then(|train| meant(train, &path))) {
+        let known: Vec<&str> = def.dims.iter().map(|dim| dim.name.as_str()).collect();
+        sink.push(errors::nothing_to_set(span, &path, &known.join(", "), Some(&near)));
+        return;
+    }
+    let place = Place { name: span, value: arg.value.span };
     match value(&arg.value) {
         Some(value) => {
             given.insert(path, (value, place));
         }
-        None => sink.push(errors::set_wrong_kind(
-            place,
-            &path,
-            "a number, a list of numbers, true or false",
-        )),
+        None => {
+            let wanted = match (dim, flag) {
+                (true, _) => "a dim, a whole number",
+                (_, true) => "true or false",
+                _ => "a number, a list of numbers, true or false",
+            };
+            sink.push(errors::set_wrong_kind(place, &path, wanted));
+        }
     }
+}
+
+/// The setting, or the argument of a task or optimizer, whose path was written in part: `steps`, `lr`.
+fn meant(train: &ast::Train, path: &str) -> Option<String> {
+    let last = path.rsplit('.').next()?;
+    let known = crate::model::train::SETTINGS.iter().map(|row| row.name);
+    if let Some(setting) = known.into_iter().find(|name| *name == path) {
+        return Some(format!("train.{setting}"));
+    }
+    let calls = train.tasks.iter().chain(train.settings.iter().map(|one| &one.value.value));
+    calls.into_iter().find_map(|tree| {
+        let ast::ExprKind::Ref(one) = &tree.kind else { return None };
+        let segment = &one.segments[0];
+        let mut args = segment.args.iter().flatten();
+        args.find(|arg| arg.name.as_ref().is_some_and(|own| own.text == last))?;
+        Some(format!("{}.{last}", segment.name.text))
+    })
 }
 
 /// `train.batch=32`.
@@ -186,18 +216,26 @@ fn set_setting(
         return;
     }
     let near = nearest(name, known.iter().copied()).map(|near| format!("train.{near}"));
+    let near = meant(train, name).or(near);
     let known: Vec<String> = known.iter().map(|name| format!("train.{name}")).collect();
     let (name, known) = (format!("train.{name}"), known.join(", "));
     sink.push(errors::nothing_to_set(span, &name, &known, near.as_deref()));
 }
 
-/// `copy.bits=6`; false where the train block has no such task.
-fn set_task(train: &mut ast::Train, task: &str, name: &str, arg: &ast::Arg, span: Span) -> bool {
+/// `copy.bits=6`, `adam.lr=1e-3`; false where the train block has no such task or setting.
+fn set_argument(
+    train: &mut ast::Train,
+    call: &str,
+    name: &str,
+    arg: &ast::Arg,
+    span: Span,
+) -> bool {
     let mut found = false;
-    for tree in &mut train.tasks {
+    let settings = train.settings.iter_mut().map(|setting| &mut setting.value.value);
+    for tree in train.tasks.iter_mut().chain(settings) {
         let ast::ExprKind::Ref(one) = &mut tree.kind else { continue };
         let segment = &mut one.segments[0];
-        if segment.name.text != task {
+        if segment.name.text != call {
             continue;
         }
         let mut arg = arg.clone();

@@ -186,6 +186,31 @@ impl Diagnostics {
         all.into_iter().for_each(|one| self.push(one));
     }
 
+    /// Of those of a code that say the same, keeps the first in the text, with the places and edits of all:
+    /// a name misspelt in three places is one mistake.
+    pub fn join(&mut self, code: &str) {
+        let mut all = std::mem::take(&mut self.all);
+        all.sort_by_key(|one| (one.primary.span.file, one.primary.span.start));
+        let (mut kept, mut said) = (Vec::<Diagnostic>::new(), BTreeMap::new());
+        for one in all {
+            let first = said.get(&one.message).copied().filter(|_| one.code.0 == code);
+            match first.map(|at: usize| &mut kept[at]) {
+                Some(first) if first.edits.is_empty() == one.edits.is_empty() => {
+                    first.others.push(Label::new(one.primary.span, "and here"));
+                    first.edits.extend(one.edits);
+                }
+                Some(_) | None => {
+                    if one.code.0 == code {
+                        said.insert(one.message.clone(), kept.len());
+                    }
+                    kept.push(one);
+                }
+            }
+        }
+        self.places.clear();
+        kept.into_iter().for_each(|one| self.push(one));
+    }
+
     /// Whether anything but pedantic notes was reported.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -14,6 +14,8 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
         .into_iter()
         // Words are at least as far apart as their lengths.
         .filter(|name| name.chars().count().abs_diff(letters) <= limit)
+        // Of two letters the first says most: `lr` is not nearly `R`.
+        .filter(|name| letters != 2 || name.chars().count() == 2 || same_letter(wrong, name))
         .map(|name| (edits(wrong, name), name))
         // Something of the word must be left: `M` is not nearly `y`.
         .filter(|(distance, name)| {
@@ -21,6 +23,11 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
         })
         .min_by_key(|(distance, name)| (*distance, *name))
         .map(|(_, name)| name)
+}
+
+/// Whether two words begin with the same letter.
+fn same_letter(left: &str, right: &str) -> bool {
+    left.to_lowercase().chars().next() == right.to_lowercase().chars().next()
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words.

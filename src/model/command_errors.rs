@@ -34,7 +34,8 @@ pub(crate) fn nothing_to_set(
 pub(crate) fn set_wrong_kind(place: Place, name: &str, wanted: &str) -> Diagnostic {
     let message = format!("`{name}` is {wanted}, this is not");
     let one = new("E0602", message, place.value, "wrong kind".to_owned());
-    named(one, place, format!("`{name}` is {wanted}")).help(format!("give {wanted}"))
+    named(one, place, format!("`{name}` is {wanted}"))
+        .help(format!("give {}", wanted.trim_start_matches("a dim, ")))
 }
 
 /// With a label on the name, where one stands beside the value.

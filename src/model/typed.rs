@@ -64,6 +64,8 @@ pub struct Def {
     pub values: Vec<Value>,
     /// Its result.
     pub result: ValueId,
+    /// The result in the signature, and the domains that it is given there or in the body: ` : unit`.
+    pub written: (Span, Vec<Span>),
     /// `require`s.
     pub requires: Vec<Require>,
     /// Whether it keeps state, owns params or emits, itself or through a call.

@@ -88,15 +88,16 @@ impl Scan<'_> {
                     let span = self.span(at);
                     let last = self.same_sign(at);
                     let all = span.to(self.span(last));
-                    let one = match self.closing_bar(at, last) {
-                        Some(end) => {
+                    let one = match (self.closing_quote(at), self.closing_bar(at, last)) {
+                        (Some(end), _) => errors::quotes(span, self.span(end)),
+                        (None, Some(end)) => {
                             let function = if last > at { "norm" } else { "abs" };
                             let inside = all.after().to(self.span(end).before());
                             let inside = &self.text[inside.start as usize..inside.end as usize];
                             let close = self.span(end).to(self.span(self.same_sign(end)));
                             errors::bars(function, inside, all, close)
                         }
-                        None => errors::unknown_character(span, all, character),
+                        (None, None) => errors::unknown_character(span, all, character),
                     };
                     self.spoil(at, one);
                 }
@@ -197,6 +198,16 @@ impl Scan<'_> {
             return None;
         }
         (end..=end + last - at).for_each(|bar| self.out.bad[bar] = true);
+        Some(end)
+    }
+
+    /// The `'` that ends a text which one at `at` begins, on the same line. It is marked.
+    fn closing_quote(&mut self, at: usize) -> Option<usize> {
+        let begins =
+            self.text(at) == "'" && (at == 0 || !ends_value(self.text, self.tokens[at - 1]));
+        let mut here = (at + 1..self.tokens.len()).take_while(|next| !self.tokens[*next].first);
+        let end = here.find(|next| begins && self.text(*next) == "'")?;
+        self.out.bad[end] = true;
         Some(end)
     }
 

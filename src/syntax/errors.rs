@@ -27,10 +27,13 @@ const STARTERS: &[&str] = &[
 pub(super) const NEWEST: u32 = 1;
 
 /// E0001: the file does not begin with `ntm 1`.
-pub(super) fn no_version(span: Span) -> Diagnostic {
-    Diagnostic::new("E0001", "the file does not start with a version", span, "it starts here")
-        .help("add `ntm 1` as the first line")
-        .edit(span.before(), "ntm 1\n")
+pub(super) fn no_version(span: Span, word: &str) -> Diagnostic {
+    let message = "the file does not start with a version";
+    let one = Diagnostic::new("E0001", message, span, "it starts here");
+    if word == "ntm" {
+        return one.help("write `ntm 1`").edit(span.after(), " 1");
+    }
+    one.help("add `ntm 1` as the first line").edit(span.before(), "ntm 1\n")
 }
 
 /// E0002: `==` where `=` belongs.
@@ -49,8 +52,9 @@ pub(super) fn side_by_side(before: Span, span: Span) -> Diagnostic {
 }
 
 /// Help for two values that are a product.
-pub(super) fn product(diagnostic: Diagnostic, before: Span) -> Diagnostic {
-    diagnostic.help("multiplication is written `*`").edit(before.after(), " *")
+pub(super) fn product(diagnostic: Diagnostic, before: Span, here: Span) -> Diagnostic {
+    let sign = if before.end == here.start { " * " } else { " *" };
+    diagnostic.help("multiplication is written `*`").edit(before.after(), sign)
 }
 
 /// Help for `sum x`: what is reduced is indexed.
@@ -219,6 +223,25 @@ pub(super) fn unknown_character(span: Span, all: Span, character: char) -> Diagn
         '\u{2264}' => ("write `<=`", "<="),
         '\u{2265}' => ("write `>=`", ">="),
         '\u{2260}' => ("write `!=`", "!="),
+        '\u{2211}' => ("write `sum`", "sum"),
+        '\u{220f}' => ("write `prod`", "prod"),
+        '\u{2208}' => ("write `in`", "in"),
+        '\u{2227}' => ("write `and`", "and"),
+        '\u{2228}' => ("write `or`", "or"),
+        '\u{ac}' => ("write `not`", "not "),
+        '\u{2190}' => ("an equation is written `=`", "="),
+        '\u{2299}' | '\u{2218}' => ("multiplication is written `*`", "*"),
+        '\u{f7}' => ("division is written `/`", "/"),
+        '\u{b2}' => ("a power is written `^`", "^2"),
+        '\u{b3}' => ("a power is written `^`", "^3"),
+        '\u{221a}' => {
+            return Diagnostic::new("E0013", message, span, "not part of the language")
+                .help("write `sqrt(...)`");
+        }
+        '?' => {
+            return Diagnostic::new("E0013", message, span, "not part of the language")
+                .help("a choice is written `if c then x else y`");
+        }
         '@' => {
             return Diagnostic::new("E0013", message, span, "not part of the language")
                 .help("a product of matrices is a sum: `y[i] = sum[k] A[i, k] * x[k]`");
@@ -228,6 +251,16 @@ pub(super) fn unknown_character(span: Span, all: Span, character: char) -> Diagn
     Diagnostic::new("E0013", message, span, "not part of the language")
         .help(help)
         .edit(all, instead)
+}
+
+/// E0013: `'text'`.
+pub(super) fn quotes(open: Span, close: Span) -> Diagnostic {
+    let message = "the character `'` means nothing here";
+    Diagnostic::new("E0013", message, open, "not part of the language")
+        .label(close, "")
+        .help("text stands between two `\"`")
+        .edit(open, "\"")
+        .edit(close, "\"")
 }
 
 /// E0013: `|v|` or `||v||` around `inside`.
@@ -243,6 +276,110 @@ pub(super) fn bars(function: &str, inside: &str, open: Span, close: Span) -> Dia
 /// E0009: `1:5` of other languages.
 pub(super) fn colon_range(one: Diagnostic, colon: Span) -> Diagnostic {
     one.help("a range is written `..`, with both ends in it").edit(colon, "..")
+}
+
+/// E0009: a form of another language.
+fn foreign(span: Span, message: &str, label: &str, help: impl Into<String>) -> Diagnostic {
+    Diagnostic::new("E0009", message, span, label).help(help)
+}
+
+/// `// text`, `/* text */`.
+pub(super) fn comment(span: Span) -> Diagnostic {
+    let help = "a comment begins with `#` and ends with its line";
+    foreign(span, "no comment begins with this sign", "not part of the language", help)
+}
+
+/// `a // b`.
+pub(super) fn whole_division(span: Span) -> Diagnostic {
+    let help = "divide and round down: `floor(a / b)`";
+    foreign(span, "`//` divides nothing here", "not part of the language", help)
+}
+
+/// `x if c else y`.
+pub(super) fn choice_after_its_value(span: Span) -> Diagnostic {
+    let help = "the condition comes first: `if c then x else y`";
+    foreign(span, "a choice begins with `if`", "its value stands before it", help)
+}
+
+/// `elif`.
+pub(super) fn another_choice(span: Span) -> Diagnostic {
+    written(span, "a choice goes on with `else if`", "else if")
+}
+
+/// `lambda a: e`.
+pub(super) fn nameless_function(span: Span) -> Diagnostic {
+    let help = "write a definition beside the model: `def f(a) -> y = ...`";
+    foreign(span, "functions have names here", "not part of the language", help)
+}
+
+/// `[x[i] for i in N]`; `text` is how it is written here.
+pub(super) fn binder_first(span: Span, text: &str) -> Diagnostic {
+    let help = format!("what an index runs over comes first: `{text}`");
+    foreign(span, "an index is bound before it is used", "bound behind its use", help)
+}
+
+/// `softmax(i: x[i])`.
+pub(super) fn binder(span: Span, index: &str) -> Diagnostic {
+    let message = "an array of values begins with `for`";
+    foreign(span, message, "an index before it", format!("write `for {index}: ...`"))
+}
+
+/// `let a = x`.
+pub(super) fn introduced(span: Span, word: &str) -> Diagnostic {
+    let message = format!("an equation needs no `{word}`");
+    foreign(span, &message, "nothing belongs here", "an equation is written `name = value`")
+}
+
+/// `return x`.
+pub(super) fn returns(span: Span) -> Diagnostic {
+    let help = "the result has an equation, under its name behind `->`";
+    foreign(span, "nothing is returned", "not part of the language", help)
+}
+
+/// `if c { .. }`, `for i in N { .. }`.
+pub(super) fn control(span: Span, word: &str) -> Diagnostic {
+    let help = match word {
+        "if" => "choose between values: `y = if c then a else b`",
+        "for" => "an equation holds for all values of the indices on its left: `y[i] = ...`",
+        _ => "what is carried from step to step is a state: `state s = 0` and `s = ... prev s`",
+    };
+    let message = format!("no statement begins with `{word}`");
+    foreign(span, &message, "statements are equations and declarations", help)
+}
+
+/// `sum_j x[j]`, `sum(j) x[j]`.
+pub(super) fn reduced_over(span: Span, word: &str) -> Diagnostic {
+    let message = "what a reduction runs over stands in brackets";
+    foreign(span, message, "a reduction without brackets", format!("write `{word}[i] ...`"))
+}
+
+/// A sign that is written in another way.
+pub(super) fn written(span: Span, message: &str, sign: &str) -> Diagnostic {
+    foreign(span, message, "not part of the language", format!("write `{sign}`")).edit(span, sign)
+}
+
+/// `M[i][j]`.
+pub(super) fn one_bracket(span: Span) -> Diagnostic {
+    let help = "write `M[i, j]`";
+    foreign(span, "all indices stand in one bracket", "a second bracket", help)
+}
+
+/// `prev(s)`.
+pub(super) fn prev_in_parentheses(span: Span) -> Diagnostic {
+    let help = "write `prev` before each name: `prev s`";
+    foreign(span, "`prev` stands before a name", "parentheses", help)
+}
+
+/// `{ a, b }`.
+pub(super) fn braces(span: Span) -> Diagnostic {
+    foreign(span, "braces hold no values", "a list begins with `[`", "write `[a, b]`")
+}
+
+/// `y: real = x`.
+pub(super) fn domain_of_an_equation(span: Span) -> Diagnostic {
+    let help = "a domain stands where something is declared: in a signature, after `state`, `param` \
+                or `emit`";
+    foreign(span, "an equation has no domain", "not declared here", help)
 }
 
 /// E0014: documentation of nothing.

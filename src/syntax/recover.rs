@@ -18,6 +18,9 @@ use crate::syntax::slips::{self, Place};
 /// How many mistakes are reported for one file.
 pub(super) const MOST: usize = 50;
 
+/// Words that begin a statement in other languages.
+const CONTROL: &[&str] = &["if", "for", "while"];
+
 /// What makes tree of the pairs of a piece.
 type Build<T> = fn(&mut Builder<'_>, pest::iterators::Pair<'_, Rule>) -> T;
 
@@ -80,13 +83,15 @@ pub(super) struct Recovery {
     pub(super) file: FileId,
     /// What is wrong.
     pub(super) found: Vec<Diagnostic>,
+    /// Whether a statement of another language was told of.
+    control: bool,
 }
 
 impl Recovery {
     fn new(text: &str, lexed: &Lexed, mut brackets: Brackets, file: FileId) -> Recovery {
         let found = std::mem::take(&mut brackets.found);
         let (text, tokens) = (text.to_owned(), lexed.tokens.clone());
-        Recovery { text, tokens, brackets, file, found }
+        Recovery { text, tokens, brackets, file, found, control: false }
     }
 
     fn finish(mut self, sink: &mut Diagnostics) {
@@ -131,6 +136,11 @@ impl Recovery {
         let mut items = Vec::new();
         let end = self.tokens.len();
         while at < end && self.found.len() < MOST {
+            if self.word(at).trim().is_empty() {
+                // A `;` that was taken away.
+                at += 1;
+                continue;
+            }
             let piece = Piece { lo: at, hi: self.item_end(at) };
             match self.word(at) {
                 "use" => imports.extend(self.import(piece)),
@@ -176,7 +186,7 @@ impl Recovery {
             return (self.span(docs).to(span), docs + 2);
         }
         let span = self.span(0);
-        self.found.push(errors::no_version(span));
+        self.found.push(errors::no_version(span, self.word(0)));
         // What is neither version nor import nor item is part of the same mistake.
         let starts = |token: &Token| {
             let word = &self.text[token.start..token.end];
@@ -251,7 +261,10 @@ impl Recovery {
                 let keyword = super::lex::KEYWORDS.contains(&word);
                 // No keyword is followed by `=`, so this one is used as the name of a value.
                 let misused = keyword && self.word(at + 1) == "=";
-                (after_value && !keyword) || (!continues && (misused || self.is_equation(at)))
+                // As a statement of another language: no value goes on with these.
+                let control = CONTROL.contains(&word);
+                (after_value && (!keyword || control))
+                    || (!continues && (misused || self.is_equation(at)))
             }
             Kind::Word => complete && after_value && self.is_equation(at),
             Kind::Number
@@ -335,7 +348,17 @@ impl Recovery {
 
     fn statement(&mut self, piece: Piece) -> Option<Stmt> {
         let build: Build<Stmt> = |builder, pair| builder.stmt(pair);
-        let Some((open, close)) = self.block(piece) else {
+        let start = self.after_docs(piece);
+        let named = ["=", "[", "."].contains(&self.word(start + 1));
+        if CONTROL.contains(&self.word(start)) && !named {
+            self.found.push(errors::control(self.span(start), self.word(start)));
+            self.control = true;
+            return None;
+        }
+        // In an equation braces are no block.
+        let equation = |open: usize| (start..open).any(|at| self.word(at) == "=");
+        let block = self.block(piece).filter(|(open, _)| !equation(*open));
+        let Some((open, close)) = block else {
             return self.read(Rule::stmt_entry, piece, Place::Statement, build);
         };
         let head = Piece { lo: piece.lo, hi: open + 1 };
@@ -425,6 +448,11 @@ impl Recovery {
 
     /// Reports why a piece stops where it does. Whether it was corrected and is worth another try.
     fn blame(&mut self, piece: Piece, stop: &Stop, place: Place) -> bool {
+        let bad = self.tokens[..piece.hi].partition_point(|token| token.end <= stop.at);
+        if self.control && ["else", "elif"].contains(&self.word(bad)) {
+            // The rest of an `if` that is told.
+            return false;
+        }
         let slip = slips::slip(self, piece, stop, place);
         self.found.push(slip.diagnostic);
         match slip.correction {

@@ -4,6 +4,8 @@
 //! The common slips are told apart by the tokens around the place; everything else becomes
 //! "expected X, found Y" in words of the language, never of the grammar.
 
+mod foreign;
+
 use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
 use crate::syntax::brackets::{ITEMS, STATEMENTS, ends_value};
@@ -48,7 +50,7 @@ pub(super) fn slip(text: &Recovery, piece: Piece, stop: &Stop, place: Place) -> 
         let diagnostic = errors::compares(look.here());
         return Slip { diagnostic, correction: Some((at, "=")) };
     }
-    let diagnostic = look.special();
+    let diagnostic = look.foreign().or_else(|| look.special());
     let diagnostic = diagnostic.unwrap_or_else(|| look.general());
     Slip { diagnostic, correction: None }
 }
@@ -159,25 +161,19 @@ impl Look<'_> {
             Some(Kind::Op) => match word {
                 ";" => Some(errors::semicolon(here)),
                 ":=" => Some(errors::assignment(here)),
-                // `emit = x` where `emit` is meant as the name of a value.
-                "=" if self.token(-1) == Some(self.first())
-                    && KEYWORDS.contains(&self.word(-1)) =>
-                {
-                    let before = self.token(-1).map_or(here, |at| self.text.span(at));
-                    let word = self.word(-1);
-                    let again = (self.at + 1..self.piece.hi)
-                        .filter(|at| STATEMENTS.contains(&word) && self.text.word(*at) == word)
-                        .map(|at| Edit::new(self.text.span(at), format!("{word}_")));
-                    Some(errors::keyword(before, word, true).edits(again))
-                }
+                "=" if self.names_keyword() => Some(self.keyword_as_name()),
                 ":" if self.bracket_word() == "[" => {
                     Some(errors::colon_index(here).edits(colons::edits(self.text, self.at)))
                 }
                 _ => None,
             },
+            Some(Kind::Open) if word == "[" && self.names_keyword() => Some(self.keyword_as_name()),
             Some(Kind::Word) if KEYWORDS.contains(&word) && self.wants_name() => {
                 let left = self.token(0) == Some(self.first()) && self.place != Place::Value;
-                let declared = left || STATEMENTS.contains(&self.word(-1));
+                let parameter = self.bracket_word() == "(" && ["(", ","].contains(&self.word(-1));
+                let parameter = parameter && ITEMS.contains(&self.text.word(self.first()));
+                let item = ITEMS.contains(&self.word(-1));
+                let declared = left || item || parameter || STATEMENTS.contains(&self.word(-1));
                 Some(errors::keyword(here, word, declared))
             }
             Some(_) if self.after_value() && self.starts_value() && self.in_value() => {
@@ -196,6 +192,23 @@ impl Look<'_> {
         }
     }
 
+    /// `emit = x` or `emit[i] = x` where `emit` is meant as the name of a value.
+    fn names_keyword(&self) -> bool {
+        self.token(-1) == Some(self.first())
+            && KEYWORDS.contains(&self.word(-1))
+            && self.text.word(self.first()) != "train"
+    }
+
+    /// That the word before the bad token is no name, with all other places of it in the statement.
+    fn keyword_as_name(&self) -> Diagnostic {
+        let before = self.token(-1).map_or_else(|| self.here(), |at| self.text.span(at));
+        let word = self.word(-1);
+        let again = (self.at + 1..self.piece.hi)
+            .filter(|at| STATEMENTS.contains(&word) && self.text.word(*at) == word)
+            .map(|at| Edit::new(self.text.span(at), format!("{word}_")));
+        errors::keyword(before, word, true).edits(again)
+    }
+
     /// Two values without an operator.
     fn side_by_side(&self, before: Span, here: Span) -> Diagnostic {
         let one = errors::side_by_side(before, here);
@@ -207,7 +220,7 @@ impl Look<'_> {
             let plain = plain && !KEYWORDS.contains(&self.word(0)) && self.word(1) != ".";
             return errors::reduction(one, before, plain.then_some(here));
         }
-        errors::product(one, before)
+        errors::product(one, before, here)
     }
 
     /// The `then` of an `if` or the `:` of a `for` that is missing before the bad token.
@@ -245,6 +258,7 @@ impl Look<'_> {
             && self.kind(-1) == Some(Kind::Op)
             && before != "."
             && before != "->"
+            && (before != "," || self.bracket().is_none())
             && !["+", "*", "/", "^", ",", ")", "]"].contains(&next);
         operand && !goes_on && (before, word) != ("train", "on")
     }

@@ -9,10 +9,13 @@ use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
 use crate::syntax::ast;
 
-use super::super::typed::{Def, Expr, ExprKind, Extent, ParamKind, Value, ValueId, ValueKind};
+use super::super::typed::{
+    Def, Expr, ExprKind, Extent, Param, ParamKind, Value, ValueId, ValueKind,
+};
 use super::super::{errors, show};
 use super::calls::{Binding, sizes_of};
 use super::declare::Cx;
+use super::repairs::owned;
 
 impl Cx<'_, '_> {
     /// Tells of two arguments that do not fit as they stand and would if they were exchanged.
@@ -56,6 +59,69 @@ impl Cx<'_, '_> {
             return true;
         }
         false
+    }
+
+    /// Tells of arguments by position that are meant for what a definition owns, which gets them by name:
+    /// those after the plain ones, and an array where a number may be left out.
+    pub(super) fn owned_by_position(&mut self, def: &Def, all: &[ast::Arg], piped: bool) -> bool {
+        let plain: Vec<&Param> = def
+            .params
+            .iter()
+            .filter(|param| !owned(&param.kind))
+            .skip(usize::from(piped))
+            .collect();
+        let given = |param: &&Param| {
+            all.iter().any(|arg| arg.name.as_ref().is_some_and(|name| name.text == param.name))
+        };
+        let mut free: Vec<&str> = def
+            .params
+            .iter()
+            .filter(|param| owned(&param.kind) && !given(param))
+            .map(|param| param.name.as_str())
+            .collect();
+        let positional: Vec<&ast::Arg> = all.iter().filter(|arg| arg.name.is_none()).collect();
+        let astray = |at: usize, cx: &mut Self| match plain.get(at) {
+            None => true,
+            Some(param) => {
+                matches!(param.kind, ParamKind::Plain(_, Some(_)))
+                    && (free.contains(&cx.text(positional[at].span)) || cx.is_array(positional[at]))
+            }
+        };
+        let Some(first) = (0..positional.len()).find(|at| astray(*at, self)) else { return false };
+        let wrong = &positional[first..];
+        if wrong.len() > free.len() {
+            return false;
+        }
+        let mut names: Vec<Option<String>> = Vec::new();
+        for arg in wrong {
+            let same = free.iter().position(|name| *name == self.text(arg.span));
+            names.push(same.map(|at| free.remove(at).to_owned()));
+        }
+        for name in names.iter_mut().filter(|name| name.is_none()) {
+            *name = Some(free.remove(0).to_owned());
+        }
+        let names: Vec<String> = names.into_iter().flatten().collect();
+        let meant: Vec<(Span, String)> =
+            wrong.iter().map(|arg| arg.span).zip(names.iter().cloned()).collect();
+        let written: Vec<String> =
+            meant.iter().map(|(span, name)| format!("{name} = {}", self.text(*span))).collect();
+        let one = errors::by_name_only(&def.name, &meant, &written);
+        self.sink().push(one);
+        true
+    }
+
+    /// Whether an argument is a value with axes.
+    fn is_array(&mut self, arg: &ast::Arg) -> bool {
+        let (ast::ExprKind::Ref(one) | ast::ExprKind::Prev(one)) = &arg.value.kind else {
+            return false;
+        };
+        if one.segments.iter().any(|segment| segment.args.is_some()) {
+            return false;
+        }
+        let kept = self.sink().clone();
+        let found = self.expr(&arg.value, None);
+        *self.sink() = kept;
+        found.is_some_and(|found| !found.shape.is_empty())
     }
 
     /// Whether every argument has the shape that it should have.

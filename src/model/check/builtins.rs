@@ -1,5 +1,6 @@
 //! Calls of functions that are not written in the language.
 
+use crate::diag::Edit;
 use crate::op::Scalar;
 use crate::source::Span;
 use crate::syntax::ast;
@@ -37,7 +38,7 @@ impl Cx<'_, '_> {
                 Some(self.whole_call(segment, args, piped, span))
             }
             "cat" => Some(self.cat(args, piped, span)),
-            "zeros" => Some(self.zeros(segment, span)),
+            "zeros" => Some(self.zeros(segment, args, span)),
             "one_hot" | "normal" | "uniform" => Some(self.start_call(name, args, span)),
             _ => None,
         }
@@ -56,8 +57,15 @@ impl Cx<'_, '_> {
         for arg in args {
             if let Some(word) = &arg.name {
                 let one = errors::unknown_argument(word.span, name, &word.text, None, &[]);
+                let named = args.iter().filter(|arg| arg.name.is_some()).count();
+                let place = args.iter().position(|one| one.span == arg.span).unwrap_or(0);
                 let position = Span { end: arg.value.span.start, ..arg.span };
-                self.sink().push(one.edit(position, ""));
+                let edits = if args.len() + usize::from(piped.is_some()) - named >= count {
+                    self.without(args, place)
+                } else {
+                    vec![Edit::new(position, "")]
+                };
+                self.sink().push(one.edits(edits));
                 return None;
             }
             all.push(self.expr(&arg.value, None)?);
@@ -166,7 +174,16 @@ impl Cx<'_, '_> {
         Some(Expr { kind: ExprKind::Cat(all), span, shape, sort })
     }
 
-    fn zeros(&mut self, segment: &ast::Segment, span: Span) -> Option<Expr> {
+    fn zeros(&mut self, segment: &ast::Segment, args: &[ast::Arg], span: Span) -> Option<Expr> {
+        if let (Some(first), Some(last)) = (args.first(), args.last()) {
+            let sizes = self.text(first.span.to(last.span)).to_owned();
+            let written = Span { end: span.end.max(last.span.end), ..segment.name.span };
+            let plain = segment.brackets.is_none() && segment.after.is_none();
+            let one = errors::sizes_in_parentheses(first.span.to(last.span), &sizes);
+            let edit = plain.then(|| Edit::new(written, format!("zeros[{sizes}]()")));
+            self.sink().push(one.edits(edit));
+            return None;
+        }
         let mut shape = Vec::new();
         for dim in segment.brackets.as_deref().unwrap_or_default() {
             shape.push(Extent::of(self.poly(&dim.value)?));

@@ -14,7 +14,7 @@ use super::super::typed::{
 };
 use super::arguments::{array_of, emitted_by};
 use super::declare::Cx;
-use super::repairs::{nearest_inside, one_too_many, owned};
+use super::repairs::nearest_inside;
 use super::sizes::CallSizes;
 use super::slots::{constant_of, holds};
 
@@ -206,9 +206,17 @@ impl Cx<'_, '_> {
             )
         });
         let mut given = vec![false; def.params.len()];
+        if self.owned_by_position(
+            &def,
+            segment.args.as_deref().unwrap_or_default(),
+            piped.is_some(),
+        ) {
+            return None;
+        }
         if let Some(value) = piped {
             let Some(at) = plain.next() else {
-                self.sink().push(one_too_many(&def, segment.name.span, None));
+                let one = errors::too_many_arguments(segment.name.span, &def.name, 0);
+                self.sink().push(one);
                 return None;
             };
             given[at] = true;
@@ -222,16 +230,9 @@ impl Cx<'_, '_> {
                 None => match plain.next() {
                     Some(at) => at,
                     None => {
-                        let free = def.params.iter().enumerate().find(|(at, param)| {
-                            let by_name = |arg: &ast::Arg| {
-                                arg.name.as_ref().is_some_and(|name| name.text == param.name)
-                            };
-                            !given[*at] && owned(&param.kind) && !all.iter().any(by_name)
-                        });
-                        let likely = free.map(|(_, param)| param.name.as_str());
-                        let one = one_too_many(&def, arg.span, likely);
-                        let plain = !def.params.iter().any(|param| owned(&param.kind));
-                        let edits = if plain { self.without(all, place) } else { Vec::new() };
+                        let takes = def.params.len();
+                        let one = errors::too_many_arguments(arg.span, &def.name, takes);
+                        let edits = self.without(all, place);
                         self.sink().push(one.edits(edits));
                         return None;
                     }
@@ -492,7 +493,7 @@ impl Cx<'_, '_> {
         }
         let own = owns.state || owns.params || owns.emits;
         if own && self.start.is_some() {
-            self.sink().push(errors::only_at_a_step(span, &def.name));
+            self.sink().push(errors::only_at_a_step(span, &def.name, def.span));
             return None;
         }
         let mut passed = owns;

@@ -136,6 +136,7 @@ impl<'g, 'a> Cx<'g, 'a> {
             instance: false,
         };
         cx.signature(tree);
+        cx.def.written.1 = cx.domains_of_result(tree);
         cx.body(tree);
         cx.finish();
         cx.tell_roots(tree.span);
@@ -143,7 +144,8 @@ impl<'g, 'a> Cx<'g, 'a> {
             cx.circle_of_values();
         }
         let Cx { def, broken, global, .. } = cx;
-        let mine = std::mem::replace(global.sink, before);
+        let mut mine = std::mem::replace(global.sink, before);
+        mine.join("E0101");
         let right = !mine.has_errors() && broken.is_empty();
         global.sink.extend(mine);
         right.then_some(def)
@@ -566,6 +568,7 @@ fn empty(tree: &ast::Def) -> Def {
         parts: vec![body],
         values: Vec::new(),
         result: ValueId(0),
+        written: (tree.result.span, Vec::new()),
         requires: Vec::new(),
         owns: Owns::default(),
         needs: Vec::new(),

@@ -65,7 +65,8 @@ impl Cx<'_, '_> {
             if !self.told_unbound(&name.text) {
                 let near = self.index_over(extent, &name.text);
                 let one = errors::unbound_index(name.span, &name.text, near.as_deref());
-                self.push_with_left(one, &name.text);
+                let sum = if near.is_none() { self.sum_over(&name.text) } else { None };
+                self.push_with_left(one.edits(sum), &name.text);
             }
             return None;
         }
@@ -132,6 +133,77 @@ impl Cx<'_, '_> {
         Some((expr.clone(), low.and(high)))
     }
 
+    /// Tells of two indices that are in each other's place: `M[c, i]` for `M[i, c]`.
+    pub(super) fn exchanged_indices(
+        &mut self,
+        indices: &[ast::Arg],
+        shape: &[Extent],
+        what: &str,
+    ) -> bool {
+        let over = |at: usize| {
+            let name = bare(&indices[at])?;
+            let var = self.in_scope(&name.text)?;
+            self.seen.get(&var).map(|seen| (name, self.def.var(var).extent.clone(), seen))
+        };
+        for second in 0..indices.len() {
+            for first in 0..second {
+                let (Some((name, own, (place, told))), Some((other, theirs, _))) =
+                    (over(first), over(second))
+                else {
+                    continue;
+                };
+                if own == theirs || own != shape[second] || theirs != shape[first] {
+                    continue;
+                }
+                let axis = show::extent(&self.def, &shape[first]);
+                let here = super::range::axis_of(first, shape.len(), what);
+                let near = Some(other.text.as_str());
+                let one =
+                    errors::two_dims(name.span, &name.text, (&axis, &here), (*place, told), near);
+                let one = one.help(format!("exchange `{}` and `{}`", name.text, other.text));
+                let one = one.edit(other.span, name.text.clone());
+                self.sink().push(one);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Tells of a state that is indexed by time: `s[t] = s[t - 1] + x`.
+    pub(super) fn time_as_index(
+        &mut self,
+        found: &Found,
+        indices: &[ast::Arg],
+        span: Span,
+    ) -> bool {
+        let ([index], Some(tree)) = (indices, self.equation_here()) else { return false };
+        let (ast::ExprKind::Binary(ast::BinaryOp::Sub, time, _), [segment]) =
+            (&index.value.kind, &tree.left.segments[..])
+        else {
+            return false;
+        };
+        let time = self.text(time.span).to_owned();
+        let left = segment.brackets.as_deref().unwrap_or_default();
+        let same = left.len() == 1 && self.text(left[0].span) == time;
+        if !found.is_state
+            || !same
+            || segment.name.text != found.name
+            || !["t", "time", "step"].contains(&time.as_str())
+        {
+            return false;
+        }
+        let mut places = Vec::new();
+        trees::indices_of(&tree.right, &time, &mut places);
+        let gone = Span { start: segment.name.span.end, ..tree.left.span };
+        let edits = [Edit::new(gone, ""), Edit::new(span, format!("prev {}", found.name))];
+        let edits = edits.into_iter().filter(|_| places.len() == 1);
+        let text = self.text(index.value.span).to_owned();
+        let one = errors::outside(index.span, &text, true, "a state", "");
+        let one = errors::time_as_index(one, &found.name).edits(edits);
+        self.sink().push(one);
+        true
+    }
+
     fn outside(
         &mut self,
         arg: &ast::Arg,
@@ -161,7 +233,16 @@ impl Cx<'_, '_> {
                 let one = self.with_ranges(one, poly);
                 let number = matches!(arg.value.kind, ast::ExprKind::Number(..))
                     || *poly == extent.high().add(1);
+                let from_the_end = extent.high().plus(poly).add(1);
+                let negative = below
+                    && self.facts.at_least_zero(&poly.times(&Poly::number(-1)).add(-1))
+                    && poly.as_number().is_some()
+                    && self.facts.at_least_zero(&from_the_end);
                 match leaving {
+                    _ if negative => {
+                        let meant = show::poly(&self.def, &from_the_end);
+                        errors::from_the_end(one, arg.value.span, &meant)
+                    }
                     // A number names one entry, and there is none of that number.
                     _ if number => {
                         let last = show::poly(&self.def, &extent.high());

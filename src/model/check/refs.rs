@@ -9,6 +9,7 @@ use super::super::int::{Atom, DimId, FlagId, Poly, Substitution, Test, VarId};
 use super::super::typed::{Expr, ExprKind, Extent, ParamKind, PartId, Sort, ValueId, ValueKind};
 use super::declare::{Cx, Named, known};
 use super::range::axis_of;
+use super::repairs::usual_start;
 
 /// One index of a read: given, or running over a whole family.
 pub(super) enum At {
@@ -53,7 +54,16 @@ impl Cx<'_, '_> {
             }
         }
         if let Some(bad) = tree.segments.iter().find(|segment| segment.args.is_some()) {
-            self.sink().push(errors::not_callable(bad.name.span, &bad.name.text));
+            let first = &tree.segments[0].name;
+            let called = self.global.modules[self.module].scope.contains_key(&bad.name.text)
+                || super::builtins::names().any(|name| name == bad.name.text);
+            let one = if called && self.named(&first.text).is_none() {
+                let gone = Span { end: bad.name.span.start, ..first.span };
+                errors::without_prefix(gone, &first.text, &bad.name.text)
+            } else {
+                errors::not_callable(bad.name.span, &bad.name.text)
+            };
+            self.sink().push(one);
             return None;
         }
         let Some(named) = self.named(&first.name.text) else {
@@ -115,7 +125,8 @@ impl Cx<'_, '_> {
         // Words that only a start may be made of.
         let starts: &[&str] = if self.start.is_some() { &["learned", "uniform"] } else { &[] };
         let known = names.iter().map(String::as_str).chain(starts.iter().copied());
-        let near = nearest(&name.text, known).or(part);
+        let truth = ["true", "false"].into_iter().find(|one| name.text.eq_ignore_ascii_case(one));
+        let near = truth.or_else(|| nearest(&name.text, known)).or(part);
         let near = near.map(|near| (near.to_owned(), self.named(near).map(|n| self.place(n))));
         let near = near.or_else(|| self.inside_a_part(&name.text));
         let near = near.as_ref().map(|(near, place)| (near.as_str(), *place));
@@ -285,11 +296,15 @@ impl Cx<'_, '_> {
                 // Told at the state.
                 return None;
             }
-            let path = self.text(span).trim_start_matches("prev").trim().to_owned();
+            let written = self.text(span).trim_start_matches("prev").trim();
+            // The value is carried whole: what indexes it stays where it is.
+            let own = written.rfind('.').map_or(0, |at| at + 1);
+            let end = written[own..].find('[').map_or(written.len(), |at| own + at);
+            let (path, indices) = (written[..end].trim().to_owned(), written[end..].to_owned());
             let shape = self.bracketed(&found.shape);
             // Of a whole family there is no state beside it.
             let whole = found.at.iter().any(|at| matches!(at, At::Gather(..)));
-            let carried = self.carried(found.value, &path, &shape, span);
+            let carried = self.carried(found.value, (&path, &indices), &shape, span);
             let edits = if whole { Vec::new() } else { carried.edits };
             let name =
                 if found.inner.is_empty() && !found.name.is_empty() { &found.name } else { &path };
@@ -298,7 +313,12 @@ impl Cx<'_, '_> {
             return None;
         }
         if self.start.is_some() && !found.is_param && !self.is_number_of_model(found) {
-            self.sink().push(errors::only_at_a_step(span, &found.name));
+            let one = errors::only_at_a_step(span, &found.name, found.place);
+            let usual = self.start.as_ref().map(|(domain, _)| usual_start(domain));
+            self.sink().push(match usual {
+                Some(usual) => errors::start_instead(one, span, &usual),
+                None => one,
+            });
             return None;
         }
         Some(())
@@ -365,6 +385,11 @@ impl Cx<'_, '_> {
             }
         }
         let what = format!("of `{}{}`", found.name, self.bracketed(&found.shape));
+        if !prev && self.time_as_index(&found, indices, span)
+            || self.exchanged_indices(indices, &found.shape, &what)
+        {
+            return None;
+        }
         let mut default = None;
         for (axis, index) in indices.iter().enumerate() {
             let told = axis_of(axis, found.shape.len(), &what);

@@ -7,11 +7,9 @@ use crate::diag::Edit;
 use crate::source::{Sources, Span};
 use crate::syntax::ast;
 
-use super::super::typed::{
-    Def, Domain, Expr, ExprKind, Extent, ParamKind, Value, ValueId, ValueKind,
-};
-use super::super::{errors, show};
-use super::declare::{Cx, Pending};
+use super::super::show;
+use super::super::typed::{Domain, Expr, ExprKind, Extent, ParamKind, Value, ValueId, ValueKind};
+use super::declare::{Cx, Named, Pending, Progress};
 use super::trees;
 
 /// Letters for indices that have no name yet.
@@ -99,12 +97,18 @@ impl Cx<'_, '_> {
     /// The range of an index that never stands alone: the divisor of a `mod` around it.
     pub(super) fn give_range(&self, span: Span, name: &str) -> Vec<Edit> {
         let Some(tree) = self.equation_here() else { return Vec::new() };
-        let Some(range) = trees::divisor(&tree.right, name).map(|span| self.text(span)) else {
-            return Vec::new();
+        let divisor = trees::divisor(&tree.right, name).map(|span| self.text(span).to_owned());
+        let (range, inside) = match divisor {
+            Some(range) => (range, Vec::new()),
+            None => match self.range_of_reads(tree, name) {
+                Some(found) => found,
+                None => return Vec::new(),
+            },
         };
         let left = &tree.left;
         if !(left.span.start <= span.start && span.end <= left.span.end) {
-            return vec![Edit::new(span.after(), format!(" in {range}"))];
+            let given = Edit::new(span.after(), format!(" in {range}"));
+            return std::iter::once(given).chain(inside).collect();
         }
         // On the left no range can be written: the array is built on the right.
         let ([segment], Some(indices)) = (&left.segments[..], &left.segments[0].brackets) else {
@@ -117,10 +121,46 @@ impl Cx<'_, '_> {
                 other => other.to_owned(),
             })
             .collect();
-        vec![
+        let mut edits = vec![
             Edit::new(Span { start: segment.name.span.end, ..left.span }, ""),
             Edit::new(tree.right.span.before(), format!("for {}: ", binders.join(", "))),
-        ]
+        ];
+        edits.extend(inside);
+        edits
+    }
+
+    /// The axis at which all arithmetic with an index stands, and what keeps it inside there.
+    fn range_of_reads(&self, tree: &ast::Equation, name: &str) -> Option<(String, Vec<Edit>)> {
+        let mut arrays = Vec::new();
+        trees::indexed_by(&tree.right, name, &mut arrays);
+        let (mut range, mut edits) = (None, Vec::new());
+        for array in arrays {
+            let [segment] = &array.segments[..] else { return None };
+            let Named::Value(id) = self.named(&segment.name.text)? else { return None };
+            let indices = segment.brackets.as_deref()?;
+            let ready = self.shape_known(id) || self.progress.get(&id) == Some(&Progress::Done);
+            let shape = ready.then(|| &self.def.value(id).shape)?;
+            for (index, axis) in indices.iter().zip(shape) {
+                if words(self.text(index.value.span)).all(|word| word != name) {
+                    continue;
+                }
+                let size = show::poly(&self.def, &axis.size);
+                if *range.get_or_insert_with(|| size.clone()) != size {
+                    return None;
+                }
+                if index.default.is_none() {
+                    edits.push(Edit::new(index.value.span.after(), " else 0"));
+                }
+            }
+        }
+        Some((range?, edits))
+    }
+
+    /// A sum over an index that nothing binds, before the one term that has it.
+    pub(super) fn sum_over(&self, name: &str) -> Option<Edit> {
+        let tree = self.equation_here()?;
+        let term = trees::term_of(&tree.right, name)?;
+        Some(Edit::new(term.span.before(), format!("sum[{name}] ")))
     }
 
     /// Of the indices in scope, one that runs over an axis; the nearest in spelling, else the innermost.
@@ -219,7 +259,13 @@ impl Cx<'_, '_> {
 
     /// What makes the value of the step before of something that is no state available, in the place of
     /// `prev path`: a state of the value's own name, or one beside it.
-    pub(super) fn carried(&self, id: ValueId, path: &str, shape: &str, read: Span) -> Carried {
+    pub(super) fn carried(
+        &self,
+        id: ValueId,
+        (path, indices): (&str, &str),
+        shape: &str,
+        read: Span,
+    ) -> Carried {
         let value = self.def.value(id);
         let equation = matches!(self.pending.get(&id), Some(Pending::Equation(..)));
         if equation && path.rsplit('.').next() == Some(&value.name) {
@@ -237,7 +283,7 @@ impl Cx<'_, '_> {
         if plain && block && self.named(&last).is_none() {
             edits.extend(self.statement_before(&state));
             edits.extend(self.statement_before(&equation));
-            edits.push(Edit::new(read, format!("prev {last}")));
+            edits.push(Edit::new(read, format!("prev {last}{indices}")));
         }
         let whole = edits.len() == 3;
         let state = format!("`{state}` with `{equation}`");
@@ -259,9 +305,7 @@ impl Cx<'_, '_> {
             return Some(format!("prev {}", target.name));
         }
         match self.named(name) {
-            Some(super::declare::Named::Value(id)) if same_shape(self.def.value(id)) => {
-                Some(name.to_owned())
-            }
+            Some(Named::Value(id)) if same_shape(self.def.value(id)) => Some(name.to_owned()),
             Some(_) | None => None,
         }
     }
@@ -536,13 +580,4 @@ pub(super) fn usual_start(domain: &Domain) -> String {
 /// What a definition owns, and so gets by name alone.
 pub(super) fn owned(kind: &ParamKind) -> bool {
     matches!(kind, ParamKind::Emit(_) | ParamKind::Param(_) | ParamKind::State(_))
-}
-
-/// More arguments by position than there are plain ones.
-pub(super) fn one_too_many(def: &Def, span: Span, likely: Option<&str>) -> crate::diag::Diagnostic {
-    if def.params.iter().any(|param| owned(&param.kind)) {
-        errors::by_name_only(span, &def.name, likely)
-    } else {
-        errors::too_many_arguments(span, &def.name, def.params.len())
-    }
 }

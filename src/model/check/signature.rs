@@ -1,5 +1,6 @@
 //! The signature of a definition: dims, numbers and switches, then arrays.
 
+use crate::source::Span;
 use crate::syntax::ast;
 
 use super::super::int::{DimId, FlagId, Poly};
@@ -116,6 +117,25 @@ impl Cx<'_, '_> {
         };
         self.later.push((id, slot.clone()));
         self.def.params.push(Param { name: slot.name.text.clone(), span: slot.span, kind });
+    }
+
+    /// Where domains of the result are written, with their colons.
+    pub(super) fn domains_of_result(&self, tree: &ast::Def) -> Vec<Span> {
+        let emitted = match &tree.body {
+            ast::Body::Block(all) => all.as_slice(),
+            ast::Body::Expr(_) => &[],
+        };
+        let emitted = emitted.iter().flat_map(|one| {
+            if let ast::Stmt::Emit(emit) = one { emit.slots.as_slice() } else { &[] }
+        });
+        let emitted = emitted.filter(|slot| slot.name.text == tree.result.name.text);
+        let place = |slot: &ast::Slot| {
+            let of = slot.of.as_ref()?.span;
+            let before = self.text(Span { end: of.start, ..slot.span });
+            let shape = before.trim_end().strip_suffix(':')?.trim_end().len() as u32;
+            Some(Span { start: slot.span.start + shape, ..of })
+        };
+        std::iter::once(&tree.result).chain(emitted).filter_map(place).collect()
     }
 
     pub(super) fn own(&mut self, mark: impl FnOnce(&mut Owns)) {

@@ -140,6 +140,40 @@ pub(super) fn free_indices<'t>(
     bound.truncate(outer);
 }
 
+/// The term of a sum that holds every place of the index `name`: what a reduction before it takes.
+pub(super) fn term_of<'t>(tree: &'t ast::Expr, name: &str) -> Option<&'t ast::Expr> {
+    let holds = |one: &&ast::Expr| {
+        let mut places = Vec::new();
+        indices_of(one, name, &mut places);
+        !places.is_empty()
+    };
+    let only = |parts: Vec<&'t ast::Expr>| {
+        let mut all = parts.into_iter().filter(holds);
+        all.next().filter(|_| all.next().is_none()).and_then(|one| term_of(one, name))
+    };
+    match &tree.kind {
+        ExprKind::Binary(BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Pow, _, _)
+        | ExprKind::Number(..)
+        | ExprKind::Text(_)
+        | ExprKind::Prev(_) => Some(tree),
+        ExprKind::Ref(one) => match &one.segments[..] {
+            [segment] if segment.after.is_none() => match &segment.args {
+                Some(args) => only(args.iter().map(|arg| &arg.value).collect()),
+                None => Some(tree),
+            },
+            _ => Some(tree),
+        },
+        ExprKind::Pipe(left, _) => only(vec![&**left]),
+        ExprKind::If(..)
+        | ExprKind::For(..)
+        | ExprKind::Reduce(..)
+        | ExprKind::Binary(..)
+        | ExprKind::Unary(..)
+        | ExprKind::Paren(_)
+        | ExprKind::List(_) => only(inner(tree)),
+    }
+}
+
 /// Whether a `for` or reduction without an explicit range binds an index at a place.
 pub(super) fn binds(tree: &ast::Expr, place: Span) -> bool {
     let here = match &tree.kind {

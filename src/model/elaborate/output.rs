@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::diag::Edit;
 use crate::source::Span;
 
 use super::super::errors;
@@ -46,7 +47,9 @@ impl Engine<'_> {
                 let (wanted, found) = (show::domain(&wanted), show::domain(&declared));
                 let name = &def.value(result).name;
                 let (wanted, found) = (format!("`{name}: {wanted}`"), format!("`{name}: {found}`"));
-                self.sink.push(errors::output_does_not_fit(span, &wanted, &found, task.place));
+                let one = errors::output_does_not_fit(span, &wanted, &found, task.place);
+                let written = def.written.1.iter().map(|place| Edit::new(*place, ""));
+                self.sink.push(one.edits(written));
             }
             let needs_raw = matches!(self.setting.loss, Loss::Target { .. });
             (if needs_raw { self.raw_output(root, result, value) } else { value }, value)
@@ -56,7 +59,9 @@ impl Engine<'_> {
             let width = self.model.values[value as usize].axes.first().map_or(0, |axis| axis.size);
             if width != ports.output {
                 let wanted = (ports.output, ports.place);
-                self.sink.push(errors::port_size(span, "an output", wanted, width));
+                let one = errors::port_size(def.written.0, "an output", wanted, width);
+                let whole = def.written.0.start <= span.start && span.end <= def.written.0.end;
+                self.sink.push(if whole { one } else { one.label(span, "and here") });
             }
         }
         match self.setting.loss.clone() {

@@ -109,8 +109,40 @@ pub(in crate::model) fn unknown_definition(
             let one = one.did_you_mean(Some(near));
             one.help(format!("did you mean `{near}` of {module}?"))
         }
+        (None, None) if said_here(name).is_some() => {
+            with_help(one, said_here(name).map(str::to_owned))
+        }
         (None, near) => one.did_you_mean(near.map(|(near, _)| near)),
     }
+}
+
+/// `np.exp(x)`: definitions are called by their names alone.
+pub(in crate::model) fn without_prefix(gone: Span, first: &str, name: &str) -> Diagnostic {
+    new("E0101", format!("no value `{first}` here"), gone, "not declared".to_owned())
+        .help(format!("`{name}` is called by its name alone"))
+        .edit(gone, "")
+}
+
+/// How something is said for which other languages have a function.
+fn said_here(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "dot" | "inner" | "vdot" => "a product of vectors is a sum: `sum[k] u[k] * v[k]`",
+        "matmul" | "mm" | "bmm" | "einsum" | "tensordot" => {
+            "a product of matrices is a sum: `for i: sum[k] A[i, k] * x[k]`"
+        }
+        "outer" => "an outer product names its indices: `for i, c: w[i] * a[c]`",
+        "ones" | "full" => "a single number joins any array; `for i in N: 1` builds one",
+        "range" | "arange" => {
+            "an index runs over a dim, `i in N`, or from one number to another, `i in 0..n - 1`"
+        }
+        "transpose" => "to transpose, exchange indices where it is read: `M[j, i]`",
+        "len" | "size" | "shape" => "sizes have names of their own, in the brackets of an array",
+        "pow" | "square" => "a power is written `x ^ 2`",
+        "roll" => "indices come round with `mod`: `for i in N: w[(i - 1) mod N]`",
+        "reshape" | "view" | "flatten" => "`cat(x)` puts all entries into one axis",
+        "select" | "cond" => "a choice is written `if c then x else y`",
+        _ => return None,
+    })
 }
 
 /// A value where a definition belongs: `f(x)`, `x -> f`.
@@ -278,6 +310,12 @@ pub(in crate::model) fn too_many_arguments(span: Span, def: &str, takes: usize) 
         .help("remove the argument that is too many")
 }
 
+/// `zeros(N)` for `zeros[N]()`.
+pub(in crate::model) fn sizes_in_parentheses(span: Span, sizes: &str) -> Diagnostic {
+    new("E0112", "`zeros` takes no argument".to_owned(), span, "sizes stand in brackets".to_owned())
+        .help(format!("write `zeros[{sizes}]()`"))
+}
+
 pub(in crate::model) fn part_as_value(span: Span, name: &str, value: Option<&str>) -> Diagnostic {
     let message = format!("`{name}` is a part, not a value");
     let one = new("E0111", message, span, "a value is expected here".to_owned());
@@ -289,19 +327,21 @@ pub(in crate::model) fn part_as_value(span: Span, name: &str, value: Option<&str
     }
 }
 
-/// `likely` is the first argument that may only be given by name.
-pub(in crate::model) fn by_name_only(span: Span, def: &str, likely: Option<&str>) -> Diagnostic {
-    let one = new(
-        "E0107",
-        format!("`{def}` gets more arguments by position than it has plain ones"),
-        span,
-        "one too many".to_owned(),
-    )
-    .help("an `emit`, `param` or `state` argument is given by name");
-    match likely {
-        Some(likely) => one.edit(span.before(), format!("{likely} = ")),
-        None => one,
-    }
+/// Arguments by position with the names that they need; `written` is how they are given.
+pub(in crate::model) fn by_name_only(
+    def: &str,
+    meant: &[(Span, String)],
+    written: &[String],
+) -> Diagnostic {
+    let names: Vec<String> = meant.iter().map(|(_, name)| format!("`{name}`")).collect();
+    let message = format!("`{def}` takes {} by name alone", names.join(" and "));
+    let one = new("E0107", message, meant[0].0, "given by position".to_owned());
+    let one = meant[1..].iter().fold(one, |one, (span, _)| one.label(*span, "and this"));
+    let one = one.help(format!(
+        "an `emit`, `param` or `state` argument is given by name: `{}`",
+        written.join(", ")
+    ));
+    meant.iter().fold(one, |one, (span, name)| one.edit(span.before(), format!("{name} = ")))
 }
 
 pub(in crate::model) fn argument_twice(span: Span, def: &str, name: &str) -> Diagnostic {

@@ -13,7 +13,7 @@ pub(in crate::model) fn unbound_index(span: Span, name: &str, nearest: Option<&s
         Some(near) => one
             .help(format!("did you mean `{near}`? or bind it: `sum[{name}] ...`"))
             .edit(span, near),
-        None => one.help(format!("bind it: `sum[{name}] ...`, or name it on the left")),
+        None => one.help(format!("sum over it: `sum[{name}] ...`, or name it on the left")),
     }
 }
 
@@ -93,6 +93,16 @@ pub(in crate::model) fn outside(
 /// The same for a number.
 pub(in crate::model) fn no_such_entry(one: Diagnostic, span: Span, last: &str) -> Diagnostic {
     one.help(format!("indices begin at 0, so the last is `{last}`")).edit(span, last)
+}
+
+/// The same for a number that counts from the end in other languages.
+pub(in crate::model) fn from_the_end(one: Diagnostic, span: Span, meant: &str) -> Diagnostic {
+    one.help(format!("indices begin at 0, and from the end this is `{meant}`")).edit(span, meant)
+}
+
+/// The same for a state indexed by time.
+pub(in crate::model) fn time_as_index(one: Diagnostic, value: &str) -> Diagnostic {
+    one.help(format!("time is no index: `prev {value}` is the value one step ago"))
 }
 
 /// The same for an array whose entries are shares of a whole.

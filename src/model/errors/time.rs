@@ -140,14 +140,21 @@ pub(in crate::model) fn later_member(span: Span, part: &str) -> Diagnostic {
     )
 }
 
-pub(in crate::model) fn only_at_a_step(span: Span, name: &str) -> Diagnostic {
+pub(in crate::model) fn only_at_a_step(span: Span, name: &str, place: Span) -> Diagnostic {
     new(
         "E0307",
         format!("`{name}` exists only at a step"),
         span,
         "used before the first step".to_owned(),
     )
+    .label(place, format!("`{name}` exists from the first step on"))
     .help("a start is made of numbers, dims, params and `learned`")
+}
+
+/// The same where `usual` can stand in its place.
+pub(in crate::model) fn start_instead(one: Diagnostic, span: Span, usual: &str) -> Diagnostic {
+    let help = "a start is made of numbers, dims, params and `learned`";
+    one.help(format!("{help}: write `{usual}`")).edit(span, usual)
 }
 
 pub(in crate::model) fn start_word(span: Span, name: &str) -> Diagnostic {

@@ -1,0 +1,303 @@
+//! Forms of other languages where this one reads differently: `x if c else y`, `x ** 2`, `let a = x`.
+//!
+//! In: the tokens around the place where parsing stopped. Out: a message that says how it is written
+//! here, as a replacement where the tokens tell it. Invariant: an edit only moves and renames what
+//! stands there.
+
+use crate::diag::{Diagnostic, Edit};
+use crate::source::Span;
+use crate::syntax::brackets::ITEMS;
+use crate::syntax::errors;
+use crate::syntax::lex::{KEYWORDS, Kind};
+
+use super::{Look, Place};
+
+/// What is reduced with an index in brackets.
+const REDUCTIONS: &[&str] = &["sum", "prod", "max", "min", "mean"];
+
+/// Words with which other languages introduce a value.
+const INTRODUCES: &[&str] = &["let", "var", "const", "val", "auto", "local", "set"];
+
+impl Look<'_> {
+    /// The message for a form of another language.
+    pub(super) fn foreign(&self) -> Option<Diagnostic> {
+        let one = self.comment().or_else(|| self.choice_after()).or_else(|| self.generator());
+        let one = one.or_else(|| self.introduced()).or_else(|| self.reduction());
+        let one = one.or_else(|| self.sign()).or_else(|| self.bracket_form());
+        one.or_else(|| self.colon())
+    }
+
+    fn span_of(&self, by: isize) -> Span {
+        self.token(by).map_or_else(|| self.here(), |at| self.text.span(at))
+    }
+
+    /// Whether the token `by` places away follows the one before it without a blank.
+    fn joined(&self, by: isize) -> bool {
+        let (last, at) = (self.token(by - 1), self.token(by));
+        let ends = |at: usize| self.text.tokens[at].end;
+        last.zip(at).is_some_and(|(last, at)| ends(last) == self.text.tokens[at].start)
+    }
+
+    /// Where the value ends that begins after the last separator before `at`, as its first token.
+    fn start_of(&self, at: usize) -> usize {
+        let mut start = at;
+        while start > self.piece.lo {
+            let before = start - 1;
+            match self.text.brackets.partner[before] {
+                Some(open) if open < before => start = open,
+                Some(_) => return start,
+                None => match self.text.word(before) {
+                    "=" | "," | ":" | "then" | "else" | "(" | "[" | "{" | "->" => return start,
+                    _ => start = before,
+                },
+            }
+        }
+        start
+    }
+
+    /// The next token with a text after the bad one, outside of further brackets.
+    fn find(&self, from: usize, word: &str) -> Option<usize> {
+        let mut at = from;
+        while at < self.piece.hi {
+            if self.text.word(at) == word {
+                return Some(at);
+            }
+            at = match self.text.brackets.partner[at] {
+                Some(close) if close > at => close + 1,
+                Some(_) => return None,
+                None => at + 1,
+            };
+        }
+        None
+    }
+
+    /// `// comment`, `/* comment */`, and `a // b`.
+    fn comment(&self) -> Option<Diagnostic> {
+        if self.word(-1) != "/" || !self.joined(0) || !["/", "*"].contains(&self.word(0)) {
+            return None;
+        }
+        let signs = self.span_of(-1).to(self.span_of(0));
+        let line = self.token(-1).is_some_and(|at| self.text.tokens[at].first);
+        let value = self.kind(1) == Some(Kind::Number) || self.bracket_word() != "";
+        if self.word(0) == "/" && value && !line {
+            return Some(errors::whole_division(signs));
+        }
+        let at = self.token(0)?;
+        let ends = |end: &usize| self.text.word(*end) == "*" && self.text.word(*end + 1) == "/";
+        let close = (at + 1..self.text.tokens.len())
+            .take_while(|next| !self.text.tokens[*next].first)
+            .find(ends)
+            .map(|end| Edit::new(self.text.span(end).to(self.text.span(end + 1)), ""));
+        if self.word(0) == "*" && close.is_none() {
+            return Some(errors::comment(signs));
+        }
+        Some(errors::comment(signs).edit(signs, "#").edits(close))
+    }
+
+    /// `x if c else y`.
+    fn choice_after(&self) -> Option<Diagnostic> {
+        let at = self.token(0)?;
+        if self.word(0) == "elif" || self.word(0) == "elseif" {
+            return Some(errors::another_choice(self.here()));
+        }
+        if self.word(0) != "if" || !self.after_value() || self.text.tokens[at].first {
+            return None;
+        }
+        let end = self.find(at + 1, "else").filter(|end| *end > at + 1)?;
+        if self.find(at + 1, "then").is_some_and(|then| then < end) {
+            return None;
+        }
+        let condition = self.text.between(at + 1, end);
+        let start = self.text.span(self.start_of(at)).before();
+        let gone = self.span_of(-1).after().to(self.text.span(end - 1));
+        let one = errors::choice_after_its_value(self.here());
+        Some(one.edit(start, format!("if {condition} then ")).edit(gone, ""))
+    }
+
+    /// `sum(x[i] for i in N)`, `[x[i] for i in range(N)]`.
+    fn generator(&self) -> Option<Diagnostic> {
+        let at = self.token(0)?;
+        if self.word(-1) == "lambda" {
+            return Some(errors::nameless_function(self.span_of(-1)));
+        }
+        if self.word(0) != "for" || !self.after_value() || self.word(2) != "in" {
+            return None;
+        }
+        let open = self.bracket()?;
+        let close = self.text.brackets.partner[open]?;
+        let (name, range) = (self.word(1), self.range_of(at + 3, close)?);
+        let body = self.text.between(open + 1, at);
+        let reduction = open.checked_sub(1).map(|at| self.text.word(at));
+        let reduction = reduction.filter(|word| REDUCTIONS.contains(word));
+        let (whole, text) = match (reduction, self.text.word(open)) {
+            (Some(word), "(") => {
+                let body = if body.contains(' ') { format!("({body})") } else { body.to_owned() };
+                (self.text.span(open - 1), format!("({word}[{name} in {range}] {body})"))
+            }
+            (None, "[") => (self.text.span(open), format!("(for {name} in {range}: {body})")),
+            _ => return None,
+        };
+        let whole = whole.to(self.text.span(close));
+        Some(errors::binder_first(self.here(), &text).edit(whole, text))
+    }
+
+    /// The range of a binder: `range(N)` is `N` here.
+    fn range_of(&self, at: usize, close: usize) -> Option<&str> {
+        let called = self.text.word(at) == "range" && self.text.word(at + 1) == "(";
+        match self.text.brackets.partner.get(at + 1).copied().flatten() {
+            Some(end) if called && end + 1 == close => Some(self.text.between(at + 2, end)),
+            _ if called || at >= close => None,
+            _ => Some(self.text.between(at, close)),
+        }
+    }
+
+    /// `let a = x`, `return x`.
+    fn introduced(&self) -> Option<Diagnostic> {
+        let first = self.first();
+        if self.place != Place::Statement || self.token(-1) != Some(first) {
+            return None;
+        }
+        let word = self.text.word(first);
+        if word == "return" && self.starts_value() {
+            let one = errors::returns(self.text.span(first));
+            return Some(match self.result_here() {
+                Some(result) => one.edit(self.text.span(first), format!("{result} =")),
+                None => one,
+            });
+        }
+        if !INTRODUCES.contains(&word) || self.kind(0) != Some(Kind::Word) {
+            return None;
+        }
+        let gone = Span { end: self.here().start, ..self.text.span(first) };
+        Some(errors::introduced(self.text.span(first), word).edit(gone, ""))
+    }
+
+    /// The result of the definition around the bad token.
+    fn result_here(&self) -> Option<&str> {
+        let around = |at: &usize| {
+            self.text.word(*at) == "{"
+                && self.text.brackets.partner[*at].is_some_and(|end| end >= self.at)
+        };
+        let open = (0..self.at).find(around)?;
+        let start = (0..open).rev().find(|at| ITEMS.contains(&self.text.word(*at)))?;
+        let arrow = (start..open).rev().find(|at| self.text.word(*at) == "->")?;
+        Some(self.text.word(arrow + 1))
+    }
+
+    /// `sum_j x[j]`, `sum(j) x[j]`, `sum{j} x[j]`, and the capital sigma.
+    fn reduction(&self) -> Option<Diagnostic> {
+        let last = self.token(-1)?;
+        if self.word(0) == "{" && REDUCTIONS.contains(&self.word(-1)) {
+            let close = self.text.brackets.partner[self.at]?;
+            let one = errors::reduced_over(self.here(), self.word(-1));
+            return Some(one.edit(self.here(), "[").edit(self.text.span(close), "]"));
+        }
+        if !self.starts_value() {
+            return None;
+        }
+        if let Some((word, index)) = self.word(-1).split_once('_')
+            && REDUCTIONS.contains(&word)
+            && !index.is_empty()
+        {
+            let one = errors::reduced_over(self.span_of(-1), word);
+            return Some(one.edit(self.span_of(-1), format!("{word}[{index}]")));
+        }
+        let open = self.text.brackets.partner[last].filter(|open| *open < last)?;
+        let named = open.checked_sub(1)?;
+        let reduction = match self.text.word(named) {
+            "Σ" | "Sum" | "SUM" => "sum",
+            "Π" | "Prod" | "PROD" | "product" => "prod",
+            word => *REDUCTIONS.iter().find(|one| **one == word)?,
+        };
+        let one = errors::reduced_over(self.text.span(named), reduction);
+        match self.text.word(open) {
+            "[" => Some(one.edit(self.text.span(named), reduction)),
+            "(" if (open + 1..last).all(|at| self.text.tokens[at].kind == Kind::Word) => {
+                Some(one.edit(self.text.span(open), "[").edit(self.text.span(last), "]"))
+            }
+            _ => None,
+        }
+    }
+
+    /// `<>`, `<-`, and `=` where a condition compares.
+    fn sign(&self) -> Option<Diagnostic> {
+        let two = || self.span_of(-1).to(self.span_of(0));
+        match (self.word(-1), self.word(0), self.word(1)) {
+            ("<", ">", _) if self.joined(0) => {
+                Some(errors::written(two(), "`<>` compares nothing here", "!="))
+            }
+            (_, "<", "-") if self.joined(1) && !self.has_equals() && self.bracket().is_none() => {
+                let signs = self.here().to(self.span_of(1));
+                Some(errors::written(signs, "nothing is assigned with `<-`", "="))
+            }
+            (_, "=", _) if self.in_condition() => {
+                Some(errors::written(self.here(), "a condition compares with `==`", "=="))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the bad token stands between an `if` and its `then`.
+    fn in_condition(&self) -> bool {
+        let before = (self.piece.lo..self.at.min(self.piece.hi)).rev();
+        let mut words = before.map(|at| self.text.word(at));
+        words.find(|word| ["if", "then", "else"].contains(word)) == Some("if")
+    }
+
+    /// `M[i][j]`, `prev(s)`, `{ a, b }`.
+    fn bracket_form(&self) -> Option<Diagnostic> {
+        let (at, last) = (self.token(0)?, self.token(-1)?);
+        let close = self.text.brackets.partner[at].filter(|close| *close > at);
+        match (self.word(-1), self.word(0)) {
+            ("]", "[") if self.joined(0) => {
+                let both = self.span_of(-1).to(self.here());
+                Some(errors::one_bracket(both).edit(both, ", "))
+            }
+            ("prev", "(") => {
+                let close = close?;
+                let name = |at: usize| {
+                    self.text.tokens[at].kind == Kind::Word
+                        && !KEYWORDS.contains(&self.text.word(at))
+                        || self.text.word(at) == "."
+                };
+                let mut inner = at + 1..close;
+                let plain = inner.all(|at| name(at) || self.text.brackets.partner[at].is_some());
+                let one = errors::prev_in_parentheses(self.here());
+                let open = if self.joined(0) { " " } else { "" };
+                Some(if plain && close > at + 1 {
+                    one.edit(self.here(), open).edit(self.text.span(close), "")
+                } else {
+                    one
+                })
+            }
+            (_, "{") if self.text.tokens[last].kind == Kind::Op => {
+                let one = errors::braces(self.here());
+                Some(one.edit(self.here(), "[").edit(self.text.span(close?), "]"))
+            }
+            _ => None,
+        }
+    }
+
+    /// `softmax(i: x[i])`, `y: real = x`.
+    fn colon(&self) -> Option<Diagnostic> {
+        if self.word(0) != ":" || self.kind(-1) != Some(Kind::Word) {
+            return None;
+        }
+        let separated = ["(", ","].contains(&self.word(-2));
+        if self.bracket_word() == "(" && separated && !ITEMS.contains(&self.word_first()) {
+            let one = errors::binder(self.here(), self.word(-1));
+            return Some(one.edit(self.span_of(-1).before(), "for "));
+        }
+        let equals = self.find(self.at, "=")?;
+        let starts = self.place == Place::Statement && self.bracket().is_none();
+        if !starts || self.has_equals() || KEYWORDS.contains(&self.word_first()) {
+            return None;
+        }
+        let gone = self.here().to(self.text.span(equals - 1));
+        Some(errors::domain_of_an_equation(self.here()).edit(gone, ""))
+    }
+
+    fn word_first(&self) -> &str {
+        self.text.word(self.first())
+    }
+}
