@@ -12,13 +12,15 @@ pub struct Effort {
     pub look: u64,
     /// The most steps for all of them together.
     pub whole: u64,
+    /// Whether claims that do not follow one by one are looked at together.
+    pub together: bool,
 }
 
 impl Effort {
     /// For an answer while somebody waits.
-    pub const QUICK: Effort = Effort { look: 1_000, whole: 12_000 };
+    pub const QUICK: Effort = Effort { look: 1_000, whole: 12_000, together: false };
     /// For a trial, which takes its time anyway.
-    pub const THOROUGH: Effort = Effort { look: 100_000, whole: 5_000_000 };
+    pub const THOROUGH: Effort = Effort { look: 100_000, whole: 5_000_000, together: true };
 }
 
 /// Steps that are left.

@@ -49,6 +49,9 @@ pub fn counterexample(claim: &Claim, gave: &str, from: &str, mend: &[String]) ->
     };
     let slots: Vec<String> = mend.iter().map(|slot| format!("`{slot}`")).collect();
     one.help(match &slots[..] {
+        [] if claim.kind == Claimed::Argument => {
+            format!("give a value inside {}", lies_in(&claim.domain))
+        }
         [] => "mend the equation, or drop the claim".to_owned(),
         slots => format!("declare {}, or drop the claim", slots.join(" and ")),
     })

@@ -40,6 +40,10 @@ pub(super) struct Looks<'a> {
     model: &'a Model,
     claims: &'a Claims,
     pub purse: Purse,
+    /// What is assumed of arrays that a step computes, and of states.
+    pub assumed: BTreeMap<Array, Fact>,
+    /// What the last look found of those, by how they are computed.
+    pub computed: BTreeMap<Array, Fact>,
     memory: BTreeMap<(Place, bool), Look>,
     /// Equations in canonical form, with the names in them.
     canonical: BTreeMap<Place, (Names, Term)>,
@@ -51,6 +55,8 @@ impl<'a> Looks<'a> {
             model,
             claims,
             purse: Purse::new(effort),
+            assumed: BTreeMap::new(),
+            computed: BTreeMap::new(),
             memory: BTreeMap::new(),
             canonical: BTreeMap::new(),
         }
@@ -81,7 +87,16 @@ impl<'a> Looks<'a> {
         for at in 0..model.states.len() {
             let mut fact = old(|known| &known.states, at);
             if needed.states[at] {
-                fact = fact.and(self.start(&known, at, close));
+                let start = self.start(&known, at, close);
+                let array = Array::Prev(at as u32);
+                fact = match self.assumed.get(&array).copied() {
+                    // What holds after every step is assumed, and not what holds at the start alone.
+                    Some(assumed) => {
+                        self.computed.insert(array, start);
+                        fact.and(assumed)
+                    }
+                    None => fact.and(start),
+                };
             }
             known.states.push(fact);
         }
@@ -92,10 +107,16 @@ impl<'a> Looks<'a> {
                 if needed.values[at] {
                     let place = Place::Value(at);
                     fact = fact.and(self.array(&known, place, &value.axes, &value.right, close));
+                    let array = Array::Value(at as u32);
+                    if let Some(assumed) = self.assumed.get(&array).copied() {
+                        self.computed.insert(array, fact);
+                        fact = fact.and(assumed);
+                    }
                 }
                 known.values.push(fact);
             }
-            if kept(model, needed, &mut known, round) {
+            let free = |at: usize| !self.assumed.contains_key(&Array::Prev(at as u32));
+            if kept(model, needed, &free, &mut known, round) {
                 break;
             }
         }
@@ -149,6 +170,15 @@ impl<'a> Looks<'a> {
             return endless || fact.entry.as_point().is_some();
         }
         own.all(|claim| fact.within(Fact::of_domain(&claim.domain, &claim.axes)))
+    }
+
+    /// What is known of a term over axes; nothing where the steps did not suffice.
+    pub(super) fn of_term(&mut self, known: &Known, axes: &[Axis], term: &Term) -> Option<Fact> {
+        let steps = self.purse.take();
+        let mut prover = Prover::new(self.model, known, false, axes, steps);
+        let term = prover.canonical(term);
+        let found = fact(&mut prover, axes, &term);
+        self.purse.paid(steps, &prover).then_some(found)
     }
 
     /// One look; nothing where the steps did not suffice.
@@ -208,9 +238,16 @@ fn fact(prover: &mut Prover, axes: &[Axis], term: &Term) -> Fact {
 }
 
 /// Whether a step keeps what is known of the states; what it does not keep is widened.
-fn kept(model: &Model, needed: &Needed, known: &mut Known, round: usize) -> bool {
+fn kept(
+    model: &Model,
+    needed: &Needed,
+    free: &dyn Fn(usize) -> bool,
+    known: &mut Known,
+    round: usize,
+) -> bool {
     let mut stable = true;
-    for (at, state) in model.states.iter().enumerate().filter(|(at, _)| needed.states[*at]) {
+    let states = model.states.iter().enumerate();
+    for (at, state) in states.filter(|(at, _)| needed.states[*at] && free(*at)) {
         let (old, next) = (known.states[at], known.values[state.next as usize]);
         if next.within(old) {
             continue;

@@ -23,6 +23,7 @@ mod sums;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::collections::BTreeSet;
 
@@ -38,6 +39,7 @@ use effort::Purse;
 use induction::Looks;
 use needed::Needed;
 use prover::{Known, Prover};
+pub use together::Doubt;
 
 /// What can be said of a claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,17 +60,36 @@ const MOST_VALUES: usize = 20_000;
 /// A verdict for every claim, in the order of the claims. What the effort does not suffice for is open.
 #[must_use]
 pub fn decide(model: &Model, claims: &Claims, effort: Effort) -> Vec<Verdict> {
+    decide_with_doubts(model, claims, effort).into_iter().map(|(verdict, _)| verdict).collect()
+}
+
+/// The same, and why claims are open, where the effort suffices to say it.
+#[must_use]
+pub fn decide_with_doubts(
+    model: &Model,
+    claims: &Claims,
+    effort: Effort,
+) -> Vec<(Verdict, Option<Doubt>)> {
     let mut all = vec![Verdict::Open; claims.all.len()];
-    if model.values.len() + model.start_values.len() > MOST_VALUES {
-        return all;
+    let mut doubts = vec![None; all.len()];
+    if model.values.len() + model.start_values.len() <= MOST_VALUES {
+        let mut looks = Looks::new(model, claims, effort);
+        let known = one_by_one(&mut looks, model, claims, &mut all);
+        if effort.together && all.contains(&Verdict::Open) {
+            doubts = together::settle(&mut looks, model, claims, &known, &mut all);
+        }
     }
-    let mut looks = Looks::new(model, claims, effort);
+    all.into_iter().zip(doubts).collect()
+}
+
+/// Decides claims one by one, and says what is known then.
+fn one_by_one(looks: &mut Looks<'_>, model: &Model, claims: &Claims, all: &mut [Verdict]) -> Known {
     // Most claims follow from equations as they are written.
     let needed = Needed::of(model, claims.all.iter().map(|claim| &claim.term), &BTreeSet::new());
     let known = looks.induction(&needed, None);
-    decide_by(model, &known, claims, &mut looks.purse, &mut all);
+    decide_by(model, &known, claims, &mut looks.purse, all);
     if !looks.purse.suffices_for_more() || !all.contains(&Verdict::Open) {
-        return all;
+        return known;
     }
     // What does not may follow where values are replaced by their equations, which shows what cancels
     // between them and costs more. Values that are as they are claimed to be are taken as that.
@@ -77,14 +98,14 @@ pub fn decide(model: &Model, claims: &Claims, effort: Effort) -> Vec<Verdict> {
             let Term::Read(array, _) = &claim.term else { return None };
             ((*one == Verdict::Proved) == proved).then_some(*array)
         };
-        claims.all.iter().zip(&all).filter_map(of).collect()
+        claims.all.iter().zip(&*all).filter_map(of).collect()
     };
     let settled: BTreeSet<Array> = &read(true) - &read(false);
-    let open = claims.all.iter().zip(&all).filter(|(_, one)| **one == Verdict::Open);
+    let open = claims.all.iter().zip(&*all).filter(|(_, one)| **one == Verdict::Open);
     let needed = Needed::of(model, open.map(|(claim, _)| &claim.term), &settled);
     let known = looks.induction(&needed, Some(&known));
-    decide_by(model, &known, claims, &mut looks.purse, &mut all);
-    all
+    decide_by(model, &known, claims, &mut looks.purse, all);
+    known
 }
 
 /// Decides what is open.

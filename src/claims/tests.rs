@@ -149,7 +149,7 @@ fn what_the_effort_does_not_suffice_for_is_open() {
         for cut in ["look", "whole"] {
             let mut first = None;
             for steps in (0..12).map(|power| (1 << power) - 1) {
-                let mut effort = Effort { look: u64::MAX, whole: u64::MAX };
+                let mut effort = Effort { look: u64::MAX, whole: u64::MAX, together: false };
                 *(if cut == "look" { &mut effort.look } else { &mut effort.whole }) = steps;
                 let all = decide(&instance.model, &instance.claims, effort);
                 let done = all.iter().all(|one| kind(one) == kind(&wanted));
@@ -161,4 +161,51 @@ fn what_the_effort_does_not_suffice_for_is_open() {
             assert!(first.is_some_and(|steps| steps > 1), "{result}: {body}: {cut}: {first:?}");
         }
     }
+}
+
+#[test]
+fn claims_may_hold_because_of_each_other() {
+    let table = [
+        ("out: real(0..2)", "state s: real(0..2) = 0\n  s = 0.5 * prev s + g\n  out = s"),
+        (
+            "out: real(0..3)",
+            "state s: real(0..3) = 1\n  state t: real(0..3) = 2\n  s = (1 - g) * prev s + g * prev t\n  \
+             t = (1 - h) * prev t + h * s\n  out = t",
+        ),
+    ];
+    for (result, body) in table {
+        assert!(verdicts(WEIGHTINGS, result, body).contains(&Verdict::Open), "{body}");
+        let instance = instance(WEIGHTINGS, result, body);
+        let all = decide(&instance.model, &instance.claims, Effort::THOROUGH);
+        assert!(all.iter().all(|one| *one == Verdict::Proved), "{body}: {all:?}");
+    }
+    // A step that grows, at once or by way of another state.
+    let table = [
+        ("out: real(0..2)", "state s: real(0..2) = 0\n  s = 0.6 * prev s + g\n  out = s"),
+        (
+            "out: real(0..2)",
+            "state s: real(0..2) = 0\n  state t: real(0..2) = 0\n  s = 1.1 * prev t\n  \
+             t = 0.5 * s + g\n  out = t",
+        ),
+    ];
+    for (result, body) in table {
+        let instance = instance(WEIGHTINGS, result, body);
+        let all = decide(&instance.model, &instance.claims, Effort::THOROUGH);
+        assert!(!all.contains(&Verdict::Proved), "{body}: {all:?}");
+    }
+}
+
+#[test]
+fn an_open_claim_says_what_it_hangs_on() {
+    let body = "  state s: unit = 0.5\n  s = prev s * grown\n  grown = g + h\n  out[i] = s * w[i]";
+    let instance = instance(WEIGHTINGS, "out[N]: weighting", body);
+    let all = decide_with_doubts(&instance.model, &instance.claims, Effort::THOROUGH);
+    let of = |path: &str| {
+        let at = instance.claims.all.iter().position(|claim| claim.path == path);
+        at.and_then(|at| all[at].1.clone())
+    };
+    let Some(Doubt::Loose { path, known, from, .. }) = of("s") else { panic!("{all:?}") };
+    assert_eq!((path.as_str(), known.as_str()), ("s", "0..2"));
+    assert_eq!(from, ["`prev s` 0..1", "`grown` 0..2"]);
+    assert_eq!(of("out"), Some(Doubt::Needs(vec!["s".to_owned()])));
 }

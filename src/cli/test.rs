@@ -8,7 +8,7 @@ use super::choose::{Pick, quoted};
 use super::{Terminal, input, note, print};
 use crate::backend::Precision;
 use crate::backend::interp::Interp;
-use crate::claims::{self, Verdict};
+use crate::claims::{self, Doubt, Verdict};
 use crate::compile::{self, Spec};
 use crate::diag::Style;
 use crate::error::Error;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
     }
     let all: Vec<(&Instance, &Report)> = instances.iter().zip(&reports).collect();
     if args.json {
-        print(&format!("{}\n", json_of(args, &all)))?;
+        print(&format!("{}\n", json_of(args, &spec, &all)))?;
     } else {
         print(&text(args, &spec, &all))?;
     }
@@ -136,11 +136,18 @@ fn text(args: &Args, spec: &Spec, all: &[(&Instance, &Report)]) -> String {
             instance.model.sizes.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let kind = if instance.alone { "def " } else { "model " };
         let _ = writeln!(text, "{kind}{}  ({})", instance.name, sizes.join(", "));
-        for (claim, (verdict, found)) in instance.claims.all.iter().zip(&report.claims) {
+        let doubts = report.doubts.iter();
+        for ((claim, (verdict, found)), doubt) in
+            instance.claims.all.iter().zip(&report.claims).zip(doubts)
+        {
             let word = word(verdict, found.as_ref());
             let domain = domain_name(&claim.domain);
             let what = claims::kind(claim);
             let _ = writeln!(text, "  {word:<8} {:<28} {domain:<12} {what}", claim.path);
+            if word == "open" {
+                let why = reason(spec, doubt.as_ref());
+                let _ = writeln!(text, "           {why}");
+            }
         }
         if let Some(slopes) = &report.slopes {
             let _ = writeln!(text, "  {}", slope_line(slopes));
@@ -172,6 +179,27 @@ fn text(args: &Args, spec: &Spec, all: &[(&Instance, &Report)]) -> String {
         count("REFUTED")
     );
     text
+}
+
+/// Why a claim is open, in a line.
+fn reason(spec: &Spec, doubt: Option<&Doubt>) -> String {
+    match doubt {
+        Some(Doubt::Loose { path, place, known, from }) => {
+            let line = spec.sources.places().of(place.file).position(place.start).0;
+            let name = &spec.sources.get(place.file).name;
+            let from = match &from[..] {
+                [] => String::new(),
+                all => format!(", by {}", all.join("; ")),
+            };
+            format!("`{path}` ({name}:{line}) is only known to be {known}{from}")
+        }
+        Some(Doubt::Needs(paths)) => {
+            let few: Vec<String> = paths.iter().take(2).map(|path| format!("`{path}`")).collect();
+            let more = if paths.len() > 2 { ", .." } else { "" };
+            format!("would follow from {}{more}", few.join(", "))
+        }
+        Some(Doubt::Work) | None => "takes more work than a trial does".to_owned(),
+    }
 }
 
 fn word(verdict: &Verdict, found: Option<&Counterexample>) -> &'static str {
@@ -210,14 +238,18 @@ fn slope_line(slopes: &trial::Slopes) -> String {
 
 // ---- for programs -----------------------------------------------------------------------------------
 
-fn json_of(args: &Args, all: &[(&Instance, &Report)]) -> Value {
+fn json_of(args: &Args, spec: &Spec, all: &[(&Instance, &Report)]) -> Value {
     let one = |(instance, report): &(&Instance, &Report)| {
-        let claims = instance.claims.all.iter().zip(&report.claims).map(|(claim, (verdict, found))| {
+        let claims = instance.claims.all.iter().zip(&report.claims).zip(&report.doubts);
+        let claims = claims.map(|((claim, (verdict, found)), doubt)| {
+            let word = word(verdict, found.as_ref()).to_lowercase();
+            let why = (word == "open").then(|| reason(spec, doubt.as_ref()));
             json!({
                 "path": claim.path,
                 "kind": claims::kind(claim),
                 "domain": domain_name(&claim.domain),
-                "verdict": word(verdict, found.as_ref()).to_lowercase(),
+                "verdict": word,
+                "why": why,
                 "counterexample": found.as_ref().map(|found| json!({
                     "gave": found.gave,
                     "step": found.step,

@@ -15,14 +15,17 @@ pub use gradient::{Slope, Slopes, TOLERANCE};
 pub use instance::{Instance, alone, chosen, definitions};
 pub use sample::Counterexample;
 
-use crate::claims::{self, Effort, Verdict};
+use crate::claims::{self, Doubt, Effort, Verdict};
 use crate::diag::Diagnostics;
+use crate::model::claim::Claimed;
 
 /// What a trial found.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// For each claim: what is proved, and numbers that break it.
     pub claims: Vec<(Verdict, Option<Counterexample>)>,
+    /// For each claim that is open, why.
+    pub doubts: Vec<Option<Doubt>>,
     /// Gradients against differences; nothing where the result has none.
     pub slopes: Option<Slopes>,
     /// Backends against the interpreter in `f64`.
@@ -41,10 +44,12 @@ pub struct Options {
 /// Puts an instance on trial; `progress` hears how many samples have been drawn.
 #[must_use]
 pub fn run(instance: &Instance, options: Options, progress: &mut dyn FnMut(u64)) -> Report {
-    let verdicts = claims::decide(&instance.model, &instance.claims, Effort::THOROUGH);
+    let decided = claims::decide_with_doubts(&instance.model, &instance.claims, Effort::THOROUGH);
+    let (verdicts, doubts): (Vec<Verdict>, Vec<Option<Doubt>>) = decided.into_iter().unzip();
     let found = falsify(instance, options, progress);
     Report {
         claims: verdicts.into_iter().zip(found).collect(),
+        doubts,
         slopes: gradient::compare(instance, options.seed),
         agreements: agree::compare(instance, options.seed),
     }
@@ -68,7 +73,7 @@ impl Report {
     #[must_use]
     pub fn holds(&self) -> bool {
         let claim = |(verdict, found): &(Verdict, Option<Counterexample>)| {
-            found.is_none() && !matches!(verdict, Verdict::Refuted(_))
+            found.is_none() && !refuted(verdict)
         };
         let slopes = self.slopes.iter().flat_map(|slopes| &slopes.all);
         self.claims.iter().all(claim)
@@ -80,14 +85,39 @@ impl Report {
     #[must_use]
     pub fn diagnostics(&self, instance: &Instance, seed: u64) -> Diagnostics {
         let mut sink = Diagnostics::default();
+        // What a call is given wrongly explains whatever is wrong in it.
+        let broken = instance.claims.all.iter().zip(&self.claims);
+        let broken = broken.filter(|(claim, one)| {
+            claim.kind == Claimed::Argument && (one.1.is_some() || refuted(&one.0))
+        });
+        let calls: Vec<String> = broken.filter_map(|(claim, _)| within(&claim.path)).collect();
         for (claim, (verdict, found)) in instance.claims.all.iter().zip(&self.claims) {
+            let follows = calls.iter().any(|call| claim.path.starts_with(call.as_str()));
+            if claim.kind != Claimed::Argument && follows {
+                continue;
+            }
             if let Some(found) = found {
                 let from = format!("{} (seed {seed}, draw {})", found.from, found.draw);
-                sink.push(claims::counterexample(claim, &found.gave, &from, &found.mend));
+                let mut claim = claim.clone();
+                if let (Claimed::State(state), 1..) = (claim.kind, found.step) {
+                    // After a step it is the equation that gave it.
+                    let next = instance.model.states[state as usize].next;
+                    claim.place = instance.model.values[next as usize].span;
+                }
+                sink.push(claims::counterexample(&claim, &found.gave, &from, &found.mend));
             } else if let Verdict::Refuted(why) = verdict {
                 sink.push(claims::refuted_one(claim, why));
             }
         }
         sink
     }
+}
+
+fn refuted(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refuted(_))
+}
+
+/// How the paths of all that stands in a call begin, from that of one of its arguments.
+fn within(path: &str) -> Option<String> {
+    path.rsplit_once('.').map(|(call, _)| format!("{call}."))
 }

@@ -27,7 +27,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("task", &["tensor", "model", "random", "source", "diag"]),
     ("train", &["tensor", "run", "task", "random", "model"]),
     ("vectors", &["tensor", "backend", "graph", "diag"]),
-    ("claims", &["diag", "model", "op"]),
+    ("claims", &["source", "diag", "model", "op"]),
     (
         "trial",
         &[

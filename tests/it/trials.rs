@@ -46,6 +46,30 @@ fn a_false_claim_gets_its_counterexample() {
 }
 
 #[test]
+fn an_open_claim_says_why() {
+    let text = "ntm 1\n\ndef kept(g: unit, h: unit) -> s: unit {\n  state s: unit = 0\n  \
+                s = prev s * sin(g + h) ^ 2 + (1 - g) * cos(g + h) ^ 2 * 0.4\n}\n";
+    let (_, shown, told) = tried(text, &["--draws", "20"]);
+    assert!(shown.contains("open     s "), "{shown}{told}");
+    let why = "`s` (mine.ntm:5) is only known to be 0..1.4, by `prev s` 0..1; `g` 0..1; `h` 0..1";
+    assert!(shown.contains(why), "{shown}");
+    let (_, shown, _) = tried(text, &["--draws", "20", "--json"]);
+    let object: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(object["trials"][0]["claims"][0]["why"], why);
+}
+
+#[test]
+fn what_a_call_is_given_wrongly_is_told_once() {
+    let text = "ntm 1\nuse std.dnc\n\nmodel m[N = 4](x[N]) -> y[N] {\n  controller h = x\n  \
+                emit f[1]: unit, r[1, N]: simplex\n  y = usage(x, f, r)\n}\n";
+    let (code, shown, _) = tried(text, &["--draws", "50"]);
+    assert_eq!((code, shown.matches("BROKEN").count()), (1, 2), "{shown}");
+    assert_eq!(shown.matches("error[E0403]").count(), 1, "{shown}");
+    assert!(shown.contains("`ww` is declared `weighting` but gave"), "{shown}");
+    assert!(shown.contains("help: give a value inside weighting"), "{shown}");
+}
+
+#[test]
 fn a_trial_is_one_object_for_programs() {
     let (code, shown, told) = tried(HOLE, &["--json", "--draws", "200", "--def", "full"]);
     assert_eq!((code, told.as_str()), (1, ""));
