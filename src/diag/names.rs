@@ -10,8 +10,10 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
         return None;
     }
     let limit = (letters / 3).max(1);
-    names
-        .into_iter()
+    let names: Vec<&str> = names.into_iter().collect();
+    let near = names
+        .iter()
+        .copied()
         // Words are at least as far apart as their lengths.
         .filter(|name| name.chars().count().abs_diff(letters) <= limit)
         // Of two letters the first says most: `lr` is not nearly `R`.
@@ -22,7 +24,18 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
             *distance <= limit && *distance < letters.max(name.chars().count())
         })
         .min_by_key(|(distance, name)| (*distance, *name))
-        .map(|(_, name)| name)
+        .map(|(_, name)| name);
+    near.or_else(|| names.into_iter().find(|name| shortened(wrong, name)))
+}
+
+/// Whether a name is a part of a longer one: a word of it, its initials, or its beginning, as `length`,
+/// `lr` and `eps` are of `max_length`, `learning_rate` and `epsilon`.
+fn shortened(long: &str, name: &str) -> bool {
+    let words: Vec<&str> = long.split('_').filter(|word| !word.is_empty()).collect();
+    let initials: String = words.iter().filter_map(|word| word.chars().next()).collect();
+    let letters = name.chars().count();
+    letters >= 2 && initials == name
+        || letters >= 3 && (words.len() > 1 && words.contains(&name) || long.starts_with(name))
 }
 
 /// Whether two words begin with the same letter.

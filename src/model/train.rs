@@ -281,7 +281,8 @@ pub fn check(train: &ast::Train, sink: &mut Diagnostics) -> Option<TrainBlock> {
         match (row.read)(&mut draft, setting) {
             Ok(()) => {}
             Err(Wrong::Kind(span, takes)) => {
-                found.push(errors::wrong_value(span, row.name, takes, row.example));
+                let one = errors::wrong_value(span, row.name, takes, row.example);
+                found.push(one.edits(settings::instead(setting, span)));
             }
             Err(Wrong::Range(span, must, value)) => {
                 found.push(errors::out_of_range(span, row.name, must, value, row.example));

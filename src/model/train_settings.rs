@@ -9,7 +9,7 @@ use super::library::STD;
 use super::train::{SETTINGS, call};
 use super::train_errors as errors;
 use crate::diag::{Diagnostic, Diagnostics, Edit, nearest};
-use crate::source::{Source, Sources};
+use crate::source::{Source, Sources, Span};
 use crate::syntax::{self, ast};
 
 /// Names by which people look for the learning rate.
@@ -50,6 +50,29 @@ pub(super) fn unknown(optimizer: Option<&ast::Setting>, setting: &ast::Setting) 
     let moved =
         argument.filter(|_| fits).and_then(|argument| moved(optimizer?, setting, &argument));
     one.edits(moved.into_iter().flatten())
+}
+
+/// What a value of the wrong kind at a place surely stands for: a limit alone, the name of an optimiser
+/// alone, a learning rate without its name.
+pub(super) fn instead(setting: &ast::Setting, place: Span) -> Option<Edit> {
+    let value = &setting.value.value;
+    match (setting.name.text.as_str(), &value.kind) {
+        ("clip", ast::ExprKind::Number(..)) => {
+            Some(Edit::new(value.span, format!("value({})", spelling(value))))
+        }
+        ("optimizer", ast::ExprKind::Text(name)) => {
+            let name = name.trim_matches('"').to_lowercase();
+            let known = OPTIMISERS.iter().any(|(own, _)| *own == name);
+            known.then(|| Edit::new(value.span, format!("{name}(lr = 1e-3)")))
+        }
+        ("optimizer", _) => {
+            let (_, args) = call(value)?;
+            let [only] = args else { return None };
+            let number = only.name.is_none() && only.span == place;
+            number.then(|| Edit::new(place.before(), "lr = "))
+        }
+        _ => None,
+    }
 }
 
 /// The argument of an optimiser that a name stands for: by its own name, by that of another library,

@@ -83,6 +83,12 @@ impl Scan<'_> {
                     && self.tokens[at - 1].kind == Kind::Unknown
                     && self.tokens[at - 1].end == token.start;
                 let told = std::mem::replace(&mut self.out.bad[at], true);
+                let next = self.tokens.get(at + 1).filter(|next| next.start == token.end);
+                if self.text(at) == "|" && next.is_some() && self.text(at + 1) == ">" {
+                    let whole = self.span(at).to(self.span(at + 1));
+                    self.spoil(at, errors::pipe(whole));
+                    return;
+                }
                 let character = self.text(at).chars().next();
                 if let (false, false, Some(character)) = (told, follows, character) {
                     let span = self.span(at);

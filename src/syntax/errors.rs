@@ -78,6 +78,13 @@ pub(super) fn semicolon(span: Span) -> Diagnostic {
         .edit(span, "")
 }
 
+/// E0004: a semicolon between the entries of a bracket.
+pub(super) fn semicolon_in_brackets(span: Span) -> Diagnostic {
+    Diagnostic::new("E0004", "entries are separated by `,`", span, "no `;` belongs here")
+        .help("write `,`")
+        .edit(span, ",")
+}
+
 /// E0005: a keyword where a name belongs; `declared` where it names something new.
 pub(super) fn keyword(span: Span, word: &str, declared: bool) -> Diagnostic {
     let message = format!("`{word}` is a keyword and cannot be a name");
@@ -253,6 +260,14 @@ pub(super) fn unknown_character(span: Span, all: Span, character: char) -> Diagn
         .edit(all, instead)
 }
 
+/// E0013: `|>`.
+pub(super) fn pipe(span: Span) -> Diagnostic {
+    let message = "the sign `|>` means nothing here";
+    Diagnostic::new("E0013", message, span, "not part of the language")
+        .help("a value is passed on with `->`")
+        .edit(span, "->")
+}
+
 /// E0013: `'text'`.
 pub(super) fn quotes(open: Span, close: Span) -> Diagnostic {
     let message = "the character `'` means nothing here";
@@ -293,6 +308,19 @@ pub(super) fn comment(span: Span) -> Diagnostic {
 pub(super) fn whole_division(span: Span) -> Diagnostic {
     let help = "divide and round down: `floor(a / b)`";
     foreign(span, "`//` divides nothing here", "not part of the language", help)
+}
+
+/// `-> [N]`.
+pub(super) fn nameless_result(span: Span, name: &str) -> Diagnostic {
+    let help = format!("for example `-> {name}[...]`, with an equation `{name} = ...`");
+    foreign(span, "the result has a name", "a shape alone", help)
+}
+
+/// `prev M = ...`.
+pub(super) fn prev_on_the_left(span: Span, name: &str) -> Diagnostic {
+    let message = "an equation gives the value of this step";
+    let help = format!("look back on the right: `{name} = ... prev {name} ...`");
+    foreign(span, message, "the left side is never in the past", help)
 }
 
 /// `x if c else y`.

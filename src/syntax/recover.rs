@@ -164,8 +164,18 @@ impl Recovery {
                 self.found.push(errors::assignment(span));
                 self.correct(at, "=");
             } else if self.word(at) == ";" {
-                self.found.push(errors::semicolon(span));
-                self.correct(at, " ");
+                let around = (0..at)
+                    .rev()
+                    .find(|open| self.brackets.partner[*open].is_some_and(|close| close > at));
+                let listed = around.is_some_and(|open| self.word(open) != "{");
+                let closed = self.tokens.get(at + 1).is_none_or(|next| next.kind == Kind::Close);
+                let (one, sign) = if listed && !closed {
+                    (errors::semicolon_in_brackets(span), ",")
+                } else {
+                    (errors::semicolon(span), " ")
+                };
+                self.found.push(one);
+                self.correct(at, sign);
             }
         }
     }
@@ -261,9 +271,9 @@ impl Recovery {
                 let keyword = super::lex::KEYWORDS.contains(&word);
                 // No keyword is followed by `=`, so this one is used as the name of a value.
                 let misused = keyword && self.word(at + 1) == "=";
-                // As a statement of another language: no value goes on with these.
-                let control = CONTROL.contains(&word);
-                (after_value && (!keyword || control))
+                // No value goes on with these, which begin statements elsewhere.
+                let foreign = CONTROL.contains(&word) || word == "prev";
+                (after_value && (!keyword || foreign))
                     || (!continues && (misused || self.is_equation(at)))
             }
             Kind::Word => complete && after_value && self.is_equation(at),

@@ -15,6 +15,20 @@ use crate::syntax::grammar::{Rule, Stop};
 use crate::syntax::lex::{KEYWORDS, Kind};
 use crate::syntax::recover::{Piece, Recovery};
 
+/// Words after which a `:` was forgotten.
+const DOMAINS: &[&str] = &[
+    "real",
+    "unit",
+    "signed",
+    "positive",
+    "simplex",
+    "weighting",
+    "sphere",
+    "int",
+    "bool",
+    "index",
+];
+
 /// What a piece ought to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -297,6 +311,12 @@ impl Look<'_> {
                 Some(result) => errors::missing(one, before, &format!(" -> {result}")),
                 None => one,
             },
+            "`on` and a task" if self.kind(0) == Some(Kind::Word) => {
+                one.help("write `on`").edit(here, "on")
+            }
+            "`,`, `=` or the next statement" if DOMAINS.contains(&self.word(0)) => {
+                errors::missing(one, before, ":")
+            }
             "`,`, `=` or the next statement" if self.kind(0) == Some(Kind::Word) => {
                 errors::missing(one, before, ",")
             }
@@ -397,7 +417,13 @@ impl Look<'_> {
         if let Some((_, words)) = must.iter().find(|(rule, _)| wants(*rule)) {
             return (*words).to_owned();
         }
-        if wants(Rule::ELSE) {
+        let words = (self.piece.lo..self.at.min(self.piece.hi)).map(|at| self.text.word(at));
+        let open = words.fold(0, |open, word| match word {
+            "if" => open + 1,
+            "else" => open - 1,
+            _ => open,
+        });
+        if wants(Rule::ELSE) && open > 0 {
             return "`else` and the other value".to_owned();
         }
         match (self.bracket_word(), self.place) {

@@ -184,6 +184,10 @@ impl Cx<'_, '_> {
         let edits = self.reordered(arg, wanted);
         let (want, found) = (self.shown(wanted), self.shown(&arg.shape));
         let one = errors::argument_shape(arg.span, &param.name, &want, &found, param.span);
+        if let Some(edit) = self.row_here(arg, wanted) {
+            let row = format!("{}{}", self.text(arg.span), edit.text);
+            return errors::one_row(one, &row).edits([edit]);
+        }
         if !edits.is_empty() || wanted.len() != arg.shape.len() {
             return one.edits(edits);
         }

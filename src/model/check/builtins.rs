@@ -218,6 +218,21 @@ pub(super) fn elsewhere_called(name: &str) -> Option<&'static str> {
     })
 }
 
+/// The domain that a squash or type of other languages makes.
+pub(super) fn domain_elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "sigmoid" | "logistic" | "probability" | "gate" => "unit",
+        "tanh" => "signed",
+        "softmax" | "distribution" => "simplex",
+        "softplus" | "relu" | "exp" | "nonnegative" => "positive",
+        "float" | "double" | "f32" | "f64" | "number" | "scalar" => "real",
+        "integer" | "long" => "int",
+        "boolean" => "bool",
+        "normalized" | "normalised" => "sphere",
+        _ => return None,
+    })
+}
+
 /// The number of entries; members that differ in shape are counted one by one.
 fn points(expr: &Expr) -> Poly {
     let count = |shape: &[Extent]| {

@@ -206,6 +206,9 @@ impl Cx<'_, '_> {
             )
         });
         let mut given = vec![false; def.params.len()];
+        if self.sizes_by_position(&def, segment) {
+            return None;
+        }
         if self.owned_by_position(
             &def,
             segment.args.as_deref().unwrap_or_default(),
@@ -328,7 +331,9 @@ impl Cx<'_, '_> {
                         arg.is_none() && matches!(param.kind, ParamKind::Plain(_, None))
                     });
                     let one = match (missing, self.of_other_axes(binding, at)) {
-                        (Some((param, _)), _) => self.missing(&def, param, segment, span),
+                        (Some((param, _)), _) => {
+                            self.missing(&def, param, segment, (&binding.args, span))
+                        }
                         (None, Some(one)) => one,
                         (None, None) => {
                             let edits = self.likely_size(binding, segment);
@@ -353,37 +358,6 @@ impl Cx<'_, '_> {
             }
         }
         Some(())
-    }
-
-    fn missing(
-        &self,
-        def: &Def,
-        param: &super::super::typed::Param,
-        segment: &ast::Segment,
-        span: Span,
-    ) -> crate::diag::Diagnostic {
-        let shape = array_of(&param.kind).map(|value| &def.value(value).shape);
-        let slot = match shape {
-            Some(shape) if !shape.is_empty() => {
-                format!("{}{}", param.name, show::shape(def, shape))
-            }
-            Some(_) | None => param.name.clone(),
-        };
-        let usual = shape.and_then(|shape| self.usual_argument(&param.name, shape));
-        let edits = usual.as_ref().map_or(Vec::new(), |usual| self.with_argument(segment, usual));
-        errors::missing_argument(span, &def.name, &slot, usual.as_deref()).edits(edits)
-    }
-
-    /// A size for a call that tells none: that of its first vector.
-    fn likely_size(&self, binding: &Binding, segment: &ast::Segment) -> Vec<Edit> {
-        let vector = binding.args.iter().flatten().find(|arg| arg.shape.len() == 1);
-        let Some(axis) = vector.and_then(|arg| arg.shape.first()) else { return Vec::new() };
-        let size = show::extent(&self.def, axis);
-        match segment.brackets.as_deref() {
-            None => vec![Edit::new(segment.name.span.after(), format!("[{size}]"))],
-            Some([.., last]) => vec![Edit::new(last.span.after(), format!(", {size}"))],
-            Some([]) => Vec::new(),
-        }
     }
 
     /// Checks shapes, sorts and domains of all arguments and names the instance.
@@ -413,7 +387,7 @@ impl Cx<'_, '_> {
             let value = def.value(value);
             match (arg, &param.kind) {
                 (None, ParamKind::Plain(_, None)) => {
-                    let one = self.missing(&def, param, segment, span);
+                    let one = self.missing(&def, param, segment, (&args, span));
                     self.sink().push(one);
                     return None;
                 }

@@ -243,11 +243,11 @@ impl<'g, 'a> Cx<'g, 'a> {
         let known = !matches!(self.def.value(id).kind, ValueKind::Computed(_));
         if known && self.def.value(id).shape != wanted {
             let found = self.shown(&self.def.value(id).shape.clone());
-            let wanted = self.shown(&wanted);
+            let (edit, wanted) = (self.shape_of_result(id, &wanted), self.shown(&wanted));
             let what = format!("the result `{}`", result.name.text);
             let (here, place) = (self.def.value(id).span, Some(result.span));
             let one = errors::wrong_shape(here, &what, &wanted, &found, place);
-            self.sink().push(one);
+            self.sink().push(one.edits(edit));
         } else if !known {
             self.def.values[id.0 as usize].shape = wanted;
             self.declared_shape(id);

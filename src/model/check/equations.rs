@@ -307,10 +307,15 @@ impl Cx<'_, '_> {
             let rest = self.def.value(id).shape[leading.len()..].to_vec();
             if right.shape != rest {
                 let what = format!("`{}`", self.def.value(id).name);
-                let edits = self.reordered(&right, &rest);
+                let mut edits = self.reordered(&right, &rest);
+                let learned = self.learned_result(id, &right);
                 let (wanted, found) = (self.shown(&rest), self.shown(&right.shape));
                 let place = self.def.value(id).span;
-                let one = errors::wrong_shape(right.span, &what, &wanted, &found, Some(place));
+                let mut one = errors::wrong_shape(right.span, &what, &wanted, &found, Some(place));
+                if edits.is_empty() && !learned.is_empty() {
+                    one = errors::learned_map(one, &self.def.value(id).name, &wanted);
+                    edits = learned;
+                }
                 self.sink().push(one.edits(edits));
                 return None;
             }
@@ -377,12 +382,21 @@ impl Cx<'_, '_> {
             let what = format!("`{}`", segment.name.text);
             let one = errors::too_many_indices(tree.left.span, &what, shape.len(), indices.len());
             let edits = self.shortened(indices, shape.len());
-            let used = indices[shape.len()..].iter().any(|index| {
+            let used = |index: &ast::Arg| {
                 let mut places = Vec::new();
                 super::trees::indices_of(&tree.right, self.text(index.span), &mut places);
                 !places.is_empty()
-            });
-            self.sink().push(if used { one } else { one.edits(edits) });
+            };
+            // Of one index too many, the one that nothing on the right speaks of.
+            let spare: Vec<usize> = (0..indices.len()).filter(|at| !used(&indices[*at])).collect();
+            let edits = match (indices[shape.len()..].iter().any(used), &spare[..]) {
+                (false, _) => edits,
+                (true, [spare]) if indices.len() == shape.len() + 1 => {
+                    self.without(indices, *spare)
+                }
+                (true, _) => Vec::new(),
+            };
+            self.sink().push(one.edits(edits));
             return None;
         }
         let mut vars = Vec::new();

@@ -217,7 +217,10 @@ impl Cx<'_, '_> {
     pub(super) fn mismatch(&mut self, span: Span, left: &Expr, right: &Expr) {
         let (a, b) = (self.shown(&left.shape), self.shown(&right.shape));
         let one = errors::shapes_differ(span, (left.span, &a), (right.span, &b));
-        let edits = self.name_axes();
+        let mut edits = self.name_axes();
+        if edits.is_empty() {
+            edits = self.entries_here(left, right);
+        }
         self.sink().push(one.edits(edits));
     }
 

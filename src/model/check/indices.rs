@@ -62,6 +62,10 @@ impl Cx<'_, '_> {
             && self.named(&name.text).is_none()
         {
             // Where it stands again nothing new is to be said.
+            let tree = self.equation_here().map(|tree| tree.right.clone());
+            if tree.is_some_and(|tree| self.index_too_many(&tree, name.span)) {
+                return None;
+            }
             if !self.told_unbound(&name.text) {
                 let near = self.index_over(extent, &name.text);
                 let one = errors::unbound_index(name.span, &name.text, near.as_deref());
@@ -278,6 +282,9 @@ impl Cx<'_, '_> {
         });
         let first = free.first().map(|name| (name.span, name.text.clone()));
         let Some((span, name)) = first else { return false };
+        if self.index_too_many(&tree.right, span) {
+            return true;
+        }
         let mut all: Vec<&str> = Vec::new();
         for one in &free {
             if !all.contains(&one.text.as_str()) {

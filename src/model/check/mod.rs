@@ -14,6 +14,7 @@ mod equations;
 mod expr;
 mod indices;
 mod instances;
+mod meant;
 mod mistaken;
 mod range;
 mod refs;

@@ -125,10 +125,17 @@ impl Cx<'_, '_> {
         // Words that only a start may be made of.
         let starts: &[&str] = if self.start.is_some() { &["learned", "uniform"] } else { &[] };
         let known = names.iter().map(String::as_str).chain(starts.iter().copied());
+        if self.start.is_some() && name.text == "one_hot" {
+            let one = errors::unknown_value(name.span, &name.text, Some(("one_hot(0)", None)));
+            self.sink().push(one);
+            return None;
+        }
         let truth = ["true", "false"].into_iter().find(|one| name.text.eq_ignore_ascii_case(one));
+        let inside = if part.is_none() { self.inside_a_part(&name.text) } else { None };
         let near = truth.or_else(|| nearest(&name.text, known)).or(part);
         let near = near.map(|near| (near.to_owned(), self.named(near).map(|n| self.place(n))));
-        let near = near.or_else(|| self.inside_a_part(&name.text));
+        // The very name in a part says more than one that is like it.
+        let near = inside.or(near);
         let near = near.as_ref().map(|(near, place)| (near.as_str(), *place));
         let one = errors::unknown_value(name.span, &name.text, near);
         self.sink().push(one);
@@ -137,7 +144,11 @@ impl Cx<'_, '_> {
 
     /// A value of that name in a part that can be seen from here: `write.v` for `v`.
     fn inside_a_part(&self, name: &str) -> Option<(String, Option<Span>)> {
-        self.visible().into_iter().find_map(|outer| {
+        let text = self.equation_here().map_or("", |tree| self.text(tree.span));
+        let mut all = self.visible();
+        // Of several, the one that the equation speaks of.
+        all.sort_by_key(|outer| !super::meant::speaks_of(text, outer));
+        all.into_iter().find_map(|outer| {
             let Some(Named::Part(part)) = self.named(&outer) else { return None };
             let own = self.def.around(self.part).any(|around| around == part);
             let value = self.names[part.0 as usize].get(name).filter(|_| !own)?;

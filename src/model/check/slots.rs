@@ -150,7 +150,8 @@ impl Cx<'_, '_> {
                 None
             }
             (name, _) => {
-                let near = nearest(name, DOMAINS.iter().copied());
+                let other = super::builtins::domain_elsewhere(name);
+                let near = other.or_else(|| nearest(name, DOMAINS.iter().copied()));
                 self.sink().push(errors::unknown_domain(of.name.span, name, near));
                 None
             }

@@ -4,7 +4,7 @@ use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, ExprKind};
 
 /// Every expression directly inside another one; binders and their limits are not.
-fn inner(tree: &ast::Expr) -> Vec<&ast::Expr> {
+pub(super) fn inner(tree: &ast::Expr) -> Vec<&ast::Expr> {
     match &tree.kind {
         ExprKind::Number(..) | ExprKind::Text(_) => Vec::new(),
         ExprKind::Pipe(left, stage) => {

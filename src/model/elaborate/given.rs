@@ -12,7 +12,7 @@ use crate::source::Span;
 
 use super::super::flat::{At, Axis, Cond, Linear, Rel, Term};
 use super::super::int::{Atom, DimId};
-use super::super::typed::{Domain, ParamKind, PartId, ValueId};
+use super::super::typed::{Domain, Param, ParamKind, PartId, ValueId};
 use super::super::{command_errors, show};
 use super::frames::Frame;
 use super::{Engine, FrameId, Given, Members, Place};
@@ -254,6 +254,14 @@ impl Engine<'_> {
         let arm =
             |(at, value): (usize, &f64)| (vec![at_number(axis, at as i64)], Term::Real(*value));
         Some(Term::Choose(numbers.iter().enumerate().map(arm).collect()))
+    }
+
+    /// Where the sizes of an input were set from outside.
+    pub(super) fn sets_of_shape(&self, root: FrameId, input: &Param) -> Vec<Span> {
+        let frame = &self.frames[root.0];
+        let ParamKind::Plain(id, _) = input.kind else { return Vec::new() };
+        let shape = &frame.def.value(id).shape;
+        frame.sets_of(|dim| shape.iter().any(|axis| axis.size.as_dim() == Some(dim)))
     }
 
     /// Overrides must name one thing: a dim, number or switch of the model, or one emission.

@@ -352,17 +352,21 @@ impl<'a> Engine<'a> {
             }
         }
         self.lengths(&def, &frame)?;
+        let mut unknown = false;
         for (at, dim) in def.dims.iter().enumerate() {
             if frame.dims[at].is_empty() && !matches!(dim.kind, DimKind::List(_)) {
                 self.sink.push(errors::size_unknown(dim.span, &dim.name));
-                return None;
+                unknown = true;
             }
             let positive = !matches!(dim.kind, DimKind::Int);
             if let Some(bad) = frame.dims[at].iter().find(|value| positive && **value < 1) {
                 let span = frame.sets[at].first().copied().unwrap_or(dim.span);
                 self.sink.push(errors::size_not_positive(span, &dim.name, *bad));
-                return None;
+                unknown = true;
             }
+        }
+        if unknown {
+            return None;
         }
         for (at, flag) in def.flags.iter().enumerate() {
             let given = self.given(&flag.name);
@@ -506,9 +510,12 @@ impl<'a> Engine<'a> {
             if width != ports.input {
                 let plain =
                     |param: &&super::typed::Param| matches!(param.kind, ParamKind::Plain(_, None));
-                let span = def.params.iter().find(plain).map_or(def.span, |param| param.span);
+                let input = def.params.iter().find(plain);
+                let span = input.map_or(def.span, |param| param.span);
                 let wanted = (ports.input, ports.place);
-                self.sink.push(errors::port_size(span, "an input", wanted, width));
+                let one = errors::port_size(span, "an input", wanted, width);
+                let sets = input.map_or(Vec::new(), |input| self.sets_of_shape(root, input));
+                self.sink.push(sets.into_iter().fold(one, |one, set| one.label(set, "set here")));
             }
         }
     }

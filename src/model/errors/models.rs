@@ -31,7 +31,7 @@ pub(in crate::model) fn port_size(
         "E0603",
         format!("the task wants {port} of {wanted} numbers, the model defines {found}"),
         span,
-        format!("{found} numbers"),
+        if found == 1 { "1 number".to_owned() } else { format!("{found} numbers") },
     )
     .label(task, format!("this task wants {wanted}"))
     .help("leave the size to the task: a dim of the signature that has no default")

@@ -263,6 +263,11 @@ pub(in crate::model) fn missing_argument(
     with_help(one, usual.map(|usual| format!("usually `{def}({usual})`")))
 }
 
+/// The same where the definition can leave it to the controller.
+pub(in crate::model) fn emitted_argument(one: Diagnostic, slot: &str) -> Diagnostic {
+    one.help(format!("give it, or write `emit {slot}` in the signature: then the controller does"))
+}
+
 /// `sum(w)` for `sum[i] w[i]`.
 pub(in crate::model) fn reduction_called(
     span: Span,
@@ -308,6 +313,13 @@ pub(in crate::model) fn too_many_arguments(span: Span, def: &str, takes: usize) 
     };
     new("E0112", format!("`{def}` takes {takes}"), span, "one too many".to_owned())
         .help("remove the argument that is too many")
+}
+
+/// `lstm(H, x)` for `lstm[H](x)`.
+pub(in crate::model) fn size_by_position(span: Span, def: &str, size: &str) -> Diagnostic {
+    let message = format!("`{def}` takes its sizes in brackets");
+    new("E0112", message, span, "a size among the arguments".to_owned())
+        .help(format!("write `{def}[{size}](...)`"))
 }
 
 /// `zeros(N)` for `zeros[N]()`.

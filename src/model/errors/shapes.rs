@@ -179,6 +179,11 @@ pub(in crate::model) fn wrong_shape(
     }
 }
 
+/// The same for the result of a model, whose size the task binds.
+pub(in crate::model) fn learned_map(one: Diagnostic, name: &str, shape: &str) -> Diagnostic {
+    one.help(format!("the task says how large it is: `emit {name}{shape} from ...` learns a map"))
+}
+
 const BY_NAME: &str = "dims are compared by name, never by value: name the axes";
 
 /// Whether two shapes have the same axes in another order.
@@ -208,6 +213,18 @@ pub(in crate::model) fn argument_shape(
     )
     .label(declared, format!("`{argument}` is declared here"))
     .help(BY_NAME)
+}
+
+/// The same where the row at an index is meant.
+pub(in crate::model) fn one_row(one: Diagnostic, row: &str) -> Diagnostic {
+    one.help(format!("give one row of it: `{row}`"))
+}
+
+/// An index that nothing binds, of an array that is wanted whole.
+pub(in crate::model) fn index_of_a_whole(span: Span, name: &str) -> Diagnostic {
+    let label = "on the left of no `=`, in no `sum` or `for`".to_owned();
+    new("E0201", format!("index `{name}` is not bound"), span, label)
+        .help("leave it out: the whole array is wanted here")
 }
 
 /// The same where the declaration of an argument can be changed to `slot`.

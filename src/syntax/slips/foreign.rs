@@ -24,7 +24,7 @@ impl Look<'_> {
         let one = self.comment().or_else(|| self.choice_after()).or_else(|| self.generator());
         let one = one.or_else(|| self.introduced()).or_else(|| self.reduction());
         let one = one.or_else(|| self.sign()).or_else(|| self.bracket_form());
-        one.or_else(|| self.colon())
+        one.or_else(|| self.colon()).or_else(|| self.item())
     }
 
     fn span_of(&self, by: isize) -> Span {
@@ -230,6 +230,14 @@ impl Look<'_> {
                 let signs = self.here().to(self.span_of(1));
                 Some(errors::written(signs, "nothing is assigned with `<-`", "="))
             }
+            (_, ",", _)
+                if [-1, 1].iter().all(|by| self.kind(*by) == Some(Kind::Number))
+                    && self.joined(0)
+                    && self.joined(1) =>
+            {
+                let message = "no comma stands inside a number";
+                Some(errors::written(self.here(), message, "_"))
+            }
             (_, "=", _) if self.in_condition() => {
                 Some(errors::written(self.here(), "a condition compares with `==`", "=="))
             }
@@ -299,5 +307,33 @@ impl Look<'_> {
 
     fn word_first(&self) -> &str {
         self.text.word(self.first())
+    }
+    /// `import module`, a task in quotes, a result without a name, `prev` on the left of an equation.
+    fn item(&self) -> Option<Diagnostic> {
+        let here = self.here();
+        match (self.word(-1), self.word(0), self.kind(0)?) {
+            (_, "import" | "include" | "using", Kind::Word) if self.text.tokens[self.at].first => {
+                Some(errors::written(here, "a module is brought in with `use`", "use"))
+            }
+            ("on", text, Kind::Text) => {
+                let name = text.trim_matches('"');
+                Some(errors::written(here, "the name of a task stands without quotes", name))
+            }
+            ("->", "[", Kind::Open) if ITEMS.contains(&self.word_first()) => {
+                let result = self.likely_result()?;
+                let name = result.split('[').next()?.to_owned();
+                Some(errors::nameless_result(here, &name).edit(here.before(), name))
+            }
+            (_, "prev", Kind::Word) if self.token(-1).is_none() && self.kind(1).is_some() => {
+                let name = self.word(1);
+                let again = (self.at + 2..self.piece.hi).filter(|at| {
+                    self.text.word(*at) == name && !["prev", "."].contains(&self.text.word(*at - 1))
+                });
+                let back = again.map(|at| Edit::new(self.text.span(at).before(), "prev "));
+                let gone = Span { end: self.span_of(1).start, ..here };
+                Some(errors::prev_on_the_left(here, name).edit(gone, "").edits(back))
+            }
+            _ => None,
+        }
     }
 }
