@@ -13,6 +13,13 @@ use crate::syntax::recover::Recovery;
 pub(super) fn edits(text: &Recovery, colon: usize) -> Vec<Edit> {
     let Some((open, close)) = bracket(text, colon) else { return Vec::new() };
     let entries = entries(text, open, close);
+    // In a signature an axis has a size, which is not known here.
+    let item = (0..open).rev().find(|at| {
+        text.word(*at) == "{" || crate::syntax::brackets::ITEMS.contains(&text.word(*at))
+    });
+    if item.is_some_and(|at| text.word(at) != "{") {
+        return Vec::new();
+    }
     let all = |(lo, hi): &(usize, usize)| hi - lo == 1 && text.word(*lo) == ":";
     if !entries.iter().any(all) {
         let declares =

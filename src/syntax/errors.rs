@@ -323,6 +323,64 @@ pub(super) fn prev_on_the_left(span: Span, name: &str) -> Diagnostic {
     foreign(span, message, "the left side is never in the past", help)
 }
 
+/// `write { .. }`.
+pub(super) fn unnamed_block(span: Span) -> Diagnostic {
+    let help = "write `head` or `part` before it";
+    foreign(span, "a group of statements begins with `head` or `part`", "a name alone", help)
+}
+
+/// `y[Y] from h`.
+pub(super) fn unemitted(span: Span) -> Diagnostic {
+    let help = "write `emit` before it";
+    foreign(span, "a learned map begins with `emit`", "no `emit` before it", help)
+}
+
+/// `controller lstm[H](x)`.
+pub(super) fn nameless_controller(span: Span) -> Diagnostic {
+    let help = "write `controller h = ...`";
+    foreign(span, "a controller has a name", "a call alone", help)
+}
+
+/// `emit y[Y](h)`.
+pub(super) fn emitted_from(span: Span) -> Diagnostic {
+    let help = "write `from`";
+    foreign(span, "what is emitted from stands behind `from`", "not an argument", help)
+}
+
+/// `emit y[Y] from h, r`.
+pub(super) fn emitted_from_one(span: Span) -> Diagnostic {
+    let help = "join them: `from cat(a, b)`";
+    foreign(span, "an emission comes from one vector", "a second one follows", help)
+}
+
+/// `prev prev s`.
+pub(super) fn two_steps_back(span: Span) -> Diagnostic {
+    let help = "carry it on: `state s_last[N] = 0` with `s_last = prev s`, and read `prev s_last`";
+    foreign(span, "`prev` looks back one step", "a second step", help)
+}
+
+/// `steps = 10,`.
+pub(super) fn nothing_follows(span: Span) -> Diagnostic {
+    foreign(span, "no comma stands at the end of a line", "nothing belongs here", "remove it")
+}
+
+/// `(a, b)`.
+pub(super) fn list_in_parentheses(span: Span) -> Diagnostic {
+    let help = "a list stands in brackets, `[a, b]`; a range is written `a..b`";
+    foreign(span, "parentheses hold one value", "a second one follows", help)
+}
+
+/// `cat(x y)`.
+pub(super) fn unseparated(before: Span, span: Span) -> Diagnostic {
+    side_by_side(before, span).help("arguments are separated by `,`").edit(before.after(), ",")
+}
+
+/// `tired[N]: unit = 0`.
+pub(super) fn undeclared(span: Span) -> Diagnostic {
+    let help = "write `state` before it";
+    foreign(span, "a declaration begins with `state`, `param` or `emit`", "a name alone", help)
+}
+
 /// `x if c else y`.
 pub(super) fn choice_after_its_value(span: Span) -> Diagnostic {
     let help = "the condition comes first: `if c then x else y`";
@@ -383,7 +441,8 @@ pub(super) fn reduced_over(span: Span, word: &str) -> Diagnostic {
 
 /// A sign that is written in another way.
 pub(super) fn written(span: Span, message: &str, sign: &str) -> Diagnostic {
-    foreign(span, message, "not part of the language", format!("write `{sign}`")).edit(span, sign)
+    let help = format!("write `{}`", sign.trim());
+    foreign(span, message, "not part of the language", help).edit(span, sign)
 }
 
 /// `M[i][j]`.

@@ -218,6 +218,18 @@ pub(super) fn elsewhere_called(name: &str) -> Option<&'static str> {
     })
 }
 
+/// How a start is written that other languages have a name for.
+pub(super) fn start_elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "one_hot" => "one_hot(0)",
+        "normal" | "random" | "randn" | "gaussian" => "normal(0.1)",
+        "rand" | "random_uniform" => "uniform(-0.1..0.1)",
+        "zero" | "zeros" | "None" | "null" => "0",
+        "one" | "ones" => "1",
+        _ => return None,
+    })
+}
+
 /// The domain that a squash or type of other languages makes.
 pub(super) fn domain_elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {

@@ -520,7 +520,8 @@ impl Cx<'_, '_> {
                 if from.is_some() {
                     cx.own(|owns| owns.params = true);
                 } else if !cx.has_controller(part) {
-                    if cx.is_model {
+                    // What it is emitted from may stand in the place of its start.
+                    if cx.is_model && !ids.iter().any(|id| cx.broken.contains(id)) {
                         let slot = &tree.slots[0];
                         let one = errors::no_controller(slot.span, &slot.name.text, &[]);
                         let edits = cx.input_as_source(&tree);

@@ -70,6 +70,9 @@ impl Cx<'_, '_> {
                 let near = self.index_over(extent, &name.text);
                 let one = errors::unbound_index(name.span, &name.text, near.as_deref());
                 let sum = if near.is_none() { self.sum_over(&name.text) } else { None };
+                // Wherever else it stands it is meant as the same.
+                let again = near.iter().flat_map(|near| self.others_of(name, near));
+                let sum: Vec<Edit> = sum.into_iter().chain(again).collect();
                 self.push_with_left(one.edits(sum), &name.text);
             }
             return None;
@@ -313,6 +316,20 @@ impl Cx<'_, '_> {
                     format!("{}{brackets}", segment.name.text),
                     Edit::new(segment.name.span.after(), brackets),
                 )
+            }
+            ([.., last], [])
+                if known.as_ref().is_some_and(|shape| {
+                    shape.len() == left.len() + all.len()
+                        && all.iter().zip(&shape[left.len()..]).all(|(name, axis)| {
+                            self.infer(name, &[&tree.right])
+                                .is_some_and(|(extent, _)| extent == *axis)
+                        })
+                }) =>
+            {
+                let more = format!(", {}", all.join(", "));
+                let names: Vec<&str> = left.iter().map(|one| one.text.as_str()).collect();
+                let meant = format!("{}[{}{more}]", segment.name.text, names.join(", "));
+                (meant, Edit::new(last.span.after(), more))
             }
             (_, [other]) if known.is_none() && all.len() == 1 => {
                 let renamed: Vec<&str> = left

@@ -87,8 +87,27 @@ impl Cx<'_, '_> {
     pub(super) fn shape_of_result(&self, id: ValueId, wanted: &[Extent]) -> Option<Edit> {
         let value = self.def.value(id);
         let emitted = matches!(value.kind, ValueKind::Emission(_)) && value.shape.is_empty();
+        let emitted = emitted && !self.text(value.span).contains('[');
         let name = Span { end: value.span.start + value.name.len() as u32, ..value.span };
         emitted.then(|| Edit::new(name.after(), self.shown(wanted)))
+    }
+
+    /// In place of what was told since `before` of the start of an emission that is made of values of a
+    /// step: what it is emitted from was meant, `emit y[Y] from h` for `emit y[Y] = h`.
+    pub(super) fn source_as_start(&mut self, id: ValueId, slot: &ast::Slot, before: usize) {
+        let Some(tree) = &slot.value else { return };
+        let emitted = matches!(self.def.value(id).kind, ValueKind::Emission(_));
+        let told = self.sink().iter().skip(before).all(|one| one.code.0 == "E0307");
+        let written = self.text(Span { end: tree.span.start, ..slot.span });
+        let equals = written.rfind('=').map(|at| slot.span.start + at as u32);
+        let Some(start) = equals.filter(|_| emitted && told && slot.span.start <= tree.span.start)
+        else {
+            return;
+        };
+        self.sink().truncate(before);
+        let one = errors::source_as_start(tree.span, &slot.name.text);
+        let place = Span { start, end: tree.span.start, ..slot.span };
+        self.sink().push(one.edit(place, "from "));
     }
 
     /// Tells of an index that nothing binds, at the end of what a function of whole arrays is given:
@@ -106,18 +125,31 @@ impl Cx<'_, '_> {
         true
     }
 
+    /// The other places of an index in the equation being checked, under another name.
+    pub(super) fn others_of(&self, name: &ast::Name, near: &str) -> Vec<Edit> {
+        let mut places = Vec::new();
+        if let Some(tree) = self.equation_here() {
+            super::trees::indices_of(&tree.right, &name.text, &mut places);
+        }
+        let others = places.into_iter().filter(|place| *place != name.span);
+        others.map(|place| Edit::new(place, near)).collect()
+    }
+
     /// Tells of sizes in parentheses: `lstm(H, x)` for `lstm[H](x)`.
     pub(super) fn sizes_by_position(&mut self, def: &Def, segment: &ast::Segment) -> bool {
         let explicit = def.dims.iter().filter(|dim| matches!(dim.kind, DimKind::Explicit)).count();
-        let [first, _, ..] = segment.args.as_deref().unwrap_or_default() else { return false };
-        let size = bare(first).filter(|name| matches!(self.named(&name.text), Some(Named::Dim(_))));
-        let Some(size) = size.filter(|_| explicit == 1 && segment.brackets.is_none()) else {
+        let all = segment.args.as_deref().unwrap_or_default();
+        let is_size = |arg: &ast::Arg| {
+            bare(arg).is_some_and(|name| matches!(self.named(&name.text), Some(Named::Dim(_))))
+        };
+        let at = all.iter().position(is_size).filter(|_| all.len() > 1);
+        let Some(at) = at.filter(|_| explicit == 1 && segment.brackets.is_none()) else {
             return false;
         };
-        let (size, all) = (size.text.clone(), segment.args.as_deref().unwrap_or_default());
+        let size = self.text(all[at].span).to_owned();
         let mut edits = vec![Edit::new(segment.name.span.after(), format!("[{size}]"))];
-        edits.extend(self.without(all, 0));
-        let one = errors::size_by_position(first.span, &def.name, &size).edits(edits);
+        edits.extend(self.without(all, at));
+        let one = errors::size_by_position(all[at].span, &def.name, &size).edits(edits);
         self.sink().push(one);
         true
     }

@@ -125,9 +125,15 @@ impl Cx<'_, '_> {
         // Words that only a start may be made of.
         let starts: &[&str] = if self.start.is_some() { &["learned", "uniform"] } else { &[] };
         let known = names.iter().map(String::as_str).chain(starts.iter().copied());
-        if self.start.is_some() && name.text == "one_hot" {
-            let one = errors::unknown_value(name.span, &name.text, Some(("one_hot(0)", None)));
+        let start = super::builtins::start_elsewhere(&name.text);
+        if let Some(start) = start.filter(|_| self.start.is_some()) {
+            let one = errors::unknown_value(name.span, &name.text, Some((start, None)));
             self.sink().push(one);
+            return None;
+        }
+        let defined = self.global.modules[self.module].scope.contains_key(&name.text);
+        if defined || super::builtins::names().any(|one| one == name.text) {
+            self.sink().push(errors::called_without_arguments(name.span, &name.text));
             return None;
         }
         let truth = ["true", "false"].into_iter().find(|one| name.text.eq_ignore_ascii_case(one));

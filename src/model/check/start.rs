@@ -23,8 +23,10 @@ impl Cx<'_, '_> {
             let Some(tree) = &slot.value else { continue };
             self.within(part, |cx| {
                 cx.equation.clone_from(&slot.name.text);
+                let before = cx.sink().len();
                 if cx.slot_start(id, tree).is_none() {
                     cx.broken.push(id);
+                    cx.source_as_start(id, &slot, before);
                 }
             });
         }

@@ -123,6 +123,12 @@ pub(in crate::model) fn without_prefix(gone: Span, first: &str, name: &str) -> D
         .edit(gone, "")
 }
 
+/// A definition where a value belongs: `lstm[H]`, `cat[x, y]`.
+pub(in crate::model) fn called_without_arguments(span: Span, name: &str) -> Diagnostic {
+    new("E0101", format!("no value `{name}` here"), span, "a definition".to_owned())
+        .help(format!("call it: `{name}(...)`"))
+}
+
 /// How something is said for which other languages have a function.
 fn said_here(name: &str) -> Option<&'static str> {
     Some(match name {

@@ -151,6 +151,13 @@ pub(in crate::model) fn only_at_a_step(span: Span, name: &str, place: Span) -> D
     .help("a start is made of numbers, dims, params and `learned`")
 }
 
+/// What an emission is emitted from, in place of its start.
+pub(in crate::model) fn source_as_start(span: Span, name: &str) -> Diagnostic {
+    let message = format!("what stands behind the `=` of `{name}` is where it starts");
+    new("E0307", message, span, "exists only at a step".to_owned())
+        .help("what it is emitted from stands behind `from`")
+}
+
 /// The same where `usual` can stand in its place.
 pub(in crate::model) fn start_instead(one: Diagnostic, span: Span, usual: &str) -> Diagnostic {
     let help = "a start is made of numbers, dims, params and `learned`";

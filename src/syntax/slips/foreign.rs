@@ -24,7 +24,8 @@ impl Look<'_> {
         let one = self.comment().or_else(|| self.choice_after()).or_else(|| self.generator());
         let one = one.or_else(|| self.introduced()).or_else(|| self.reduction());
         let one = one.or_else(|| self.sign()).or_else(|| self.bracket_form());
-        one.or_else(|| self.colon()).or_else(|| self.item())
+        let one = one.or_else(|| self.colon()).or_else(|| self.item());
+        one.or_else(|| self.statement()).or_else(|| self.entries())
     }
 
     fn span_of(&self, by: isize) -> Span {
@@ -288,11 +289,33 @@ impl Look<'_> {
 
     /// `softmax(i: x[i])`, `y: real = x`.
     fn colon(&self) -> Option<Diagnostic> {
-        if self.word(0) != ":" || self.kind(-1) != Some(Kind::Word) {
+        if self.word(0) != ":" {
+            return None;
+        }
+        let named = self.kind(-1) == Some(Kind::Word);
+        if named && self.place == Place::Setting && self.token(-1) == Some(self.first()) {
+            return Some(errors::written(self.here(), "a setting is written with `=`", " ="));
+        }
+        if self.word(-1) == ")" && self.in_signature() {
+            let message = "the result stands behind `->`";
+            return Some(errors::written(self.here(), message, " ->"));
+        }
+        if self.word(-1) == "]" && self.place == Place::Statement && !self.has_equals() {
+            let open = self.text.brackets.partner[self.token(-1)?]?;
+            let first = self.first();
+            let declares = open == first + 1 && self.find(self.at, "=").is_some();
+            let one = errors::undeclared(self.text.span(first));
+            return declares.then(|| one.edit(self.text.span(first).before(), "state "));
+        }
+        if !named {
             return None;
         }
         let separated = ["(", ","].contains(&self.word(-2));
-        if self.bracket_word() == "(" && separated && !ITEMS.contains(&self.word_first()) {
+        let call = self.bracket_word() == "(" && separated;
+        if call && !self.in_signature() && !self.speaks_again() {
+            return Some(errors::written(self.here(), "an argument is named with `=`", " ="));
+        }
+        if call && !self.in_signature() {
             let one = errors::binder(self.here(), self.word(-1));
             return Some(one.edit(self.span_of(-1).before(), "for "));
         }
@@ -305,6 +328,95 @@ impl Look<'_> {
         Some(errors::domain_of_an_equation(self.here()).edit(gone, ""))
     }
 
+    /// Whether the bad token stands in the signature of a definition.
+    fn in_signature(&self) -> bool {
+        ["def", "model"].contains(&self.word_first()) && !self.has_equals()
+    }
+
+    /// Whether the word before the bad token stands again before the next comma or closing bracket.
+    fn speaks_again(&self) -> bool {
+        let name = self.word(-1);
+        let end = self.bracket().and_then(|open| self.text.brackets.partner[open]);
+        let end = self.find(self.at, ",").or(end).unwrap_or(self.piece.hi);
+        (self.at + 1..end).any(|at| self.text.word(at) == name)
+    }
+
+    /// Words that a statement lacks: `head`, `emit`, the name of a controller, `from`.
+    fn statement(&self) -> Option<Diagnostic> {
+        if self.place != Place::Statement {
+            return None;
+        }
+        let (here, first) = (self.here(), self.first());
+        let name = self.token(-1) == Some(first);
+        let keyword = KEYWORDS.contains(&self.word_first());
+        match (self.word_first(), self.word(0)) {
+            (_, "{") if name && !keyword => {
+                let name = self.span_of(-1);
+                Some(errors::unnamed_block(name).edit(name.before(), "head "))
+            }
+            (_, "from") if !keyword && !self.has_equals() && self.bracket().is_none() => {
+                let start = self.text.span(first);
+                Some(errors::unemitted(start).edit(start.before(), "emit "))
+            }
+            ("controller", "[" | "(") if self.token(-2) == Some(first) => {
+                let name = self.span_of(-1);
+                Some(errors::nameless_controller(name).edit(name.before(), "h = "))
+            }
+            ("emit", "(") if self.after_value() && !self.has_equals() => {
+                let close = self.text.brackets.partner[self.at]?;
+                let one = errors::emitted_from(here);
+                Some(one.edit(here, " from ").edit(self.text.span(close), ""))
+            }
+            ("emit", ",") if self.bracket().is_none() => {
+                let from = (first..self.at).rev().find(|at| self.text.word(*at) == "from")?;
+                let one = errors::emitted_from_one(here);
+                let end = self.text.span(self.piece.hi - 1).after();
+                let start = self.text.span(from + 1).before();
+                Some(one.edit(start, "cat(").edit(end, ")"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Entries that nothing separates, in a call; a list in parentheses; a comma after the last setting.
+    fn entries(&self) -> Option<Diagnostic> {
+        let here = self.here();
+        let open = self.bracket();
+        let before = open.and_then(|open| open.checked_sub(1));
+        let call = before.is_some_and(|at| {
+            self.text.tokens[at].kind == Kind::Word && !KEYWORDS.contains(&self.text.word(at))
+        });
+        if (self.word(-1), self.word(0)) == ("prev", "prev") {
+            let gone =
+                Span { end: self.token(1).map_or(here.end, |_| self.span_of(1).start), ..here };
+            return Some(errors::two_steps_back(here).edit(gone, ""));
+        }
+        if self.word(0) == "," && open.is_none() {
+            let last = self.token(1).is_none_or(|next| self.text.tokens[next].first);
+            return last.then(|| errors::nothing_follows(here).edit(here, ""));
+        }
+        if self.bracket_word() != "(" {
+            return None;
+        }
+        let close = self.text.brackets.partner[open?]?;
+        if self.word(0) == "," && !call {
+            let (open, close) = (self.text.span(open?), self.text.span(close));
+            let numbers = self.kind(-1) == Some(Kind::Number) && self.kind(1) == Some(Kind::Number);
+            let two = numbers && self.at + 2 < self.piece.hi && self.text.word(self.at + 2) == ")";
+            let one = errors::list_in_parentheses(open);
+            return Some(if two {
+                let blank = Span { end: self.span_of(1).start, ..here };
+                one.edit(open, "").edit(blank, "..").edit(close, "")
+            } else {
+                one.edit(open, "[").edit(close, "]")
+            });
+        }
+        let alone = ["(", ","].contains(&self.word(-2)) && self.kind(-1) == Some(Kind::Word);
+        let starts = self.kind(0) == Some(Kind::Word) && self.starts_value();
+        (call && alone && starts && !self.in_signature() && !["if", "for"].contains(&self.word(0)))
+            .then(|| errors::unseparated(self.span_of(-1), here))
+    }
+
     fn word_first(&self) -> &str {
         self.text.word(self.first())
     }
@@ -312,6 +424,11 @@ impl Look<'_> {
     fn item(&self) -> Option<Diagnostic> {
         let here = self.here();
         match (self.word(-1), self.word(0), self.kind(0)?) {
+            ("", "function" | "func" | "fn" | "fun" | "define", Kind::Word)
+                if self.place == Place::Item =>
+            {
+                Some(errors::written(here, "a definition begins with `def`", "def"))
+            }
             (_, "import" | "include" | "using", Kind::Word) if self.text.tokens[self.at].first => {
                 Some(errors::written(here, "a module is brought in with `use`", "use"))
             }
