@@ -261,7 +261,8 @@ impl<'g, 'a> Cx<'g, 'a> {
             .filter(|(own, named)| matches!(named, Named::Value(_)) && **own != name.text)
             .map(|(own, _)| own.as_str())
             .collect();
-        let near = nearest(&name.text, known).filter(|near| near.len() > 1);
+        let near = nearest(&name.text, known.iter().copied()).filter(|near| near.len() > 1);
+        let near = near.or_else(|| self.never_read(&known));
         let one = errors::result_missing(name.span, &name.text, near);
         self.sink().push(one);
     }

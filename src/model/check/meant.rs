@@ -14,7 +14,7 @@ use super::super::typed::{Def, DimKind, Expr, Extent, Param, ParamKind, ValueId,
 use super::super::{errors, show};
 use super::arguments::array_of;
 use super::calls::Binding;
-use super::declare::{Cx, Named};
+use super::declare::{Cx, Named, Pending};
 use super::equations::bare;
 use super::repairs::words;
 
@@ -81,6 +81,20 @@ impl Cx<'_, '_> {
         let (name, shape) =
             (&tree.left.segments[0].name.text, self.shown(std::slice::from_ref(axis)));
         vec![Edit::new(start, format!("emit {name}{shape} from "))]
+    }
+
+    /// Of these values the one that an equation gives and nothing reads, where there is just one.
+    pub(super) fn never_read<'n>(&self, known: &[&'n str]) -> Option<&'n str> {
+        let equations = self.pending.values().map(|pending| match pending {
+            Pending::Equation(tree, _) => tree.right.span,
+            Pending::Call(tree, _) => tree.span,
+        });
+        let emitted = self.emits.iter().map(|(_, tree, _)| tree.span);
+        let places: Vec<Span> = equations.chain(emitted).collect();
+        let read = |name: &str| places.iter().any(|place| speaks_of(self.text(*place), name));
+        let given = |name: &str| matches!(self.named(name), Some(Named::Value(id)) if self.pending.contains_key(&id));
+        let mut unread = known.iter().copied().filter(|name| given(name) && !read(name));
+        unread.next().filter(|_| unread.next().is_none())
     }
 
     /// The axes of an emitted result that was declared as a number: `emit y[Y]` for `emit y`.

@@ -158,7 +158,7 @@ impl Cx<'_, '_> {
         let mut edits: Vec<Edit> = edits.filter(|_| closed).collect();
         // `a (1 + x)` is meant as a product, and a single number can be nothing else.
         let number = matches!(named, Named::Value(id)
-            if self.shape_known(id) && self.def.value(id).shape.is_empty());
+            if self.ensure(id) && self.def.value(id).shape.is_empty());
         let next = Span { start: name.span.end, end: name.span.end + 1, ..name.span };
         if text.is_none() && !args.is_empty() && (number || self.text(next) == " ") {
             edits.push(Edit::new(name.span.after(), if number { " * " } else { " *" }));
