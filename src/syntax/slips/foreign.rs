@@ -424,8 +424,8 @@ impl Look<'_> {
     fn item(&self) -> Option<Diagnostic> {
         let here = self.here();
         match (self.word(-1), self.word(0), self.kind(0)?) {
-            ("", "function" | "func" | "fn" | "fun" | "define", Kind::Word)
-                if self.place == Place::Item =>
+            (_, "function" | "func" | "fn" | "fun" | "define", Kind::Word)
+                if self.place == Place::Item && self.token(0) == Some(self.first()) =>
             {
                 Some(errors::written(here, "a definition begins with `def`", "def"))
             }
