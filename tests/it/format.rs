@@ -67,6 +67,19 @@ fn operators_group_as_on_paper() {
     }
 }
 
+#[test]
+fn blanks_do_not_outgrow_what_is_written() {
+    let formatted = |count: usize| {
+        let names: Vec<String> = (0..count).map(|at| format!("i{at:03}")).collect();
+        let names = names.join(", ");
+        let text = format!("ntm 1\ndef f(x) -> y = sum[{names}] x[{names}]\n");
+        let once = syntax::format(&tree(&text));
+        assert_eq!(syntax::format(&tree(&once)), once);
+        once.len()
+    };
+    assert!(formatted(128) < 3 * formatted(64));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 

@@ -236,17 +236,19 @@ impl Item<'_> {
     }
 }
 
-/// Items with commas, as many on a line as fit, later lines under the first.
+/// Items with commas, as many on a line as fit, later lines under the first. Where that lies beyond the end
+/// of the line, they start at its middle: blanks would outgrow what is written.
 pub(super) fn fill(items: &[Item<'_>], first: usize, rest: usize) -> String {
     let mut out = String::new();
     let mut column = first;
+    let below = if first < WIDTH { first } else { WIDTH / 2 };
     for (place, item) in items.iter().enumerate() {
         let last = place + 1 == items.len();
         let after = if last { rest } else { 1 };
         let left = WIDTH.checked_sub(column + 1 + after);
         if place > 0 && left.and_then(|left| item.width_within(left)).is_none() {
-            out += &line(first);
-            column = first;
+            out += &line(below);
+            column = below;
         } else if place > 0 {
             out.push(' ');
             column += 1;
