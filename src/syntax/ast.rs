@@ -458,6 +458,23 @@ pub enum UnaryOp {
     Not,
 }
 
+/// The words of domains.
+pub const DOMAINS: &[&str] = &[
+    "real",
+    "unit",
+    "signed",
+    "positive",
+    "simplex",
+    "weighting",
+    "sphere",
+    "index",
+    "int",
+    "bool",
+];
+
+/// The words of reductions.
+pub const REDUCTIONS: &[&str] = &["sum", "prod", "max", "min", "mean"];
+
 /// Reductions written with brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each is the word it is named after")]

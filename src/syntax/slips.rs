@@ -8,26 +8,13 @@ mod foreign;
 
 use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
+use crate::syntax::ast::DOMAINS;
 use crate::syntax::brackets::{ITEMS, STATEMENTS, ends_value};
 use crate::syntax::colons;
 use crate::syntax::errors;
 use crate::syntax::grammar::{Rule, Stop};
 use crate::syntax::lex::{KEYWORDS, Kind};
 use crate::syntax::recover::{Piece, Recovery};
-
-/// Words after which a `:` was forgotten.
-const DOMAINS: &[&str] = &[
-    "real",
-    "unit",
-    "signed",
-    "positive",
-    "simplex",
-    "weighting",
-    "sphere",
-    "int",
-    "bool",
-    "index",
-];
 
 /// What a piece ought to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -168,6 +168,7 @@ impl Cx<'_, '_> {
         true
     }
 
+    /// An argument that a call lacks, with what is most likely meant.
     pub(super) fn missing(
         &self,
         def: &Def,

@@ -2,26 +2,13 @@
 
 use crate::diag::{Edit, nearest};
 use crate::source::Span;
-use crate::syntax::ast;
+use crate::syntax::ast::{self, DOMAINS};
 
 use super::super::errors;
 use super::super::int::{Poly, Test};
 use super::super::show;
 use super::super::typed::{DimKind, Domain, Expr, ExprKind, Extent, Sort};
 use super::declare::Cx;
-
-const DOMAINS: &[&str] = &[
-    "real",
-    "unit",
-    "signed",
-    "positive",
-    "simplex",
-    "weighting",
-    "sphere",
-    "index",
-    "int",
-    "bool",
-];
 
 /// Sizes from here on are larger than any array may be, and no longer exact.
 const LARGEST: f64 = 9_007_199_254_740_992.0;

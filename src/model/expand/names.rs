@@ -3,42 +3,19 @@
 use std::collections::BTreeSet;
 
 use crate::op::Scalar;
+use crate::syntax::ast::{DOMAINS, REDUCTIONS};
 use crate::syntax::is_keyword;
 
-/// Words that mean something else in an expression.
+/// Further words that mean something else in an expression.
 const TAKEN: &[&str] = &[
-    "sum",
-    "prod",
-    "max",
-    "min",
-    "mean",
-    "softmax",
-    "norm",
-    "argsort",
-    "rank",
-    "top",
-    "cat",
-    "zeros",
-    "one_hot",
-    "normal",
-    "uniform",
-    "learned",
-    "true",
-    "false",
-    "real",
-    "unit",
-    "signed",
-    "positive",
-    "simplex",
-    "weighting",
-    "sphere",
-    "index",
-    "ntm",
+    "softmax", "norm", "argsort", "rank", "top", "cat", "zeros", "one_hot", "normal", "uniform",
+    "learned", "true", "false", "ntm",
 ];
 
 /// Whether a word is free to name an array or an index.
 fn is_free(word: &str) -> bool {
-    !is_keyword(word) && !TAKEN.contains(&word) && Scalar::named(word).is_none()
+    let taken = [TAKEN, DOMAINS, REDUCTIONS].iter().any(|words| words.contains(&word));
+    !taken && !is_keyword(word) && Scalar::named(word).is_none()
 }
 
 /// A word made of a path that is no other name: `read[0].w` becomes `read_0_w`.

@@ -6,14 +6,12 @@
 
 use crate::diag::{Diagnostic, Edit};
 use crate::source::Span;
+use crate::syntax::ast::REDUCTIONS;
 use crate::syntax::brackets::ITEMS;
 use crate::syntax::errors;
 use crate::syntax::lex::{KEYWORDS, Kind};
 
 use super::{Look, Place};
-
-/// What is reduced with an index in brackets.
-const REDUCTIONS: &[&str] = &["sum", "prod", "max", "min", "mean"];
 
 /// Words with which other languages introduce a value.
 const INTRODUCES: &[&str] = &["let", "var", "const", "val", "auto", "local", "set"];
@@ -39,7 +37,7 @@ impl Look<'_> {
         last.zip(at).is_some_and(|(last, at)| ends(last) == self.text.tokens[at].start)
     }
 
-    /// Where the value ends that begins after the last separator before `at`, as its first token.
+    /// The first token of the value that ends before `at`: what follows the last separator.
     fn start_of(&self, at: usize) -> usize {
         let mut start = at;
         while start > self.piece.lo {
@@ -420,6 +418,7 @@ impl Look<'_> {
     fn word_first(&self) -> &str {
         self.text.word(self.first())
     }
+
     /// `import module`, a task in quotes, a result without a name, `prev` on the left of an equation.
     fn item(&self) -> Option<Diagnostic> {
         let here = self.here();
