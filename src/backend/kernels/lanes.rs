@@ -34,8 +34,8 @@ macro_rules! moving {
 /// 4 numbers.
 pub(super) mod four {
     use std::arch::x86_64::{
-        __m128, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_fmadd_ps, _mm_loadu_ps, _mm_movehl_ps,
-        _mm_set1_ps, _mm_setzero_ps, _mm_shuffle_ps, _mm_storeu_ps, _mm256_castps256_ps128,
+        __m128, _mm_add_ps, _mm_fmadd_ps, _mm_loadu_ps, _mm_movehl_ps, _mm_movelh_ps, _mm_set1_ps,
+        _mm_setzero_ps, _mm_storeu_ps, _mm_unpackhi_ps, _mm_unpacklo_ps, _mm256_castps256_ps128,
         _mm256_maskload_ps,
     };
 
@@ -52,10 +52,24 @@ pub(super) mod four {
         /// `a * b + more`, rounded once.
         fn mul_add(a: V, b: V, more: V) -> V { _mm_fmadd_ps(a, b, more) }
         fn add(a: V, b: V) -> V { _mm_add_ps(a, b) }
-        /// All numbers.
-        fn sum(a: V) -> f32 {
-            let two = _mm_add_ps(a, _mm_movehl_ps(a, a));
-            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        /// All numbers of each of four vectors.
+        fn sums(all: [V; 4]) -> V {
+            let [a, b, c, d] = all;
+            let first = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+            let last = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+            _mm_add_ps(_mm_movelh_ps(first, last), _mm_movehl_ps(last, first))
+        }
+        /// Rows become columns.
+        fn transposed(all: [V; 4]) -> [V; 4] {
+            let [a, b, c, d] = all;
+            let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+            let (more_ab, more_cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+            [
+                _mm_movelh_ps(ab, cd),
+                _mm_movehl_ps(cd, ab),
+                _mm_movelh_ps(more_ab, more_cd),
+                _mm_movehl_ps(more_cd, more_ab),
+            ]
         }
     }
     moving! { "avx2,fma":
@@ -83,6 +97,8 @@ pub(super) mod eight {
         _mm256_setzero_ps, _mm256_storeu_ps,
     };
 
+    use super::four;
+
     /// The vector.
     pub(in crate::backend::kernels) type V = __m256;
     /// Numbers in it.
@@ -99,10 +115,11 @@ pub(super) mod eight {
         /// `a * b + more`, rounded once.
         fn mul_add(a: V, b: V, more: V) -> V { _mm256_fmadd_ps(a, b, more) }
         fn add(a: V, b: V) -> V { _mm256_add_ps(a, b) }
-        /// All numbers.
-        fn sum(a: V) -> f32 {
-            let (low, high) = (_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
-            super::four::sum(super::four::add(low, high))
+        /// All numbers of each of four vectors.
+        fn sums(all: [V; 4]) -> four::V { four::sums([half(all[0]), half(all[1]), half(all[2]), half(all[3])]) }
+        /// The upper half added to the lower.
+        fn half(a: V) -> four::V {
+            four::add(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a))
         }
     }
     moving! { "avx2,fma":
@@ -117,7 +134,7 @@ pub(super) mod eight {
 
 /// 16 numbers where registers hold 8.
 pub(super) mod pair {
-    use super::eight;
+    use super::{eight, four};
 
     /// The vector.
     pub(in crate::backend::kernels) type V = [eight::V; 2];
@@ -132,8 +149,10 @@ pub(super) mod pair {
             [eight::mul_add(a[0], b[0], more[0]), eight::mul_add(a[1], b[1], more[1])]
         }
         fn add(a: V, b: V) -> V { [eight::add(a[0], b[0]), eight::add(a[1], b[1])] }
-        /// All numbers.
-        fn sum(a: V) -> f32 { eight::sum(eight::add(a[0], a[1])) }
+        /// All numbers of each of four vectors.
+        fn sums(all: [V; 4]) -> four::V { eight::sums([half(all[0]), half(all[1]), half(all[2]), half(all[3])]) }
+        /// The upper half added to the lower.
+        fn half(a: V) -> eight::V { eight::add(a[0], a[1]) }
     }
     moving! { "avx2,fma":
         fn load(from: *const f32) -> V { [eight::load(from), eight::load(from.add(8))] }
@@ -162,7 +181,7 @@ pub(super) mod sixteen {
         _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
-    use super::eight;
+    use super::{eight, four};
 
     /// The vector.
     pub(in crate::backend::kernels) type V = __m512;
@@ -175,10 +194,11 @@ pub(super) mod sixteen {
         /// `a * b + more`, rounded once.
         fn mul_add(a: V, b: V, more: V) -> V { _mm512_fmadd_ps(a, b, more) }
         fn add(a: V, b: V) -> V { _mm512_add_ps(a, b) }
-        /// All numbers.
-        fn sum(a: V) -> f32 {
-            let (low, high) = (_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
-            eight::sum(eight::add(low, high))
+        /// All numbers of each of four vectors.
+        fn sums(all: [V; 4]) -> four::V { eight::sums([half(all[0]), half(all[1]), half(all[2]), half(all[3])]) }
+        /// The upper half added to the lower.
+        fn half(a: V) -> eight::V {
+            eight::add(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a))
         }
     }
     moving! { "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma":

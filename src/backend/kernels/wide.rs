@@ -54,14 +54,26 @@ fn width(product: &Product) -> usize {
     }
 }
 
-/// So many rows or columns are left: how many the next tile takes.
+/// As few parts of at most that many as make up all, as even as can be: where each begins, its size.
 #[inline(always)]
-fn next(left: usize, most: usize) -> usize {
-    match left {
-        left if left >= most => most,
-        left if left >= 4 && most > 4 => 4,
-        _ => 1,
-    }
+fn shares(all: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let parts = all.div_ceil(most);
+    let (each, more) = all.checked_div(parts).map_or((0, 0), |each| (each, all % parts));
+    (0..parts).map(move |part| (part * each + part.min(more), each + usize::from(part < more)))
+}
+
+/// Evaluates an expression in which the height and width of a tile are constants.
+macro_rules! shaped {
+    ($shape:expr, { $($high:literal: $($broad:literal)*;)* }, $h:ident, $c:ident => $body:expr) => {
+        match $shape {
+            $($(($high, $broad) => {
+                const $h: usize = $high;
+                const $c: usize = $broad;
+                $body
+            })*)*
+            other => panic!("internal error: kernels: no tile of {other:?}"),
+        }
+    };
 }
 
 #[inline(always)]
@@ -69,15 +81,25 @@ fn times(count: usize, by: isize) -> isize {
     count as isize * by
 }
 
-/// The kernels of one vector.
+/// The kernels of one vector, and the shapes of their tiles: along columns at most so many rows, and so many
+/// vectors where there are one, two or more rows; along terms, or of lanes, so many rows and columns where
+/// there is more than one of each.
 macro_rules! kernels {
-    ($name:ident, $features:literal, $high:literal, $broad:literal) => {
+    (
+        $name:ident, $features:literal,
+        spread $high:literal x [$one:literal, $two:literal, $more:literal] of $spread:tt,
+        dots $rows:literal x $cols:literal of $dots:tt
+    ) => {
         mod $name {
+            use std::array::from_fn;
+            use std::hint::black_box;
+
+            use super::super::lanes::four;
             use super::super::lanes::$name::{
-                V, WIDTH, add, load, load_some, mul_add, splat, store, store_some, sum, zero,
+                V, WIDTH, add, load, load_some, mul_add, splat, store, store_some, sums, zero,
             };
             use super::super::product::{Arrays, Product};
-            use super::{next, times};
+            use super::{shares, times};
 
             /// # Safety
             /// As for [`run`](super::super::product::run).
@@ -114,99 +136,67 @@ macro_rules! kernels {
                 }
             }
 
+            /// The most rows and columns of a tile of vectors.
+            fn most(product: &Product) -> (usize, usize) {
+                match (product.rows, product.cols) {
+                    (1, _) => (1, 4),
+                    (_, 1) => (6, 1),
+                    _ => ($rows, $cols),
+                }
+            }
+
             #[target_feature(enable = $features)]
             unsafe fn lanewise<const SOME: bool>(product: &Product, at: Arrays<f32>, count: usize) {
-                let mut col = 0;
-                while col < product.cols {
-                    let width = next(product.cols - col, 4);
-                    let mut row = 0;
-                    while row < product.rows {
-                        let height = next(product.rows - row, 4);
+                let (high, broad) = most(product);
+                for (col, width) in shares(product.cols, broad) {
+                    for (row, height) in shares(product.rows, high) {
                         // SAFETY: the caller's promise.
-                        unsafe {
-                            match (height, width) {
-                                (4, 4) => lanes_tile::<4, 4, SOME>(product, at, (row, col), count),
-                                (4, _) => lanes_tile::<4, 1, SOME>(product, at, (row, col), count),
-                                (_, 4) => lanes_tile::<1, 4, SOME>(product, at, (row, col), count),
-                                _ => lanes_tile::<1, 1, SOME>(product, at, (row, col), count),
-                            }
-                        }
-                        row += height;
+                        shaped!((height, width), $dots, R, C => unsafe {
+                            lanes_tile::<R, C, SOME>(product, at, (row, col), count);
+                        });
                     }
-                    col += width;
                 }
             }
 
             #[target_feature(enable = $features)]
             unsafe fn dots(product: &Product, at: Arrays<f32>) {
-                let mut col = 0;
-                while col < product.cols {
-                    let width = next(product.cols - col, 4);
-                    let mut row = 0;
-                    while row < product.rows {
-                        let height = next(product.rows - row, 4);
+                let (high, broad) = most(product);
+                for (col, width) in shares(product.cols, broad) {
+                    for (row, height) in shares(product.rows, high) {
                         // SAFETY: the caller's promise.
-                        unsafe {
-                            match (height, width) {
-                                (4, 4) => dot_tile::<4, 4>(product, at, row, col),
-                                (4, _) => dot_tile::<4, 1>(product, at, row, col),
-                                (_, 4) => dot_tile::<1, 4>(product, at, row, col),
-                                _ => dot_tile::<1, 1>(product, at, row, col),
-                            }
-                        }
-                        row += height;
+                        shaped!((height, width), $dots, R, C => unsafe {
+                            dot_tile::<R, C>(product, at, row, col);
+                        });
                     }
-                    col += width;
                 }
             }
 
             #[target_feature(enable = $features)]
             unsafe fn spread(product: &Product, at: Arrays<f32>) {
-                let (mut col, whole) = (0, product.cols - product.cols % WIDTH);
-                while col < whole {
-                    let vectors = (whole - col) / WIDTH;
-                    let width =
-                        if product.rows == 1 { next(vectors, 8) } else { next(vectors, $broad) };
-                    let mut row = 0;
-                    while row < product.rows {
-                        let height = next(product.rows - row, $high);
+                let broad = match product.rows {
+                    1 => $one,
+                    2 => $two,
+                    _ => $more,
+                };
+                for (vector, width) in shares(product.cols.div_ceil(WIDTH), broad) {
+                    let col = vector * WIDTH;
+                    let whole = col + width * WIDTH <= product.cols;
+                    for (row, height) in shares(product.rows, $high) {
                         // SAFETY: the caller's promise.
-                        unsafe {
-                            match (height, width) {
-                                ($high, $broad) => {
-                                    spread_tile::<$high, $broad>(product, at, row, col)
-                                }
-                                ($high, _) => spread_tile::<$high, 1>(product, at, row, col),
-                                (4, $broad) => spread_tile::<4, $broad>(product, at, row, col),
-                                (4, 1) => spread_tile::<4, 1>(product, at, row, col),
-                                (_, 4) => spread_tile::<1, 4>(product, at, row, col),
-                                (_, 8) => spread_tile::<1, 8>(product, at, row, col),
-                                (_, $broad) => spread_tile::<1, $broad>(product, at, row, col),
-                                _ => spread_tile::<1, 1>(product, at, row, col),
+                        shaped!((height, width), $spread, R, C => unsafe {
+                            if whole {
+                                spread_tile::<R, C, false>(product, at, row, col);
+                            } else {
+                                spread_tile::<R, C, true>(product, at, row, col);
                             }
-                        }
-                        row += height;
+                        });
                     }
-                    col += width * WIDTH;
-                }
-                let mut row = if col < product.cols { 0 } else { product.rows };
-                while row < product.rows {
-                    let height = next(product.rows - row, $high);
-                    // SAFETY: the caller's promise.
-                    unsafe {
-                        match height {
-                            $high => edge_tile::<$high>(product, at, row, col),
-                            4 => edge_tile::<4>(product, at, row, col),
-                            _ => edge_tile::<1>(product, at, row, col),
-                        }
-                    }
-                    row += height;
                 }
             }
 
-            /// Vectors along the columns.
+            /// Vectors along the columns, of which the last may not be whole.
             #[target_feature(enable = $features)]
-            unsafe fn spread_tile<const R: usize, const C: usize>(
+            unsafe fn spread_tile<const R: usize, const C: usize, const EDGE: bool>(
                 product: &Product,
                 at: Arrays<f32>,
                 row: usize,
@@ -214,60 +204,41 @@ macro_rules! kernels {
             ) {
                 // SAFETY: the caller's promise.
                 unsafe {
+                    let rest = product.cols - col - (C - 1) * WIDTH;
                     let (by, of) = (product.left, product.right);
-                    let mut left = at.left.offset(times(row, by.place));
+                    // Whoever compiles this shall not reach one row by way of the other, which takes
+                    // longer than the sums.
+                    let first = at.left.offset(times(row, by.place));
+                    let rows: [_; R] = from_fn(|r| black_box(first.offset(times(r, by.place))));
+                    let mut term = 0;
                     let mut right = at.right.add(col);
                     let mut sums = [[zero(); C]; R];
                     for _ in 0..product.terms {
                         let mut factors = [zero(); C];
                         for c in 0..C {
-                            factors[c] = load(right.add(c * WIDTH));
+                            let from = right.add(c * WIDTH);
+                            let part = EDGE && c + 1 == C;
+                            factors[c] = if part { load_some(from, rest) } else { load(from) };
                         }
                         for r in 0..R {
-                            let weight = splat(*left.offset(times(r, by.place)));
+                            let weight = splat(*rows[r].offset(term));
                             for c in 0..C {
                                 sums[r][c] = mul_add(weight, factors[c], sums[r][c]);
                             }
                         }
-                        left = left.wrapping_offset(by.term);
+                        term += by.term;
                         right = right.wrapping_offset(of.term);
                     }
                     for r in 0..R {
                         let to = at.out.offset(times(row + r, product.out[0])).add(col);
                         for c in 0..C {
-                            finish(product.add, to.add(c * WIDTH), sums[r][c]);
+                            let to = to.add(c * WIDTH);
+                            if EDGE && c + 1 == C {
+                                some(product.add, to, rest, sums[r][c]);
+                            } else {
+                                finish(product.add, to, sums[r][c]);
+                            }
                         }
-                    }
-                }
-            }
-
-            /// The last columns, fewer than a vector holds.
-            #[target_feature(enable = $features)]
-            unsafe fn edge_tile<const R: usize>(
-                product: &Product,
-                at: Arrays<f32>,
-                row: usize,
-                col: usize,
-            ) {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let rest = product.cols - col;
-                    let (by, of) = (product.left, product.right);
-                    let mut left = at.left.offset(times(row, by.place));
-                    let mut right = at.right.add(col);
-                    let mut sums = [zero(); R];
-                    for _ in 0..product.terms {
-                        let factor = load_some(right, rest);
-                        for r in 0..R {
-                            let weight = splat(*left.offset(times(r, by.place)));
-                            sums[r] = mul_add(weight, factor, sums[r]);
-                        }
-                        left = left.wrapping_offset(by.term);
-                        right = right.wrapping_offset(of.term);
-                    }
-                    for r in 0..R {
-                        let to = at.out.offset(times(row + r, product.out[0])).add(col);
-                        some(product.add, to, rest, sums[r]);
                     }
                 }
             }
@@ -285,7 +256,7 @@ macro_rules! kernels {
                     let (by, of) = (product.left, product.right);
                     let mut left = at.left.offset(times(row, by.place));
                     let mut right = at.right.offset(times(col, of.place));
-                    let mut sums = [[zero(); C]; R];
+                    let mut all = [[zero(); C]; R];
                     let rest = product.terms % WIDTH;
                     let whole = product.terms - rest;
                     for _ in 0..product.turns {
@@ -298,7 +269,7 @@ macro_rules! kernels {
                             for r in 0..R {
                                 let weight = load(left.offset(times(r, by.place)).add(term));
                                 for c in 0..C {
-                                    sums[r][c] = mul_add(weight, factors[c], sums[r][c]);
+                                    all[r][c] = mul_add(weight, factors[c], all[r][c]);
                                 }
                             }
                             term += WIDTH;
@@ -313,19 +284,24 @@ macro_rules! kernels {
                                 let from = left.offset(times(r, by.place)).add(whole);
                                 let weight = load_some(from, rest);
                                 for c in 0..C {
-                                    sums[r][c] = mul_add(weight, factors[c], sums[r][c]);
+                                    all[r][c] = mul_add(weight, factors[c], all[r][c]);
                                 }
                             }
                         }
                         left = left.wrapping_offset(by.turn);
                         right = right.wrapping_offset(of.turn);
                     }
-                    for r in 0..R {
-                        for c in 0..C {
-                            let place =
-                                times(row + r, product.out[0]) + times(col + c, product.out[1]);
+                    // Four sums at a time; some of the last may be nobody's.
+                    for first in (0..R * C).step_by(4) {
+                        let own = |number: usize| all[(first + number).min(R * C - 1) / C]
+                            [(first + number).min(R * C - 1) % C];
+                        let mut values = [0.0; 4];
+                        four::store(values.as_mut_ptr(), sums([own(0), own(1), own(2), own(3)]));
+                        for number in first..(first + 4).min(R * C) {
+                            let (row, col) = (row + number / C, col + number % C);
+                            let place = times(row, product.out[0]) + times(col, product.out[1]);
                             let to = at.out.offset(place);
-                            let value = sum(sums[r][c]);
+                            let value = values[number - first];
                             *to = if product.add { *to + value } else { value };
                         }
                     }
@@ -403,7 +379,27 @@ macro_rules! kernels {
     };
 }
 
-kernels!(four, "avx2,fma", 6, 2);
-kernels!(eight, "avx2,fma", 6, 2);
-kernels!(pair, "avx2,fma", 3, 2);
-kernels!(sixteen, "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", 8, 3);
+// The sums of a tile, a factor for each of its columns and one for a row fit the registers, of which there are
+// 16, or 32 of 512 bits. At least 8 sums at a time hide the time of an addition.
+kernels!(
+    four, "avx2,fma",
+    spread 8 x [1, 1, 1] of { 1: 1; 2: 1; 3: 1; 4: 1; 5: 1; 6: 1; 7: 1; 8: 1; },
+    dots 4 x 2 of { 1: 1 2 3 4; 2: 1 2; 3: 1 2; 4: 1 2; 5: 1; 6: 1; }
+);
+kernels!(
+    eight, "avx2,fma",
+    spread 8 x [1, 1, 1] of { 1: 1; 2: 1; 3: 1; 4: 1; 5: 1; 6: 1; 7: 1; 8: 1; },
+    dots 4 x 2 of { 1: 1 2 3 4; 2: 1 2; 3: 1 2; 4: 1 2; 5: 1; 6: 1; }
+);
+kernels!(
+    pair, "avx2,fma",
+    spread 6 x [6, 2, 1] of { 1: 1 2 3 4 5 6; 2: 1 2; 3: 1; 4: 1; 5: 1; 6: 1; },
+    dots 3 x 2 of { 1: 1 2 3 4; 2: 1 2; 3: 1 2; 4: 1; 5: 1; 6: 1; }
+);
+kernels!(
+    sixteen, "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
+    spread 8 x [8, 4, 3] of {
+        1: 1 2 3 4 5 6 7 8; 2: 1 2 3 4; 3: 1 2 3; 4: 1 2 3; 5: 1 2 3; 6: 1 2 3; 7: 1 2 3; 8: 1 2 3;
+    },
+    dots 4 x 4 of { 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1; 6: 1; }
+);
