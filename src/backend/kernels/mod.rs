@@ -3,11 +3,13 @@
 //! In: addresses and strides, or slices. Out: numbers written. What a kernel does it does at the width of
 //! this machine, looked up once ([`Level`]). Invariants: a kernel touches what its description says and
 //! nothing else; at every level with vectors a result has the same bits, since terms are added in ascending
-//! order, or in lanes of a fixed number with a fixed tree over them. Plain loops add in ascending order and
-//! round products too.
+//! order, in blocks whose sizes follow from the number of terms, or in lanes of a fixed number with a fixed
+//! tree over them. Plain loops add in ascending order and round products too.
 
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod panels;
 mod product;
 #[cfg(test)]
 mod tests;

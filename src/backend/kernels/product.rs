@@ -1,8 +1,8 @@
 //! Sums of products of two arrays, whatever their strides.
 //!
 //! In: a description and three addresses. Out: `out[r, c] (+)= sum over t, k of left[r, k, t] * right[c, k, t]`.
-//! Invariant: which order the terms are added in follows from the description alone: ascending, or, where
-//! both factors lie side by side along the terms, in 16, 8 or 4 lanes.
+//! Invariant: which order the terms are added in follows from the description alone: ascending; where both
+//! factors lie side by side along the terms, in 16, 8 or 4 lanes; where both are laid out anew, in blocks.
 
 #![expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
 
@@ -19,16 +19,16 @@ pub(in crate::backend) struct Strides {
     pub(in crate::backend) turn: isize,
 }
 
-/// How the right factor is laid out anew before it is used, where its neighbours lie apart.
+/// How factors are laid out anew before they are used, where neighbours lie apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::backend) enum Pack {
     /// Not at all.
     #[default]
     None,
-    /// Columns side by side.
-    Columns,
-    /// Terms side by side.
+    /// The right one, terms side by side.
     Terms,
+    /// Both, in blocks of terms.
+    Both,
 }
 
 /// What is computed.
@@ -61,8 +61,13 @@ pub(in crate::backend) struct Product {
     pub(in crate::backend) pack: Pack,
 }
 
-/// So many rows make it worth while to lay a factor out anew.
-const MANY: usize = 4;
+/// So many uses of each number make it worth while to lay both out anew, where vectors can run along the
+/// columns as they lie, ...
+const MOST: usize = 55;
+/// ... where they can run along the terms, ...
+const SOME: usize = 6;
+/// ... and where they cannot run.
+const LEAST: usize = 2;
 
 /// How machine code calls a product: description, result, left and right factor.
 pub(in crate::backend) type Run =
@@ -127,32 +132,38 @@ impl Product {
     /// The same in the form that suits vectors best, and whether the factors have changed places.
     pub(in crate::backend) fn arranged(self) -> (Product, bool) {
         let turned = self.turned();
+        let ways = [(self, false), (turned, true)];
+        let both = |uses| {
+            let (product, way) = ways.iter().find(|(product, _)| product.reuses(uses))?;
+            Some((Product { pack: Pack::Both, ..*product }, *way))
+        };
         let wide = |product: &Product| product.spreads() && product.cols >= 4;
         let better = wide(&turned) || (!self.dots() && !self.spreads() && turned.spreads());
-        if wide(&self) || (self.dots() && !better) {
-            return (self, false);
+        let packed = || ways.iter().find_map(|(product, way)| Some((product.packed()?, *way)));
+        if wide(&self) {
+            both(MOST).unwrap_or((self, false))
+        } else if self.dots() && !better {
+            both(SOME).unwrap_or((self, false))
+        } else if better {
+            both(MOST).unwrap_or((turned, true))
+        } else {
+            both(LEAST).or_else(packed).unwrap_or((self, false))
         }
-        if better {
-            return (turned, true);
-        }
-        let ways = [(self, false), (turned, true)];
-        let packed = ways.into_iter().find_map(|(product, way)| Some((product.packed()?, way)));
-        packed.unwrap_or((self, false))
+    }
+
+    /// Whether vectors can run along the columns once both factors are laid out anew, and each number laid
+    /// out is used so many times.
+    fn reuses(&self, uses: usize) -> bool {
+        let fits = self.lanes == 1 && self.out[1] == 1 && self.cols >= 8;
+        fits && self.terms * self.turns > 0
+            && self.rows * self.cols >= uses * (self.rows + self.cols)
     }
 
     /// The same with the right factor laid out anew, if that pays.
     fn packed(self) -> Option<Product> {
-        if self.lanes > 1 || self.turns > 1 || self.rows < MANY {
-            return None;
-        }
-        let pack = if self.out[1] == 1 && self.cols >= 8 {
-            Pack::Columns
-        } else if self.left.term == 1 && self.terms >= 8 {
-            Pack::Terms
-        } else {
-            return None;
-        };
-        Some(Product { pack, ..self })
+        let fits = self.lanes == 1 && self.turns == 1 && self.left.term == 1;
+        let pays = self.rows >= 4 && self.terms >= 8;
+        (fits && pays).then_some(Product { pack: Pack::Terms, ..self })
     }
 }
 
@@ -232,7 +243,7 @@ impl<F> Arrays<F> {
     }
 }
 
-/// Lays the right factor out as the product asks, once for each of its batch.
+/// Lays the right factor out, terms side by side, if the product asks for it: once for each of its batch.
 ///
 /// # Safety
 /// As for [`single`].
@@ -241,13 +252,11 @@ unsafe fn laid_out(product: &Product, at: Arrays<f32>, run: impl Fn(&Product, Ar
     thread_local! {
         static ROOM: std::cell::RefCell<Vec<f32>> = const { std::cell::RefCell::new(Vec::new()) };
     }
+    if product.pack != Pack::Terms {
+        return run(product, at);
+    }
     let Product { cols, terms, right, .. } = *product;
-    let (place, term) = match product.pack {
-        Pack::None => return run(product, at),
-        Pack::Columns => (1, cols),
-        Pack::Terms => (terms, 1),
-    };
-    let laid = Strides { place: place as isize, term: term as isize, turn: 0 };
+    let laid = Strides { place: terms as isize, term: 1, turn: 0 };
     let one = Product { right: laid, batch: 1, pack: Pack::None, ..*product };
     ROOM.with_borrow_mut(|room| {
         room.resize(cols * terms, 0.0);
@@ -257,7 +266,7 @@ unsafe fn laid_out(product: &Product, at: Arrays<f32>, run: impl Fn(&Product, Ar
                 for c in 0..cols {
                     let from = c as isize * right.place + k as isize * right.term;
                     // SAFETY: the caller's promise.
-                    room[c * place + k * term] = unsafe { *at.right.offset(from) };
+                    room[c * terms + k] = unsafe { *at.right.offset(from) };
                 }
             }
             run(&one, Arrays { right: room.as_ptr(), ..at });

@@ -77,6 +77,39 @@ fn products(stream: &mut Stream) -> Vec<Product> {
     all
 }
 
+/// Products whose factors are laid out anew, of more than one block of terms and of columns.
+fn laid_out(stream: &mut Stream) -> Vec<Product> {
+    let form = |number: usize| {
+        let mut size = |most: u32| stream.whole(1, most) as usize;
+        let (rows, cols, gap) = (size(120), size(400), size(3) as isize);
+        let (terms, turns) = [(size(300), 1), (size(20), size(30))][number % 2];
+        let [r, c, k] = [rows, cols, terms].map(|size| size as isize);
+        let lying = |places: isize, size: usize| match size {
+            1 => Strides { place: 1, term: places + gap, turn: (places + gap) * k },
+            2 => Strides { place: k + gap, term: 1, turn: (k + gap) * places },
+            _ => Strides { place: gap, term: gap * places, turn: gap * places * k },
+        };
+        let (left, right, add) = (lying(r, size(3)), lying(c, size(3)), size(2) == 1);
+        let (batch, steps) = (size(2), [r * (c + gap), 1, 2]);
+        let out = [c + gap, 1];
+        Product {
+            rows,
+            cols,
+            terms,
+            turns,
+            lanes: 1,
+            batch,
+            steps,
+            left,
+            right,
+            out,
+            add,
+            pack: Pack::Both,
+        }
+    };
+    (0..60).map(form).collect()
+}
+
 /// How many numbers of an array a product reaches: of the result, or of a factor.
 fn reach(product: &Product, count: usize, by: Strides, array: usize) -> usize {
     let last = |count: usize, by: isize| (count as isize - 1) * by;
@@ -84,38 +117,79 @@ fn reach(product: &Product, count: usize, by: Strides, array: usize) -> usize {
     (far + last(product.batch, product.steps[array])) as usize + product.lanes
 }
 
-#[test]
+/// Compares what all levels make of a product, once it is arranged if `arrange`, with plain loops.
 #[expect(unsafe_code, reason = "gives kernels arrays of the size they need")]
+fn check(stream: &mut Stream, product: &Product, arrange: bool) {
+    let left = draw(stream, reach(product, product.rows, product.left, 1));
+    let right = draw(stream, reach(product, product.cols, product.right, 2));
+    let own = Strides { place: product.out[0], ..Strides::default() };
+    let result = Product { terms: 1, turns: 1, ..*product };
+    let across = (product.cols - 1) * product.out[1] as usize;
+    let before = draw(stream, reach(&result, product.rows, own, 0) + across);
+    let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+    let (mut truth, left64, right64) = (wide(&before), wide(&left), wide(&right));
+    let at = Arrays { out: truth.as_mut_ptr(), left: left64.as_ptr(), right: right64.as_ptr() };
+    // SAFETY: the arrays are as long as the product reaches.
+    (0..product.batch).for_each(|one| unsafe { plain(product, at.later(one, product.steps)) });
+    let (arranged, changed) = if arrange { product.arranged() } else { (*product, false) };
+    let (a, b) = if changed { (&right, &left) } else { (&left, &right) };
+    let mut bits: Option<Vec<u32>> = None;
+    for level in levels() {
+        let mut out = before.clone();
+        let at = Arrays { out: out.as_mut_ptr(), left: a.as_ptr(), right: b.as_ptr() };
+        // SAFETY: the arrays are as long as the product reaches.
+        unsafe { run(level, &arranged, at) };
+        for (found, truth) in out.iter().zip(&truth) {
+            let apart = (f64::from(*found) - truth).abs();
+            assert!(apart <= 2e-3, "{level:?} {product:?}: {found}, not {truth}");
+        }
+        if level != Level::Plain {
+            let own: Vec<u32> = out.iter().map(|value| value.to_bits()).collect();
+            assert_eq!(*bits.get_or_insert(own.clone()), own, "{level:?} {product:?}");
+        }
+    }
+}
+
+#[test]
 fn every_level_gives_the_sums_that_plain_loops_give() {
     let mut stream = Stream::new(7, &["kernels"], &[]);
     for product in products(&mut stream) {
-        let left = draw(&mut stream, reach(&product, product.rows, product.left, 1));
-        let right = draw(&mut stream, reach(&product, product.cols, product.right, 2));
-        let own = Strides { place: product.out[0], ..Strides::default() };
-        let across = (product.cols - 1) * product.out[1] as usize;
-        let before = draw(&mut stream, reach(&product, product.rows, own, 0) + across);
-        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-        let (mut truth, left64, right64) = (wide(&before), wide(&left), wide(&right));
-        let at = Arrays { out: truth.as_mut_ptr(), left: left64.as_ptr(), right: right64.as_ptr() };
-        // SAFETY: the arrays are as long as the product reaches.
-        (0..product.batch).for_each(|one| unsafe { plain(&product, at.later(one, product.steps)) });
-        let mut bits: Option<Vec<u32>> = None;
-        for level in levels() {
-            let mut out = before.clone();
-            let (arranged, changed) = product.arranged();
-            let (a, b) = if changed { (&right, &left) } else { (&left, &right) };
-            let at = Arrays { out: out.as_mut_ptr(), left: a.as_ptr(), right: b.as_ptr() };
-            // SAFETY: the arrays are as long as the product reaches.
-            unsafe { run(level, &arranged, at) };
-            for (found, truth) in out.iter().zip(&truth) {
-                let apart = (f64::from(*found) - truth).abs();
-                assert!(apart <= 2e-3, "{level:?} {product:?}: {found}, not {truth}");
-            }
-            if level != Level::Plain {
-                let own: Vec<u32> = out.iter().map(|value| value.to_bits()).collect();
-                assert_eq!(*bits.get_or_insert(own.clone()), own, "{level:?} {product:?}");
-            }
+        check(&mut stream, &product, true);
+        if product.lanes == 1 {
+            check(&mut stream, &Product { pack: Pack::Both, ..product }, false);
         }
+    }
+}
+
+#[test]
+fn factors_laid_out_in_blocks_give_the_sums_that_plain_loops_give() {
+    let mut stream = Stream::new(8, &["kernels"], &[]);
+    for product in laid_out(&mut stream) {
+        check(&mut stream, &product, false);
+    }
+}
+
+#[test]
+fn a_sum_without_terms_is_zero() {
+    let empty = Product {
+        rows: 9,
+        cols: 19,
+        turns: 1,
+        lanes: 1,
+        batch: 1,
+        out: [19, 1],
+        pack: Pack::Both,
+        ..Product::default()
+    };
+    for level in levels() {
+        let mut out = [1.0_f32; 9 * 19];
+        let at = Arrays { out: out.as_mut_ptr(), left: [].as_ptr(), right: [].as_ptr() };
+        #[expect(unsafe_code, reason = "gives kernels arrays of the size they need")]
+        // SAFETY: the product reads nothing.
+        unsafe {
+            run(level, &empty, at);
+        }
+        assert_eq!(out, [0.0; 9 * 19], "{level:?}");
     }
 }
 

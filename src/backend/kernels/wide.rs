@@ -6,13 +6,17 @@
 
 #![expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
 
-use super::product::{Arrays, Product, plain};
+use super::panels;
+use super::product::{Arrays, Pack, Product, plain};
 
 /// # Safety
 /// As for [`run`](super::product::run).
 pub(super) unsafe fn avx2(product: &Product, at: Arrays<f32>) {
     // SAFETY: the caller's promise.
     unsafe {
+        if product.pack == Pack::Both {
+            return panels::pair::batch(product, at);
+        }
         match width(product) {
             4 => four::batch(product, at),
             8 => eight::batch(product, at),
@@ -27,6 +31,9 @@ pub(super) unsafe fn avx2(product: &Product, at: Arrays<f32>) {
 pub(super) unsafe fn avx512(product: &Product, at: Arrays<f32>) {
     // SAFETY: the caller's promise.
     unsafe {
+        if product.pack == Pack::Both {
+            return panels::sixteen::batch(product, at);
+        }
         match width(product) {
             4 => four::batch(product, at),
             8 => eight::batch(product, at),
@@ -56,7 +63,7 @@ fn width(product: &Product) -> usize {
 
 /// As few parts of at most that many as make up all, as even as can be: where each begins, its size.
 #[inline(always)]
-fn shares(all: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+pub(super) fn shares(all: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let parts = all.div_ceil(most);
     let (each, more) = all.checked_div(parts).map_or((0, 0), |each| (each, all % parts));
     (0..parts).map(move |part| (part * each + part.min(more), each + usize::from(part < more)))
@@ -77,9 +84,11 @@ macro_rules! shaped {
 }
 
 #[inline(always)]
-fn times(count: usize, by: isize) -> isize {
+pub(super) fn times(count: usize, by: isize) -> isize {
     count as isize * by
 }
+
+pub(super) use shaped;
 
 /// The kernels of one vector, and the shapes of their tiles: along columns at most so many rows, and so many
 /// vectors where there are one, two or more rows; along terms, or of lanes, so many rows and columns where
