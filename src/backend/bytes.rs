@@ -31,12 +31,13 @@ pub(super) fn plan_bytes<P: Plan>(
     threads: usize,
 ) -> u64 {
     let number = size_of::<P::Float>() as u64;
-    let group = P::GROUPS.iter().copied().find(|size| *size <= batch / 2).unwrap_or(1) as u64;
+    let step = P::size(&program.step, &wanted_of_step(program, &["y".to_owned()], true));
+    let most = step.together.min(batch / 2);
+    let group = P::GROUPS.iter().copied().find(|size| *size <= most).unwrap_or(1) as u64;
     let (steps, batch) = (steps as u64, batch as u64);
     let chunks = (MAX_CHUNKS as u64).min(batch);
     // Every worker may meet a group of the largest size.
     let workers = (threads.max(1) as u64).min(chunks);
-    let step = P::size(&program.step, &wanted_of_step(program, &["y".to_owned()], true));
     let init = P::size(&program.init, &wanted_of_init(program));
     let update = program.update.as_ref().map_or(Size::default(), |update| {
         let mut size = P::size(&block(&update.graph).0, &wanted_of(update));

@@ -76,13 +76,13 @@ pub(super) fn flat(tensor: &Tensor) -> Cow<'_, [f64]> {
 }
 
 /// Cuts a batch into groups of consecutive samples of equal length, of sizes listed largest first. No
-/// group holds more than half of such a run, so that two threads find work.
-fn groups(lengths: &[usize], sizes: &[usize]) -> Vec<Group> {
+/// group holds more than half of such a run, so that two threads find work, or more than are run together.
+fn groups(lengths: &[usize], sizes: &[usize], together: usize) -> Vec<Group> {
     let mut all = Vec::new();
     let mut first = 0;
     while first < lengths.len() {
         let alike = lengths[first..].iter().take_while(|len| **len == lengths[first]).count();
-        let (end, most) = (first + alike, alike / 2);
+        let (end, most) = (first + alike, together.min(alike / 2));
         while first < end {
             let fits = |size: &usize| *size <= most && *size <= end - first;
             let samples = sizes.iter().copied().find(fits).unwrap_or(1);
@@ -210,11 +210,13 @@ impl<P: Plan> Engine<P> {
         batch: &'a Batch,
         fed: &'a Fed<'a>,
         starts: &'a [P::Float],
+        told: bool,
     ) -> Shared<'a, P> {
         Shared {
             plan: &ready.plan,
             ports: &ready.ports,
             gradients: ready.gradients,
+            told,
             states: &self.states,
             lengths: &batch.lengths,
             fed,
@@ -233,7 +235,7 @@ impl<P: Plan> Engine<P> {
     ) -> usize {
         ready.plan.prepare(1);
         let (starts, fed) = (self.first_states(), self.feed(batch));
-        let shared = self.shared(ready, batch, &fed, &starts);
+        let shared = self.shared(ready, batch, &fed, &starts, true);
         let mut share = Share::default();
         share.clear(self.param_len, self.state_len);
         let Share { sum, seeds, samples } = &mut share;
@@ -287,20 +289,20 @@ impl<P: Plan> Engine<P> {
         }
     }
 
-    /// Runs a batch by a plan that is ready, and keeps the plan. Gradients are told as tensors, or their
-    /// sum over parameters is left in the first share.
+    /// Runs a batch by a plan that is ready, and keeps the plan. Last states and gradients are told as
+    /// tensors, or the sum of gradients over parameters is left in the first share.
     pub(super) fn run_ready(
         &mut self,
         mut ready: Ready<P>,
         batch: &Batch,
         tensors: bool,
     ) -> Outcome {
-        let groups = groups(&batch.lengths, P::GROUPS);
+        let groups = groups(&batch.lengths, P::GROUPS, ready.plan.together());
         groups.iter().for_each(|group| ready.plan.prepare(group.samples));
         let (starts, fed) = (self.first_states(), self.feed(batch));
         let mut memories = std::mem::take(&mut self.memories);
         let mut shares = std::mem::take(&mut self.shares);
-        let shared = self.shared(&ready, batch, &fed, &starts);
+        let shared = self.shared(&ready, batch, &fed, &starts, tensors);
         self.spread(&shared, &groups, &mut shares, &mut memories);
         combine(&mut shares);
         if let Some(first) = shares.first_mut().filter(|_| ready.gradients) {
@@ -328,9 +330,11 @@ impl<P: Plan> Engine<P> {
         let mut outcome = Outcome {
             loss: samples.iter().map(|sample| sample.loss).collect(),
             roots: asked.collect(),
-            finals: self.per_state(&samples, |sample| &sample.finals),
-            gradients: None,
+            ..Outcome::default()
         };
+        if tensors {
+            outcome.finals = self.per_state(&samples, |sample| &sample.finals);
+        }
         if shared.gradients && tensors {
             let inputs = self.program.inputs.iter().enumerate().map(|(at, array)| {
                 let values = samples.iter().map(|sample| &sample.inputs[at][..]);
@@ -506,13 +510,14 @@ mod tests {
     #[test]
     fn groups_hold_samples_of_one_length() {
         let sizes = |lengths: &[usize]| -> Vec<(usize, usize)> {
-            let all = groups(lengths, &[16, 8, 4, 1]);
+            let all = groups(lengths, &[16, 8, 4, 1], 100);
             all.into_iter().map(|group| (group.first, group.samples)).collect()
         };
         assert_eq!(sizes(&[5; 45]), [(0, 16), (16, 16), (32, 8), (40, 4), (44, 1)]);
         assert_eq!(sizes(&[5; 8]), [(0, 4), (4, 4)]);
         assert_eq!(sizes(&[3, 3, 2, 3]), [(0, 1), (1, 1), (2, 1), (3, 1)]);
         assert!(sizes(&[]).is_empty());
-        assert_eq!(groups(&[2; 3], &[1]).len(), 3);
+        assert_eq!(groups(&[2; 3], &[1], 100).len(), 3);
+        assert_eq!(groups(&[2; 16], &[16, 8, 4, 1], 5).len(), 4);
     }
 }

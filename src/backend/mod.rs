@@ -147,7 +147,7 @@ pub struct Advance<'a> {
 /// What a step of training found.
 #[derive(Clone, Debug)]
 pub struct Learned {
-    /// Losses and the roots asked for, from before the step; no gradients.
+    /// Losses and the roots asked for, from before the step; no last states, no gradients.
     pub outcome: Outcome,
     /// The norm of the mean gradient before clipping.
     pub norm: f64,

@@ -103,6 +103,8 @@ pub(super) struct Size {
     pub(super) work: u64,
     /// Entries of tables of positions, four bytes each.
     pub(super) tables: u64,
+    /// The most samples that it runs together.
+    pub(super) together: usize,
 }
 
 /// A graph made ready.
@@ -123,6 +125,9 @@ pub(super) trait Plan: Debug + Sync + Sized {
 
     /// What a plan of the graph will take.
     fn size(graph: &Graph, wanted: &Wanted) -> Size;
+
+    /// The most samples that it runs together; more would need more memory than is near.
+    fn together(&self) -> usize;
 
     /// Kernels of a time step, forward and backward.
     fn kernels(&self) -> usize;

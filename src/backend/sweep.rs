@@ -35,6 +35,8 @@ pub(super) struct Shared<'a, P: Plan> {
     pub(super) ports: &'a Ports<P::Read>,
     /// Whether to run backward.
     pub(super) gradients: bool,
+    /// Whether last states, and the gradients of inputs and first states, are told.
+    pub(super) told: bool,
     /// States, one after the other.
     pub(super) states: &'a [Part],
     /// Lengths of the samples.
@@ -146,23 +148,31 @@ impl<P: Plan> Shared<'_, P> {
         self.forward(group, memory, &mut made, watch);
         if self.gradients {
             self.backward(group, memory, &mut made, sums.gradient, watch);
-            for (part, given) in self.states.iter().zip(&self.fed.given) {
-                if given.is_some() {
-                    continue;
-                }
-                for sample in &made {
-                    let seeds = part.of_mut(sums.seeds).iter_mut().zip(part.of(&sample.starts));
-                    seeds.for_each(|(sum, from)| *sum += *from);
-                }
-            }
+            self.add_seeds(group.samples, &memory.state, sums.seeds);
         }
         out.extend(made);
+    }
+
+    /// Adds up the adjoints of first states that the program computes.
+    fn add_seeds(&self, samples: usize, seeds: &[P::Float], sums: &mut [P::Float]) {
+        let states = self.states.iter().zip(&self.fed.given);
+        for (part, _) in states.filter(|(_, given)| given.is_none()) {
+            let own = &seeds[range(*part, samples)];
+            for (sum, each) in part.of_mut(sums).iter_mut().zip(own.chunks_exact(samples)) {
+                each.iter().for_each(|from| *sum += *from);
+            }
+        }
     }
 
     /// The states before the first step.
     fn begin(&self, Group { first, samples }: Group, state: &mut Vec<P::Float>) {
         state.clear();
-        state.extend(self.starts.iter().flat_map(|start| std::iter::repeat_n(*start, samples)));
+        if samples == 1 {
+            state.extend_from_slice(self.starts);
+        } else {
+            let each = self.starts.iter().flat_map(|start| std::iter::repeat_n(*start, samples));
+            state.extend(each);
+        }
         for (part, given) in self.states.iter().zip(&self.fed.given) {
             if let Some(given) = given {
                 let rows = &given[first * part.len..][..samples * part.len];
@@ -211,7 +221,7 @@ impl<P: Plan> Shared<'_, P> {
             }
             for (number, (part, root)) in self.states.iter().zip(&self.ports.next).enumerate() {
                 let range = range(*part, samples);
-                if self.plan.carries(number) && step + 1 < steps {
+                if self.plan.carries(number) && (step + 1 < steps || !self.told) {
                     continue;
                 }
                 match root {
@@ -222,7 +232,7 @@ impl<P: Plan> Shared<'_, P> {
             }
             std::mem::swap(state, next);
         }
-        for (number, sample) in made.iter_mut().enumerate() {
+        for (number, sample) in made.iter_mut().enumerate().filter(|_| self.told) {
             sample.finals = column(state, samples, number).collect();
         }
     }
@@ -240,7 +250,7 @@ impl<P: Plan> Shared<'_, P> {
         seeds.fill(P::Float::of(0.0));
         prev.fill(P::Float::of(0.0));
         self.plan.turn(plan);
-        for sample in made.iter_mut() {
+        for sample in made.iter_mut().filter(|_| self.told) {
             let each = self.fed.inputs.iter().map(|(_, len)| vec![P::Float::of(0.0); len * steps]);
             sample.inputs = each.collect();
         }
@@ -252,7 +262,7 @@ impl<P: Plan> Shared<'_, P> {
             };
             self.plan.backward(plan, at, gradient, fill, watch);
             for (input, root) in self.ports.inputs.iter().enumerate() {
-                let Some(root) = root else { continue };
+                let Some(root) = root.as_ref().filter(|_| self.told) else { continue };
                 let values = self.copy(plan, root, at, room);
                 for (at, sample) in made.iter_mut().enumerate() {
                     let to = &mut sample.inputs[input][step * root.len..][..root.len];
@@ -275,7 +285,7 @@ impl<P: Plan> Shared<'_, P> {
             std::mem::swap(seeds, prev);
         }
         self.plan.finish(plan, steps, samples, gradient);
-        for (number, sample) in made.iter_mut().enumerate() {
+        for (number, sample) in made.iter_mut().enumerate().filter(|_| self.told) {
             sample.starts = column(seeds, samples, number).collect();
         }
     }

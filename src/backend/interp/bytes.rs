@@ -23,7 +23,8 @@ pub(super) fn size(graph: &Graph, wanted: &Wanted) -> Size {
         });
         tables(graph.node(id), operands.len() as u64, affine)
     });
-    Size { fixed, tape, work, tables: tables.fold(0, u64::saturating_add) }
+    let tables = tables.fold(0, u64::saturating_add);
+    Size { fixed, tape, work, tables, together: 1 }
 }
 
 /// At most this many positions are kept for a node.

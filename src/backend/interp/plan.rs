@@ -270,6 +270,10 @@ impl<F: Float> Plan for Interpreted<F> {
         super::bytes::size(graph, wanted)
     }
 
+    fn together(&self) -> usize {
+        1
+    }
+
     fn kernels(&self) -> usize {
         self.forward.steps.len() + self.backward.steps.len() + self.sums.len()
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{LazyLock, Mutex};
 
+use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
     AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind,
     UserFuncName, immediates::Offset32, types,
@@ -20,13 +21,16 @@ use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_nam
 
 use crate::backend::kernels::Product;
 use crate::backend::phase::Wanted;
-use crate::graph::{Access, Graph, NodeId, Read};
+use crate::graph::{Access, Graph, NodeId, Op, Read};
 
 use super::called::{Number, Pointers};
 use super::emit::{Emitter, Shape};
+use super::held::tiled;
 use super::layout::{Layout, layout};
+use super::product::of_node;
 use super::profile::Spent;
-use super::vector::{PARTS, Work, choose};
+use super::vector::{PARTS, Vector, Work, choose};
+use super::wide;
 use crate::backend::float::MOST_ARGUMENTS;
 
 /// What one function computes.
@@ -34,6 +38,8 @@ use crate::backend::float::MOST_ARGUMENTS;
 pub(super) enum Task {
     /// A node that is held.
     Node(NodeId),
+    /// A fused loop of the layout, by its number.
+    Fused(usize),
     /// A root, added to the gradient from that place on.
     Sum(Read, usize),
 }
@@ -196,7 +202,7 @@ impl Code {
     ) -> Result<(Code, Vec<String>), String> {
         let Group { samples, writes_fixed } = group;
         let ends = tasks.iter().map(|task| match task {
-            Task::Node(_) => 0,
+            Task::Node(_) | Task::Fused(_) => 0,
             Task::Sum(read, offset) => {
                 offset + read.sizes.iter().map(|size| *size as usize).product::<usize>()
             }
@@ -245,17 +251,30 @@ impl Code {
         let mut room = FunctionBuilderContext::new();
         let mut made: Vec<FuncId> = Vec::new();
         for (number, task) in tasks.iter().enumerate() {
-            context.func.signature = signature(config.default_call_conv);
-            context.func.name = UserFuncName::user(0, number as u32);
-            self.body::<F>(&mut context.func, &mut room, (graph, layout), task, (samples, config));
             let name = format!("k{number}");
-            let id = module
-                .declare_function(&name, Linkage::Local, &context.func.signature)
-                .map_err(said)?;
-            context.set_disasm(listing == Some(Listing::Asm));
-            define(&mut module, id, &mut context)?;
-            look(&context);
-            module.clear_context(&mut context);
+            let signature = signature(config.default_call_conv);
+            let id = module.declare_function(&name, Linkage::Local, &signature).map_err(said)?;
+            let wide = self.bytes == 4 && wide::can() && !calls(graph, layout, task);
+            for wide in [true, false].into_iter().filter(|one| wide || !one) {
+                context.func.signature = signature.clone();
+                context.func.name = UserFuncName::user(0, number as u32);
+                let described = self.products.len();
+                let body = &mut context.func;
+                self.body::<F>(body, &mut room, (graph, layout), task, (samples, config, wide));
+                context.set_disasm(listing == Some(Listing::Asm));
+                if !wide {
+                    define(&mut module, id, &mut context)?;
+                } else if let Some(bytes) = widely(&mut context)? {
+                    module.define_function_bytes(id, 16, &bytes, &[]).map_err(said)?;
+                } else {
+                    self.products.truncate(described);
+                    module.clear_context(&mut context);
+                    continue;
+                }
+                look(&context);
+                module.clear_context(&mut context);
+                break;
+            }
             made.push(id);
         }
         module.finalize_definitions().map_err(said)?;
@@ -276,10 +295,11 @@ impl Code {
         room: &mut FunctionBuilderContext,
         (graph, layout): (&Graph, &Layout),
         task: &Task,
-        (samples, config): (usize, TargetFrontendConfig),
+        (samples, config, wide): (usize, TargetFrontendConfig, bool),
     ) {
         let float = if self.bytes == 4 { types::F32 } else { types::F64 };
         let shape = shape(samples, self.bytes);
+        let shape = if wide { shape.widened() } else { shape };
         let width = (16 / self.bytes) as usize;
         let mut to = FunctionBuilder::new(function, room);
         let entry = to.create_block();
@@ -299,9 +319,14 @@ impl Code {
         let vector = (samples == 1)
             .then(|| match task {
                 Task::Node(id) => choose(graph, layout, Work::Node(*id), width),
+                Task::Fused(_) => None,
                 Task::Sum(read, _) => choose(graph, layout, Work::Sum(read), width),
             })
             .flatten();
+        let vector = vector.map(|vector: Vector| match wide {
+            true => Vector { shape: vector.shape.widened(), ..vector },
+            false => vector,
+        });
         let mut emitter = Emitter {
             to,
             graph,
@@ -315,9 +340,13 @@ impl Code {
             scratch,
             mask: None,
             careful: false,
+            known: Vec::new(),
+            stand: None,
+            wide,
         };
         match task {
             Task::Node(id) => emitter.node(*id, vector),
+            Task::Fused(number) => emitter.fused(&layout.fused[*number], width),
             Task::Sum(read, offset) => emitter.sum(read, *offset, vector),
         }
         emitter.to.ins().return_(&[]);
@@ -405,9 +434,25 @@ fn shown(context: &Context, listing: Listing) -> String {
         Listing::Clif => context.func.display().to_string(),
         Listing::Asm => {
             let text = context.compiled_code().and_then(|code| code.vcode.clone());
-            text.unwrap_or_default()
+            text.or_else(|| wide::listing(&context.func)).unwrap_or_default()
         }
     }
+}
+
+/// Whether a function calls others, which need no wide vectors.
+fn calls(graph: &Graph, layout: &Layout, task: &Task) -> bool {
+    let Task::Node(id) = task else { return false };
+    let product = of_node(graph, &|id| layout.slot(id).is_some(), *id).is_some();
+    product
+        || tiled(graph, *id, layout.tiles).is_some()
+        || matches!(graph.node(*id).op, Op::Opaque { .. })
+}
+
+/// The bytes of a function with wide vectors, if they can be made.
+fn widely(context: &mut Context) -> Result<Option<Vec<u8>>, String> {
+    let told = |error| format!("{error:?}");
+    context.optimize(&*machine()?, &mut ControlPlane::default()).map_err(told)?;
+    Ok(wide::compile(&context.func))
 }
 
 fn define(module: &mut JITModule, id: FuncId, context: &mut Context) -> Result<(), String> {

@@ -9,6 +9,7 @@ use crate::backend::phase::{Phase, Wanted, wanted_of_step};
 use crate::graph::{Graph, NodeId, Op, Program};
 
 use super::code::{Code, Group, Listing, Task, probe};
+use super::fuse::{Fused, Role};
 use super::held::tiled;
 use super::layout::{Layout, Region, layout};
 use super::plan::Lists;
@@ -23,6 +24,8 @@ pub struct Counts {
     pub products: usize,
     /// Of these, functions of whole arrays.
     pub arrays: usize,
+    /// Of these, loops that compute several values.
+    pub fused: usize,
     /// Gradients that are computed once all steps are done.
     pub late: usize,
     /// Bytes of what is the same for all steps and sequences.
@@ -61,13 +64,9 @@ impl<'g> Look<'g> {
         Look { graph, layout, wanted, tasks }
     }
 
-    /// The functions of a phase that have a node of their own.
-    fn functions(&self, phase: Phase) -> Vec<NodeId> {
-        let node = |task: &Task| match task {
-            Task::Node(id) => Some(*id),
-            Task::Sum(..) => None,
-        };
-        self.tasks[phase as usize].iter().filter_map(node).collect()
+    /// The functions of a phase, but for those that add to gradients.
+    fn functions(&self, phase: Phase) -> Vec<&Task> {
+        self.tasks[phase as usize].iter().filter(|task| !matches!(task, Task::Sum(..))).collect()
     }
 
     /// What a function does.
@@ -95,28 +94,53 @@ impl<'g> Look<'g> {
         of_node(self.graph, &|id| self.layout.slot(id).is_some(), id).is_some()
     }
 
-    fn line(&self, text: &mut String, number: usize, id: NodeId) {
+    fn line(&self, text: &mut String, number: usize, task: &Task) {
+        let _ = match task {
+            Task::Node(id) => writeln!(text, "  {number:>4} {}", self.value(*id, &self.kind(*id))),
+            Task::Sum(..) => writeln!(text, "  {number:>4} added to a gradient"),
+            Task::Fused(at) => {
+                let Fused { rows, cols, members, .. } = &self.layout.fused[*at];
+                let _ = writeln!(text, "  {number:>4} one pass over {rows} rows of {cols}:");
+                for member in members {
+                    let kind = match member.role {
+                        Role::Point => "point by point",
+                        Role::Row => "row by row",
+                        Role::Column => "column by column",
+                    };
+                    let _ = writeln!(text, "         {}", self.value(member.node, kind));
+                }
+                Ok(())
+            }
+        };
+    }
+
+    fn value(&self, id: NodeId, kind: &str) -> String {
         let node = self.graph.node(id);
         let place = match self.layout.slot(id).map(|slot| slot.region) {
             Some(Region::Fixed) => "fixed",
             Some(Region::Tape | Region::Before) => "tape",
             Some(Region::Arriving | Region::Leaving) => "step before",
-            Some(Region::Work) | None => "work",
+            Some(Region::Work) => "work",
+            None => "register",
         };
-        let shape = format!("{:?}", node.space.sizes);
-        let path = &node.origin.path;
-        let _ = writeln!(text, "  {number:>4} {path}{shape}: {} -> {place}", self.kind(id));
+        format!("{}{:?}: {kind} -> {place}", node.origin.path, node.space.sizes)
     }
 
     fn counts(&self) -> Counts {
-        let steps: Vec<NodeId> =
+        let tasks: Vec<&Task> =
             [Phase::Forward, Phase::Backward].into_iter().flat_map(|p| self.functions(p)).collect();
-        let sums = self.wanted.sums.len() - self.layout.sums.len();
+        let node = |task: &&Task| match task {
+            Task::Node(id) => Some(*id),
+            Task::Fused(_) | Task::Sum(..) => None,
+        };
+        let steps: Vec<NodeId> = tasks.iter().filter_map(node).collect();
+        let sums = self.tasks.iter().flatten().filter(|task| matches!(task, Task::Sum(..))).count();
         let tiled = |id: &&NodeId| tiled(self.graph, **id, true).is_some();
         Counts {
-            functions: steps.len() + sums,
+            functions: tasks.len() + sums,
             products: steps.iter().filter(|id| self.is_product(**id)).count(),
             arrays: steps.iter().filter(tiled).count(),
+            fused: self.layout.fused.len(),
             late: self.layout.sums.len(),
             fixed: self.layout.fixed * BYTES,
             tape: self.layout.tape * BYTES,
@@ -143,8 +167,8 @@ pub fn describe(program: &Program) -> String {
             continue;
         }
         let _ = writeln!(text, "{title}:");
-        for id in functions {
-            look.line(&mut text, number, id);
+        for task in functions {
+            look.line(&mut text, number, task);
             number += 1;
         }
     }
@@ -186,12 +210,7 @@ pub fn list(program: &Program, listing: Listing, samples: usize) -> Result<Strin
     {
         let all = Code::listing::<f32>(look.graph, &look.layout, &tasks, group, listing);
         for (task, code) in tasks.iter().zip(all) {
-            match task {
-                Task::Node(id) => look.line(&mut text, number, *id),
-                Task::Sum(..) => {
-                    let _ = writeln!(text, "  {number:>4} added to a gradient");
-                }
-            }
+            look.line(&mut text, number, task);
             text.push_str(&code);
             text.push('\n');
             number += 1;
@@ -202,12 +221,12 @@ pub fn list(program: &Program, listing: Listing, samples: usize) -> Result<Strin
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Counts { functions, products, arrays, late, fixed, tape, work } = self;
+        let Counts { functions, products, arrays, fused, late, fixed, tape, work } = self;
         writeln!(
             out,
             "{functions} functions a step: {products} products, {arrays} functions of whole arrays, \
-             {} loops; {late} gradients in the end",
-            functions - products - arrays
+             {fused} passes for several values, {} loops; {late} gradients in the end",
+            functions - products - arrays - fused
         )?;
         writeln!(
             out,

@@ -15,6 +15,7 @@ use crate::backend::domain;
 use crate::backend::kernels::{Product, Run};
 use crate::graph::{Access, Affine, Graph, Index, NodeId, Operand};
 
+use super::apart::Stand;
 use super::called::Pointers;
 use super::layout::{Layout, Region, Slot};
 
@@ -35,10 +36,20 @@ impl Shape {
     pub(super) fn count(self) -> usize {
         self.width * self.parts
     }
+
+    /// The same numbers in half as many vectors, if they come in pairs.
+    pub(super) fn widened(self) -> Shape {
+        match self.parts {
+            parts if self.width > 1 && parts % 2 == 0 => {
+                Shape { width: 2 * self.width, parts: parts / 2, ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// A coordinate: `base + add`, growing by `step` from one number of a tuple to the next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Coord {
     pub(super) base: Option<Value>,
     pub(super) add: i64,
@@ -53,7 +64,7 @@ impl Coord {
 }
 
 /// A position in a value: one for all numbers of a tuple (plus its step), and a part for each.
-struct Position {
+pub(super) struct Position {
     common: Coord,
     each: Option<Vec<Value>>,
 }
@@ -82,6 +93,12 @@ pub(super) struct Emitter<'a, 'g> {
     /// Whether positions are cut to the sizes of their axes: below a condition on values, which is
     /// only looked at after what it guards is read.
     pub(super) careful: bool,
+    /// Values of a fused loop at the points where it stands.
+    pub(super) known: Vec<(NodeId, Vec<Coord>, Vec<Value>)>,
+    /// Where a fused loop of a lone sample stands, and what it reads of other places beforehand.
+    pub(super) stand: Option<Stand>,
+    /// Whether vectors may hold eight numbers.
+    pub(super) wide: bool,
 }
 
 /// The body of a loop or a guard: takes and gives the values carried.
@@ -161,7 +178,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// `(number div step) mod radix`, of a number that lies in a range.
-    fn digit(&mut self, number: Coord, range: (i64, i64), step: i64, radix: i64) -> Coord {
+    pub(super) fn digit(
+        &mut self,
+        number: Coord,
+        range: (i64, i64),
+        step: i64,
+        radix: i64,
+    ) -> Coord {
         if number.base.is_none() {
             return Coord::constant(number.add.div_euclid(step).rem_euclid(radix));
         }
@@ -260,6 +283,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
         Coord { base: Some(value), add: 0, step: 0 }
     }
 
+    /// The address of the function's own memory.
+    pub(super) fn room(&mut self) -> Value {
+        self.to.ins().stack_addr(types::I64, self.scratch, 0)
+    }
+
     /// The numbers of a tuple, one by one.
     pub(super) fn numbers(&mut self, parts: &[Value]) -> Vec<Value> {
         let width = self.shape.width;
@@ -267,6 +295,15 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return parts.to_vec();
         }
         let mut all = Vec::with_capacity(parts.len() * width);
+        if self.wide {
+            let (room, bytes) = (self.room(), self.bytes());
+            self.store(room, 0, parts);
+            for number in 0..parts.len() * width {
+                let offset = (number as i64 * bytes) as i32;
+                all.push(self.to.ins().load(self.float, flags(), room, offset));
+            }
+            return all;
+        }
         for part in parts {
             for lane in 0..width {
                 all.push(self.to.ins().extractlane(*part, lane as u8));
@@ -280,6 +317,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let (width, part) = (self.shape.width, self.part());
         if width == 1 {
             return numbers.to_vec();
+        }
+        if self.wide {
+            let (room, bytes) = (self.room(), self.bytes());
+            for (at, number) in numbers.iter().enumerate() {
+                self.to.ins().store(flags(), *number, room, (at as i64 * bytes) as i32);
+            }
+            return self.load_step(room, 0, 1);
         }
         let parts = numbers.chunks(width).map(|numbers| {
             let first = self.to.ins().scalar_to_vector(part, numbers[0]);
@@ -319,6 +363,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
         reader: (&[u32], &[Coord]),
         operands: &[(NodeId, &Operand)],
     ) -> Vec<Value> {
+        if let Some(values) = self.known(from, access, reader) {
+            return values;
+        }
         let Some(slot) = self.layout.slot(from) else {
             let point = self.point_of(access, reader.0, reader.1);
             return self.compute(from, &point);
@@ -327,6 +374,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if sizes.contains(&0) {
             // Only a number that is no position can lead here.
             return self.constant(0.0);
+        }
+        if let Some(values) = self.copied(slot, sizes, access, reader) {
+            return values;
+        }
+        if let Some(values) = self.rolled(slot, sizes, access, reader) {
+            return values;
         }
         let position = self.position(access, sizes, reader, operands);
         self.load(slot, position)
@@ -368,7 +421,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
-    fn load(&mut self, slot: Slot, position: Position) -> Vec<Value> {
+    pub(super) fn load(&mut self, slot: Slot, position: Position) -> Vec<Value> {
         let Position { common, each } = position;
         let step = match (self.shape.samples, slot.per_sample()) {
             (true, true) => 1,
@@ -427,6 +480,14 @@ impl<'a, 'g> Emitter<'a, 'g> {
             Some(slot) => slot,
             None => panic!("internal error: jit: a value without a place"),
         }
+    }
+
+    /// The value of a node at a point, from memory.
+    pub(super) fn load_at(&mut self, id: NodeId, point: &[Coord]) -> Vec<Value> {
+        let access = Access::identity(point.len());
+        let sizes = &self.graph.node(id).space.sizes;
+        let position = self.position(&access, sizes, (sizes, point), &[]);
+        self.load(self.slot(id), position)
     }
 
     /// Writes the value of a node at a point.

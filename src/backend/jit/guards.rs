@@ -97,6 +97,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let Shape { width, parts, .. } = self.shape;
         let int = if self.float == types::F32 { types::I32 } else { types::I64 };
         let vector = int.by(width as u32).unwrap_or(int);
+        if coord.base.is_none() {
+            return (0..parts).map(|part| self.settled(compare, coord, part * width)).collect();
+        }
         let first = self.coord(Coord { step: 0, ..coord });
         let first = if int == types::I32 { self.to.ins().ireduce(int, first) } else { first };
         let first = self.to.ins().splat(vector, first);
@@ -114,6 +117,30 @@ impl<'a, 'g> Emitter<'a, 'g> {
             self.to.ins().icmp(compare, at, zero)
         });
         masks.collect()
+    }
+
+    /// A mask known beforehand, for the numbers of a vector from one of a tuple on.
+    fn settled(&mut self, compare: IntCC, coord: Coord, first: usize) -> Value {
+        let holds = |lane: usize| {
+            let at = coord.add + (first + lane) as i64 * coord.step;
+            if compare == IntCC::Equal {
+                at == 0
+            } else if compare == IntCC::NotEqual {
+                at != 0
+            } else if compare == IntCC::SignedLessThan {
+                at < 0
+            } else {
+                at >= 0
+            }
+        };
+        let width = self.shape.width;
+        let bytes = self.float.bytes() as usize;
+        let mask: Vec<u8> = (0..width)
+            .flat_map(|lane| vec![if holds(lane) { u8::MAX } else { 0 }; bytes])
+            .collect();
+        let int = if self.float == types::F32 { types::I32 } else { types::I64 };
+        let mask = self.to.func.dfg.constants.insert(mask.into());
+        self.to.ins().vconst(int.by(width as u32).unwrap_or(int), mask)
     }
 
     fn holds(&mut self, cond: &Cond, sizes: &[u32], point: &[Coord]) -> Truth {

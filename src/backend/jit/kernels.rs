@@ -9,7 +9,7 @@ use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use crate::graph::{Affine, Axis, Cond, Fold, Index, NodeId, Op, Operand, Port, Read, Rel, Toward};
-use crate::op::Opaque;
+use crate::op::{Opaque, scalar};
 
 use super::called::{Number, Order};
 use super::emit::{Coord, Emitter, Shape, row_major};
@@ -116,7 +116,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// The arm of a join that holds at a point; each is read only where it does.
-    fn join(&mut self, id: NodeId, point: &mut Vec<Coord>) -> Vec<Value> {
+    pub(super) fn join(&mut self, id: NodeId, point: &mut Vec<Coord>) -> Vec<Value> {
         let graph = self.graph;
         let operands = graph.operands(id);
         let sizes = &graph.node(id).space.sizes;
@@ -130,7 +130,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// What a fold over nothing gives; a sum starts from -0, to which any number can be added.
-    fn identity(&mut self, fold: Fold) -> Vec<Value> {
+    pub(super) fn identity(&mut self, fold: Fold) -> Vec<Value> {
         self.constant(match fold {
             Fold::Sum => -0.0,
             Fold::Prod => 1.0,
@@ -193,7 +193,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// One term of a fold, at the points that count.
-    fn term(
+    pub(super) fn term(
         &mut self,
         id: NodeId,
         fold: Fold,
@@ -209,9 +209,15 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.guard(&fixed, sizes, point, carried, &mut |emitter, point, carried| {
             let reader = (sizes, &point[..]);
             emitter.careful = !values.is_empty();
-            let term = emitter.read(operands[0].0, &operands[0].1.access, reader, &operands);
+            let mut sum = match emitter.added(fold, &operands, reader, &carried) {
+                Some(sum) => sum,
+                None => {
+                    let (from, operand) = operands[0];
+                    let term = emitter.read(from, &operand.access, reader, &operands);
+                    emitter.fold_all(fold, &carried, &term)
+                }
+            };
             emitter.careful = false;
-            let mut sum = emitter.fold_all(fold, &carried, &term);
             for cond in &values {
                 let Index::Value(port) = cond.left else { continue };
                 let left = emitter.port(&operands, port, reader);
@@ -224,6 +230,27 @@ impl<'a, 'g> Emitter<'a, 'g> {
             }
             sum
         })
+    }
+
+    /// A sum with a product added, rounded once, where this machine can; so do kernels of products.
+    fn added(
+        &mut self,
+        fold: Fold,
+        operands: &Operands<'g>,
+        (sizes, point): (&[u32], &[Coord]),
+        sum: &[Value],
+    ) -> Option<Vec<Value>> {
+        let (from, operand) = operands[0];
+        let product = self.graph.node(from).op == Op::Map(scalar::MUL);
+        let inside = self.layout.slot(from).is_none() && self.known.iter().all(|one| one.0 != from);
+        if fold != Fold::Sum || !product || !inside || !self.wide || operands.len() > 1 {
+            return None;
+        }
+        let point = self.point_of(&operand.access, sizes, point);
+        let factors = self.arguments(from, &point);
+        let parts = (0..sum.len())
+            .map(|part| self.to.ins().fma(factors[0][part], factors[1][part], sum[part]));
+        Some(parts.collect())
     }
 
     fn port(
@@ -295,7 +322,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// All numbers of a tuple folded into one: halves of the tuple first, then the numbers of the
     /// vector that is left.
-    fn gather_up(&mut self, fold: Fold, parts: &[Value]) -> Value {
+    pub(super) fn gather_up(&mut self, fold: Fold, parts: &[Value]) -> Value {
         let mut parts = parts.to_vec();
         while parts.len() > 1 {
             let half = parts.len().div_ceil(2);

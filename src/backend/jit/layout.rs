@@ -8,6 +8,7 @@
 use crate::backend::phase::{Phase, Wanted, phases};
 use crate::graph::{Graph, Leaf, NodeId, Op};
 
+use super::fuse::{Fused, Plan, Step, fuse};
 use super::held::{held, tiled};
 use super::product::{Sum, sums};
 
@@ -45,6 +46,9 @@ impl Slot {
     }
 }
 
+/// Numbers of an array, of all samples together, that a second cache holds beside others.
+const NEAR: u64 = 1 << 16;
+
 /// The plan of a graph's memory.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -70,12 +74,23 @@ pub(super) struct Layout {
     pub(super) sums: Vec<(String, Vec<Sum>)>,
     /// Whether functions of whole arrays are called.
     pub(super) tiles: bool,
+    /// Loops that compute several values.
+    pub(super) fused: Vec<Fused>,
+    /// The order of everything that is held.
+    pub(super) order: Vec<Step>,
 }
 
 impl Layout {
     /// Where a value lives, if it is held.
     pub(super) fn slot(&self, id: NodeId) -> Option<Slot> {
         self.slots[id.0 as usize]
+    }
+
+    /// The most samples that are run together: as many as keep the largest array near the core.
+    pub(super) fn together(&self, graph: &Graph) -> usize {
+        let sizes = graph.ids().filter(|id| self.slot(*id).is_some_and(Slot::per_sample));
+        let largest = sizes.map(|id| graph.node(id).space.points()).max().unwrap_or(1);
+        (NEAR / largest.max(1)).max(1) as usize
     }
 
     /// The end of a region, to be moved.
@@ -105,6 +120,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let kept = kept(graph, wanted, (&phases, &held), &sums);
     let carried = carried(graph, wanted, &phases, &held);
     let handed = handed(graph, wanted, (&phases, &held), &kept);
+    let Plan { loops, inside, order } = fuse(graph, wanted, &phases, (&held, &kept, tiles));
     let none = Slot { region: Region::Work, offset: 0 };
     let mut layout = Layout {
         phases,
@@ -118,12 +134,14 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
         handed,
         sums,
         tiles,
+        fused: loops,
+        order,
     };
     layout.hand_on(graph);
     let mut most = 0;
     for id in graph.ids().filter(|id| held[id.0 as usize]) {
         let at = id.0 as usize;
-        if layout.slots[at].is_some() {
+        if layout.slots[at].is_some() || inside[at] {
             continue;
         }
         let carries = layout.carried.contains(&Some(id));

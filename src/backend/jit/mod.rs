@@ -9,10 +9,13 @@
 //! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);
 //! given equal inputs, scalar functions have the bits that the interpreter gives them.
 
+mod apart;
 mod called;
 mod code;
 mod describe;
 mod emit;
+mod fuse;
+mod fused;
 mod guards;
 mod held;
 mod kernels;
@@ -21,8 +24,11 @@ mod plan;
 mod product;
 mod profile;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod vector;
 mod whole;
+mod wide;
 
 use crate::graph::{self, Program};
 

@@ -12,11 +12,12 @@ use crate::backend::domain::{Domain, table};
 use crate::backend::kernels::{Product, Strides};
 use crate::backend::phase::{Phase, Wanted};
 use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
-use crate::graph::Graph;
+use crate::graph::{Graph, Leaf, Op};
 
 use super::called::Number;
 use super::code::{Code, Group, Regions, Task};
 use super::emit::row_major;
+use super::fuse::Step;
 use super::layout::{Layout, Region, Slot, layout};
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
@@ -134,7 +135,15 @@ impl Lists {
     pub(super) fn of(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Lists {
         let mut tasks: [Vec<Task>; 4] = Default::default();
         let mut feeds: [Vec<Feed>; 4] = Default::default();
-        for id in graph.ids() {
+        for step in &layout.order {
+            let id = match step {
+                Step::Node(id) => *id,
+                Step::Fused(number) => {
+                    let phase = layout.fused[*number].phase;
+                    tasks[phase as usize].push(Task::Fused(*number));
+                    continue;
+                }
+            };
             let (Some(phase), Some(slot)) = (layout.phases[id.0 as usize], layout.slot(id)) else {
                 continue;
             };
@@ -157,7 +166,8 @@ impl Lists {
             if layout.sums.iter().any(|(late, _)| late == name) {
                 return None;
             }
-            let some = read.sizes.iter().all(|size| *size > 0);
+            let nothing = matches!(graph.node(read.node).op, Op::Leaf(Leaf::Const(bits)) if bits.value() == 0.0);
+            let some = !nothing && read.sizes.iter().all(|size| *size > 0);
             some.then(|| Task::Sum(read.clone(), *offset))
         });
         tasks[Phase::Backward as usize].extend(sums);
@@ -234,6 +244,11 @@ impl<F: Number> Compiled<F> {
                 let node = self.graph.node(*id);
                 let what = format!("{}{:?}", node.origin.path, node.space.sizes);
                 (what, node.origin.span)
+            }
+            Task::Fused(number) => {
+                let fused = &self.layout.fused[*number];
+                let origin = &self.graph.node(fused.members[0].node).origin;
+                (fused.told(&self.graph), origin.span)
             }
             Task::Sum(read, _) => {
                 let origin = &self.graph.node(read.node).origin;
@@ -343,11 +358,16 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
         let layout = layout(graph, wanted, F::TILES);
+        let together = layout.together(graph);
         let Layout { fixed, tape, work, seeds, .. } = layout;
         let work = work.saturating_add(seeds.saturating_mul(2));
         let [fixed, tape, work] = [fixed, tape, work].map(|elements| elements as u64);
         // The first states take a frame too.
-        Size { fixed, tape, work: work.saturating_add(tape), tables: 0 }
+        Size { fixed, tape, work: work.saturating_add(tape), tables: 0, together }
+    }
+
+    fn together(&self) -> usize {
+        self.layout.together(&self.graph)
     }
 
     fn kernels(&self) -> usize {

@@ -42,7 +42,7 @@ impl Sum {
 }
 
 /// Where an operand is read, over the axes of the reader of its reader.
-fn compose(access: &Access, outer: &[Affine]) -> Option<Vec<Affine>> {
+pub(super) fn compose(access: &Access, outer: &[Affine]) -> Option<Vec<Affine>> {
     let index = |index: &Index| {
         let Index::Affine(affine) = index else { return None };
         let mut sum = Affine::constant(affine.offset);
@@ -55,7 +55,7 @@ fn compose(access: &Access, outer: &[Affine]) -> Option<Vec<Affine>> {
 }
 
 /// The indices of an access, if all are affine.
-fn affine(access: &Access) -> Option<Vec<Affine>> {
+pub(super) fn affine(access: &Access) -> Option<Vec<Affine>> {
     let plain = |index: &Index| match index {
         Index::Affine(affine) => Some(affine.clone()),
         Index::Digit { .. } | Index::Value(_) => None,

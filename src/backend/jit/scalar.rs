@@ -177,7 +177,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// A function without instructions of its own.
     fn call(&mut self, function: Scalar, args: &[Vec<Value>]) -> Vec<Value> {
         assert!(args.len() <= MOST_ARGUMENTS, "internal error: jit: a function of many arguments");
-        let scratch = self.to.ins().stack_addr(types::I64, self.scratch, 0);
+        let scratch = self.room();
         let each = self.shape.count() as i64 * self.bytes();
         for (number, arg) in args.iter().enumerate() {
             self.store(scratch, (number as i64 * each) as i32, arg);

@@ -4,7 +4,7 @@
 //! Invariant: along the chosen axis no index is gathered or reduced, and a condition that changes is one that
 //! a mask can express, over accesses that stay inside their operands whether it holds or not.
 
-use crate::graph::{Access, Axis, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read};
+use crate::graph::{Access, Affine, Axis, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read};
 
 use super::emit::{Shape, row_major};
 use super::kernels::mentions;
@@ -41,7 +41,7 @@ pub(super) fn choose(
     work: Work<'_>,
     width: usize,
 ) -> Option<Vector> {
-    let weigh = Weigh { graph, layout };
+    let weigh = Weigh { graph, held: &|id| layout.slot(id).is_some() };
     let (sizes, stored) = match work {
         Work::Node(id) => (graph.scope(id), graph.node(id).space.sizes.clone()),
         Work::Sum(read) => (read.sizes.clone(), read.sizes.clone()),
@@ -72,13 +72,15 @@ fn steps(rank: usize, axis: usize) -> Vec<i64> {
     (0..rank).map(|other| i64::from(other == axis)).collect()
 }
 
-struct Weigh<'g> {
-    graph: &'g Graph,
-    layout: &'g Layout,
+pub(super) struct Weigh<'g> {
+    pub(super) graph: &'g Graph,
+    /// Whether a value is held in memory.
+    pub(super) held: &'g dyn Fn(NodeId) -> bool,
 }
 
 impl Weigh<'_> {
-    fn node(&self, id: NodeId, axis: usize) -> Option<i64> {
+    /// What vectors along an axis of a node gain; `None` if there can be none.
+    pub(super) fn node(&self, id: NodeId, axis: usize) -> Option<i64> {
         let node = self.graph.node(id);
         let operands = self.graph.operands(id);
         let steps = steps(self.graph.scope(id).len(), axis);
@@ -133,7 +135,7 @@ impl Weigh<'_> {
                 Index::Digit { radix, .. } => radix <= size,
                 Index::Value(_) => false,
             });
-            inside && (self.layout.slot(from).is_some() || self.safe(from, of))
+            inside && ((self.held)(from) || self.safe(from, of))
         })
     }
 
@@ -155,7 +157,10 @@ impl Weigh<'_> {
     fn read(&self, from: NodeId, access: &Access, steps: &[i64]) -> Option<i64> {
         let own: Option<Vec<i64>> = access.0.iter().map(|index| step_of(index, steps)).collect();
         let own = own?;
-        if self.layout.slot(from).is_none() {
+        if access.0.iter().any(|index| rolls(index, steps)) && !(self.held)(from) {
+            return None;
+        }
+        if !(self.held)(from) {
             return self.compute(from, &own);
         }
         let sizes = &self.graph.node(from).space.sizes;
@@ -182,13 +187,24 @@ fn step_of(index: &Index, steps: &[i64]) -> Option<i64> {
         Index::Affine(of) => {
             Some(of.terms.iter().map(|(axis, by)| by * steps[usize::from(axis.0)]).sum())
         }
-        Index::Digit { of, .. } => {
-            let moves = steps
-                .iter()
-                .enumerate()
-                .any(|(axis, step)| *step != 0 && mentions(of, Axis(axis as u8)));
-            (!moves).then_some(0)
-        }
+        Index::Digit { .. } if rolls(index, steps) => Some(1),
+        Index::Digit { of, .. } => (!moves(of, steps)).then_some(0),
         Index::Value(_) => None,
     }
 }
+
+fn moves(of: &Affine, steps: &[i64]) -> bool {
+    let moved = |(axis, step): (usize, &i64)| *step != 0 && mentions(of, Axis(axis as u8));
+    steps.iter().enumerate().any(moved)
+}
+
+/// Whether an index is a roll that goes up by one from each number of a vector to the next, but for where it
+/// begins anew.
+fn rolls(index: &Index, steps: &[i64]) -> bool {
+    let Index::Digit { of, step: 1, radix } = index else { return false };
+    let by: i64 = of.terms.iter().map(|(axis, by)| by * steps[usize::from(axis.0)]).sum();
+    by == 1 && *radix as usize >= LONGEST
+}
+
+/// The most numbers of a tuple.
+const LONGEST: usize = 4 * PARTS;

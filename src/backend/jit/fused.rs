@@ -1,0 +1,247 @@
+//! One pass over rows and columns, for several values.
+//!
+//! In: a [`Fused`] loop. Out: a function that computes its members point by point. What a member reads of
+//! another at its own point comes from a register. Invariants: folds over columns are carried through a
+//! row, in as many sums as a vector has numbers, added by a fixed tree; folds over rows are added up in
+//! memory, in ascending order.
+
+use cranelift_codegen::ir::{InstBuilder, Value};
+
+use crate::backend::domain::Domain;
+use crate::graph::{Cond, Fold, NodeId, Op};
+
+use super::apart::Stand;
+use super::emit::{Coord, Emitter, Shape};
+use super::fuse::{Fused, Member, Role};
+use super::vector::PARTS;
+
+/// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
+const MOST_CARRIED: usize = 16;
+
+/// Every combination of coordinates along some axes.
+fn beside(sizes: &[u32], axes: &[usize]) -> Vec<Vec<(usize, i64)>> {
+    let mut all = Vec::new();
+    let sizes = axes.iter().map(|axis| sizes[*axis]).collect();
+    Domain { sizes, list: None }.each(|_, at| {
+        all.push(axes.iter().copied().zip(at.iter().map(|at| i64::from(*at))).collect());
+    });
+    all
+}
+
+/// Puts coordinates in their places.
+fn set(point: &mut [Coord], at: &[(usize, i64)]) {
+    for (axis, add) in at {
+        point[*axis] = Coord::constant(*add);
+    }
+}
+
+impl<'a, 'g> Emitter<'a, 'g> {
+    /// The body of the function of a loop; `width` is that of a vector.
+    pub(super) fn fused(&mut self, fused: &Fused, width: usize) {
+        let plain = self.shape;
+        let shape = if self.samples == 1 { self.along(fused, width) } else { plain };
+        let shape = if self.wide && self.samples == 1 { shape.widened() } else { shape };
+        let by = if self.samples == 1 { shape.count() as i64 } else { 1 };
+        let (rows, cols) = ((0, i64::from(fused.rows), 1), (0, i64::from(fused.cols), by));
+        let mut place = vec![Coord::constant(0); 2];
+        let [before, start] = [self.to.create_block(), self.to.create_block()];
+        self.to.ins().jump(before, &[]);
+        self.to.switch_to_block(start);
+        self.shape = shape;
+        self.repeat(1, cols, &mut place, Vec::new(), &mut |emitter, place, none| {
+            emitter.clear_columns(fused, place);
+            none
+        });
+        self.repeat(0, rows, &mut place, Vec::new(), &mut |emitter, place, none| {
+            emitter.shape = shape;
+            let start = emitter.start_row(fused);
+            let ended = emitter.repeat(1, cols, place, start, &mut |emitter, place, carried| {
+                if emitter.samples == 1 {
+                    let copies = emitter.stand.take().map_or(Vec::new(), |stand| stand.copies);
+                    let place = [place[0], place[1]];
+                    emitter.stand = Some(Stand { place, cols: fused.cols, copies });
+                }
+                emitter.at(fused, place, carried)
+            });
+            emitter.end_row(fused, place, &ended, plain);
+            none
+        });
+        self.shape = plain;
+        let end = self.to.create_block();
+        self.to.ins().jump(end, &[]);
+        self.to.switch_to_block(before);
+        if let Some(stand) = self.stand.take() {
+            self.copy(&stand);
+        }
+        self.to.ins().jump(start, &[]);
+        self.to.switch_to_block(end);
+    }
+
+    /// How the neighbours along a row lie in registers.
+    fn along(&self, fused: &Fused, width: usize) -> Shape {
+        let carried: usize = fused.members.iter().map(|member| self.results(member).len()).sum();
+        let cols = fused.cols as usize;
+        let fits = |parts: &usize| {
+            cols.is_multiple_of(parts * width) && parts * carried.max(1) <= MOST_CARRIED
+        };
+        let parts = (1..=PARTS).rev().find(fits).unwrap_or(1);
+        Shape { width, parts, samples: false }
+    }
+
+    /// The results that a fold over columns has beside each other.
+    fn results(&self, member: &Member) -> Vec<Vec<(usize, i64)>> {
+        match member.role {
+            Role::Row => self.others(member, true),
+            Role::Point | Role::Column => Vec::new(),
+        }
+    }
+
+    /// All combinations of coordinates along a member's other axes: those of its space, or those it folds
+    /// over.
+    fn others(&self, member: &Member, space: bool) -> Vec<Vec<(usize, i64)>> {
+        let scope = self.graph.scope(member.node);
+        let rank = self.graph.node(member.node).space.rank();
+        let fits =
+            |axis: &usize| (*axis < rank) == space && *axis != member.rows && *axis != member.cols;
+        beside(&scope, &(0..scope.len()).filter(fits).collect::<Vec<_>>())
+    }
+
+    /// A member's point where the loop stands.
+    fn stand(&self, member: &Member, place: &[Coord]) -> Vec<Coord> {
+        let mut point = vec![Coord::constant(0); self.graph.scope(member.node).len()];
+        point[member.rows] = place[0];
+        point[member.cols] = place[1];
+        point
+    }
+
+    /// What a fold starts from. Adding to 0 what may be nothing gives 0, not -0.
+    fn first(&mut self, id: NodeId) -> Vec<Value> {
+        match &self.graph.node(id).op {
+            Op::Reduce { fold: Fold::Sum, when, .. } if !when.is_empty() => self.constant(0.0),
+            Op::Reduce { fold, .. } => self.identity(*fold),
+            Op::Map(_) | Op::Leaf(_) | Op::Join | Op::Recur { .. } | Op::Opaque { .. } => {
+                panic!("internal error: jit: no fold to start")
+            }
+        }
+    }
+
+    fn clear_columns(&mut self, fused: &Fused, place: &[Coord]) {
+        for member in fused.members.iter().filter(|member| member.role == Role::Column) {
+            let rank = self.graph.node(member.node).space.rank();
+            for at in self.others(member, true) {
+                let mut point = self.stand(member, place);
+                set(&mut point, &at);
+                let start = self.first(member.node);
+                self.store_at(member.node, &point[..rank], &start);
+            }
+        }
+    }
+
+    fn start_row(&mut self, fused: &Fused) -> Vec<Value> {
+        let mut carried = Vec::new();
+        for member in &fused.members {
+            for _ in self.results(member) {
+                carried.extend(self.first(member.node));
+            }
+        }
+        carried
+    }
+
+    /// Writes what was carried through a row; `plain` is the shape of one number.
+    fn end_row(&mut self, fused: &Fused, place: &[Coord], carried: &[Value], plain: Shape) {
+        let mut carried = carried.chunks(self.shape.parts);
+        let shape = self.shape;
+        for member in &fused.members {
+            let rank = self.graph.node(member.node).space.rank();
+            for at in self.results(member) {
+                let Some(parts) = carried.next() else { continue };
+                let mut point = self.stand(member, place);
+                set(&mut point, &at);
+                let value = match &self.graph.node(member.node).op {
+                    Op::Reduce { fold, .. } if !shape.samples => vec![self.gather_up(*fold, parts)],
+                    Op::Reduce { .. }
+                    | Op::Map(_)
+                    | Op::Leaf(_)
+                    | Op::Join
+                    | Op::Recur { .. }
+                    | Op::Opaque { .. } => parts.to_vec(),
+                };
+                self.shape = plain;
+                self.store_at(member.node, &point[..rank], &value);
+                self.shape = shape;
+            }
+        }
+    }
+
+    /// All members at a point.
+    fn at(&mut self, fused: &Fused, place: &[Coord], carried: Vec<Value>) -> Vec<Value> {
+        let mut before = carried.chunks(self.shape.parts);
+        let mut after = Vec::new();
+        for member in &fused.members {
+            let id = member.node;
+            let rank = self.graph.node(id).space.rank();
+            for at in self.others(member, true) {
+                let mut point = self.stand(member, place);
+                set(&mut point, &at);
+                match member.role {
+                    Role::Point => {
+                        let value = self.number(member, &point);
+                        point.truncate(rank);
+                        if self.layout.slot(id).is_some() {
+                            self.store_at(id, &point, &value);
+                        }
+                        self.known.push((id, point, value));
+                    }
+                    Role::Row => {
+                        let Some(sum) = before.next() else { continue };
+                        after.extend(self.terms(member, &mut point, sum.to_vec()));
+                    }
+                    Role::Column => {
+                        let sum = self.load_at(id, &point[..rank]);
+                        let sum = self.terms(member, &mut point, sum);
+                        self.store_at(id, &point[..rank], &sum);
+                    }
+                }
+            }
+        }
+        self.known.clear();
+        after
+    }
+
+    /// Adds the terms of a fold that belong to a point.
+    fn terms(
+        &mut self,
+        member: &Member,
+        point: &mut Vec<Coord>,
+        mut sum: Vec<Value>,
+    ) -> Vec<Value> {
+        let graph = self.graph;
+        let Op::Reduce { fold, when, .. } = &graph.node(member.node).op else { return sum };
+        let scope = graph.scope(member.node);
+        for at in self.others(member, false) {
+            set(point, &at);
+            sum = self.term(member.node, *fold, when, &scope, point, sum);
+        }
+        sum
+    }
+
+    /// The value of a member that has one at each point; 0 where it does not exist.
+    fn number(&mut self, member: &Member, point: &[Coord]) -> Vec<Value> {
+        let id = member.node;
+        let node = self.graph.node(id);
+        let conds: Vec<&Cond> = node.space.when.iter().collect();
+        let (sizes, rank) = (&node.space.sizes, node.space.rank());
+        let zero = self.constant(0.0);
+        let mut own = point[..rank].to_vec();
+        self.guard(&conds, sizes, &mut own, zero, &mut |emitter, own, _| match &node.op {
+            Op::Join => emitter.join(id, own),
+            Op::Reduce { .. } => {
+                let first = emitter.first(id);
+                emitter.terms(member, &mut point.to_vec(), first)
+            }
+            Op::Map(_) | Op::Leaf(_) | Op::Recur { .. } | Op::Opaque { .. } => {
+                emitter.compute(id, own)
+            }
+        })
+    }
+}

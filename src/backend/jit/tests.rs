@@ -1,0 +1,120 @@
+//! Wide vectors and fused loops against the interpreter in double precision.
+//!
+//! In: graphs in which everything is read that these have a way of their own for: rolls, diagonals, transposes,
+//! folds over rows and over columns, over many sizes. Invariant: alone and in groups, a value is that of the
+//! interpreter up to the rounding of single precision.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+use std::collections::BTreeMap;
+
+use super::ready;
+use crate::backend::interp::Interp;
+use crate::backend::{Batch, Executable, Precision, Want};
+use crate::graph::text::parse;
+use crate::graph::{Array, Path, Program, Type};
+use crate::random::Stream;
+use crate::tensor::Tensor;
+
+/// Everything at once, over rows `R`, columns `C` and two beside each other.
+const GRAPH: &str = "
+%a[i:R, j:C] = input 0 -- a
+%b[i:R, j:C] = input 1 -- b
+%v[i:R] = input 2 -- v
+%w[j:C] = input 3 -- w
+%k[n:2, j:C] = input 4 -- k
+%l[i:R, j:C | i != j] = 1 - %v[i] - %w[j] -- l
+%m[i:R, j:C] = join { i == j: 0; i != j: %l[i, j] * %a[i, j] + %v[i] * %w[j] } -- m
+%x[i:R, j:C] = max(%m[i, j], %b[i, j]) -- x
+%row[i:R] = sum[j:C] %m[i, j] * %w[j] -- row
+%rows[n:2, i:R] = sum[j:C] %x[i, j] * %k[n, j] -- rows
+%col[j:C] = sum[i:R] %x[i, j] * %v[i] -- col
+%cols[n:2, j:C] = sum[i:R] %m[i, j] * %rows[n, i] -- cols
+%below[j:C] = sum[i:R | i < j] %b[i, j] -- below
+%most[i:R] = max[j:C] %x[i, j] -- most
+%far[i:R, j:C] = %k[i mod 2, j] / (2 + sqrt(%v[i] * %v[i])) - %x[i, j] -- far
+%all[i:R] = sum[j:C] select(%far[i, j] < %a[i, j], -%far[i, j], %b[i, j]) -- all
+%turn[n:2, j:C] = sum[s:3] %k[n, (j - s + 1) mod C] * %w[s] -- turn
+%back[n:2, s:3] = sum[j:C] %turn[n, j] * %k[n, (j + s) mod C] -- back
+%across[j:C] = sum[n:2] %k[n, C1 - j] * %w[j] -- across
+%alike[n:2, j:C] = abs(%k[n, j]) * %turn[n, j] - %across[j] -- alike
+%share[n:2] = sum[j:C] %alike[n, j] -- share
+";
+
+const ROOTS: [&str; 14] = [
+    "m", "x", "row", "rows", "col", "cols", "below", "most", "far", "all", "turn", "back", "alike",
+    "share",
+];
+
+fn program(rows: u32, cols: u32) -> Program {
+    let mut text = GRAPH.to_owned();
+    for name in ROOTS {
+        let head = text.lines().find(|line| line.starts_with(&format!("%{name}["))).unwrap();
+        let space = head.split('=').next().unwrap().trim().trim_start_matches('%').to_owned();
+        let axes: Vec<&str> = space.split(['[', ']']).nth(1).unwrap().split(", ").collect();
+        let axes: Vec<&str> = axes.iter().map(|axis| axis.split(':').next().unwrap()).collect();
+        text += &format!("{space} = %{name}[{}]\n", axes.join(", "));
+    }
+    let text = text
+        .replace("C1", &(cols - 1).to_string())
+        .replace(":C", &format!(":{cols}"))
+        .replace("mod C", &format!("mod {cols}"))
+        .replace(":R", &format!(":{rows}"));
+    let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let array = |path: &str, sizes: &[u32]| Array {
+        path: Path(path.to_owned()),
+        sizes: sizes.to_vec(),
+        axes: Vec::new(),
+        ty: Type::Real,
+    };
+    let inputs = vec![
+        array("a", &[rows, cols]),
+        array("b", &[rows, cols]),
+        array("v", &[rows]),
+        array("w", &[cols]),
+        array("k", &[2, cols]),
+    ];
+    Program { inputs, step, ..Program::default() }
+}
+
+fn inputs(program: &Program, stream: &mut Stream, samples: usize) -> Vec<Tensor> {
+    let arrays = program.inputs.iter().map(|array| {
+        let sizes: Vec<usize> = [1, samples].into_iter().chain(array.shape()).collect();
+        Tensor::from_shape_simple_fn(sizes, || {
+            // Numbers that single precision holds.
+            f64::from(stream.whole(0, 400) as u16) / 256.0 - 0.75
+        })
+    });
+    arrays.collect()
+}
+
+#[test]
+fn wide_and_fused_values_are_those_of_the_interpreter() {
+    let mut stream = Stream::new(7, &["wide"], &[]);
+    for (rows, cols) in
+        [(2, 128), (4, 16), (5, 8), (16, 16), (16, 20), (33, 36), (20, 33), (64, 64), (3, 1000)]
+    {
+        let program = program(rows, cols);
+        for samples in [1, 9, 32] {
+            let batch = Batch {
+                lengths: vec![1; samples],
+                inputs: inputs(&program, &mut stream, samples),
+                starts: Vec::new(),
+            };
+            let want = Want { roots: ROOTS.map(str::to_owned).to_vec(), gradients: false };
+            let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
+            let got = ready(&program, Precision::F32, 1).unwrap().run(&[], &batch, &want).roots;
+            compare(&wanted, &got, &format!("{rows} x {cols}, {samples} samples"));
+        }
+    }
+}
+
+fn compare(wanted: &BTreeMap<String, Tensor>, got: &BTreeMap<String, Tensor>, what: &str) {
+    for (name, wanted) in wanted {
+        let scale = wanted.iter().fold(1.0, |most: f64, value| most.max(value.abs()));
+        for ((at, wanted), got) in wanted.indexed_iter().zip(got[name].iter()) {
+            let close = (wanted - got).abs() <= 2e-5 * scale;
+            assert!(close, "{what}: {name} at {at:?} is {got}, should be {wanted}");
+        }
+    }
+}

@@ -1,0 +1,569 @@
+//! Cranelift's functions as instructions of the machine.
+//!
+//! In: an optimised [`Function`] whose vectors hold four or eight numbers. Out: a [`Body`]; nothing, if the
+//! function does what there is no instruction for here. Invariants: loads are moved into the one instruction that
+//! reads them only where nothing is written in between; values that only addresses are made of are not
+//! computed.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not known here is left to Cranelift")]
+
+use std::collections::{HashMap, HashSet};
+
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{self, Block, Function, InstructionData, Opcode, Type, Value, types};
+use regalloc2::{Operand, VReg};
+
+use super::inst::{
+    Base, Blocks, Body, Inst, Lanes, Math, Mem, REAL, Source, WHOLE, When, argument,
+};
+use super::look::Address;
+
+pub(super) struct Select<'f> {
+    pub(super) function: &'f Function,
+    /// How often each value is read.
+    pub(super) uses: HashMap<Value, usize>,
+    /// Loads that the one who reads them does.
+    pub(super) folded: HashSet<Value>,
+    /// What must be in a register.
+    pub(super) needed: HashSet<Value>,
+    registers: HashMap<Value, VReg>,
+    blocks: HashMap<Block, regalloc2::Block>,
+    constants: HashMap<(u64, bool), i32>,
+    body: Body,
+}
+
+fn lanes(ty: Type) -> Option<Lanes> {
+    match (ty.lane_type(), ty.lane_count()) {
+        // A truth value is all bits of a number.
+        (types::F32 | types::I8, 1) => Some(Lanes::One),
+        (types::F32 | types::I32, 4) => Some(Lanes::Four),
+        (types::F32 | types::I32, 8) => Some(Lanes::Eight),
+        _ => None,
+    }
+}
+
+fn when(compare: IntCC) -> When {
+    match compare {
+        IntCC::Equal => When::Equal,
+        IntCC::NotEqual => When::NotEqual,
+        IntCC::SignedLessThan => When::Less,
+        IntCC::SignedGreaterThanOrEqual => When::GreaterEqual,
+        IntCC::SignedGreaterThan => When::Greater,
+        IntCC::SignedLessThanOrEqual => When::LessEqual,
+        IntCC::UnsignedLessThan => When::Below,
+        IntCC::UnsignedGreaterThanOrEqual => When::AboveEqual,
+        IntCC::UnsignedGreaterThan => When::Above,
+        IntCC::UnsignedLessThanOrEqual => When::BelowEqual,
+    }
+}
+
+/// How a comparison of floating-point numbers is told to the machine.
+fn compare(how: FloatCC) -> Option<u8> {
+    Some(match how {
+        FloatCC::Equal => 0,
+        FloatCC::LessThan => 1,
+        FloatCC::LessThanOrEqual => 2,
+        FloatCC::Unordered => 3,
+        FloatCC::NotEqual => 4,
+        FloatCC::Ordered => 7,
+        FloatCC::GreaterThanOrEqual => 13,
+        FloatCC::GreaterThan => 14,
+        _ => return None,
+    })
+}
+
+fn math(opcode: Opcode) -> Option<Math> {
+    Some(match opcode {
+        Opcode::Fadd => Math::Add,
+        Opcode::Fsub => Math::Sub,
+        Opcode::Fmul => Math::Mul,
+        Opcode::Fdiv => Math::Div,
+        Opcode::Band => Math::And,
+        Opcode::Bor => Math::Or,
+        Opcode::Bxor => Math::Xor,
+        Opcode::Iadd => Math::AddWhole,
+        _ => return None,
+    })
+}
+
+impl<'f> Select<'f> {
+    /// A function as instructions.
+    pub(super) fn body(function: &'f Function) -> Option<Body> {
+        let mut select = Select {
+            function,
+            uses: HashMap::default(),
+            folded: HashSet::default(),
+            needed: HashSet::default(),
+            registers: HashMap::default(),
+            blocks: HashMap::default(),
+            constants: HashMap::default(),
+            body: Body::default(),
+        };
+        select.count();
+        select.fold();
+        select.need();
+        select.stack()?;
+        select.number_blocks();
+        for block in function.layout.blocks() {
+            select.block(block)?;
+        }
+        select.link();
+        Some(select.body)
+    }
+
+    /// Lays out the function's own memory.
+    fn stack(&mut self) -> Option<()> {
+        for (_, slot) in self.function.sized_stack_slots.iter() {
+            self.body.stack = self.body.stack.next_multiple_of(32) + slot.size;
+        }
+        self.body.stack = self.body.stack.next_multiple_of(32);
+        (self.body.stack < 1 << 20).then_some(())
+    }
+
+    fn slot(&self, slot: ir::StackSlot) -> i32 {
+        let mut at: u32 = 0;
+        for (other, data) in self.function.sized_stack_slots.iter() {
+            at = at.next_multiple_of(32);
+            if other == slot {
+                break;
+            }
+            at += data.size;
+        }
+        at as i32
+    }
+
+    /// Every block, each followed by one for each way out of it that has two.
+    fn number_blocks(&mut self) {
+        let mut number = 0;
+        for block in self.function.layout.blocks() {
+            self.blocks.insert(block, regalloc2::Block::new(number));
+            let last = self.function.layout.last_inst(block);
+            let two = last.is_some_and(|inst| self.data(inst).opcode() == Opcode::Brif);
+            number += if two { 3 } else { 1 };
+        }
+    }
+
+    fn register(&mut self, value: Value) -> VReg {
+        let value = self.same(value);
+        if let Some(register) = self.registers.get(&value) {
+            return *register;
+        }
+        let real = lanes(self.ty(value)).is_some();
+        let register = self.body.vreg(if real { REAL } else { WHOLE });
+        self.registers.insert(value, register);
+        register
+    }
+
+    fn operand(&mut self, value: Value) -> Operand {
+        Operand::reg_use(self.register(value))
+    }
+
+    /// A place in memory, and the registers that it takes.
+    fn memory(&mut self, value: Value, offset: i64) -> Option<(Mem, Vec<Operand>)> {
+        let Address { base, index, offset } = self.address(value, offset);
+        let own = self.own(base);
+        let mut operands = Vec::new();
+        if own.is_none() {
+            operands.push(self.operand(base));
+        }
+        if let Some((index, _)) = index {
+            operands.push(self.operand(index));
+        }
+        let index = index.map(|(_, by)| by);
+        let offset = i32::try_from(offset + own.unwrap_or(0)).ok()?;
+        let base = if own.is_some() { Base::Stack } else { Base::Register };
+        Some((Mem { base, index, offset }, operands))
+    }
+
+    /// Where in the function's own memory an address lies.
+    pub(super) fn own(&self, value: Value) -> Option<i64> {
+        match *self.data(self.made(value)?) {
+            InstructionData::StackAddr { stack_slot, offset, .. } => {
+                Some(i64::from(self.slot(stack_slot)) + i64::from(offset))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where a load reads.
+    fn loads(&mut self, value: Value) -> Option<(Mem, Vec<Operand>)> {
+        match *self.data(self.made(value)?) {
+            InstructionData::Load { arg, offset, .. } => self.memory(arg, offset.into()),
+            _ => None,
+        }
+    }
+
+    /// The place of a constant of 32 bits, alone or eight times.
+    fn pool(&mut self, bits: u32, many: bool) -> Mem {
+        let pool = &mut self.body.pool;
+        let offset = *self.constants.entry((u64::from(bits), many)).or_insert_with(|| {
+            let offset = pool.len() as i32;
+            for _ in 0..if many { 8 } else { 1 } {
+                pool.extend(bits.to_le_bytes());
+            }
+            offset
+        });
+        Mem { base: Base::Pool, index: None, offset }
+    }
+
+    /// A source that may be a load which nobody else reads.
+    fn source(&mut self, value: Value) -> Option<(Source, Vec<Operand>)> {
+        if self.folded.contains(&value) {
+            let (mem, operands) = self.loads(value)?;
+            return Some((Source::Memory(mem), operands));
+        }
+        Some((Source::Register, vec![self.operand(value)]))
+    }
+
+    fn block(&mut self, block: Block) -> Option<()> {
+        let start = self.body.insts.len();
+        let first = block == self.function.layout.entry_block()?;
+        let params = self.function.dfg.block_params(block);
+        let registers: Vec<VReg> = params.iter().map(|value| self.register(*value)).collect();
+        if first {
+            let pointer = Operand::reg_fixed_def(*registers.first()?, argument());
+            self.body.push(Inst::Argument, &[pointer]);
+        }
+        self.body.blocks.push(Blocks::default());
+        let number = self.body.blocks.len() - 1;
+        for inst in self.function.layout.block_insts(block) {
+            self.inst(inst, number, start)?;
+        }
+        if !first {
+            self.body.blocks[number].params = registers;
+        }
+        Some(())
+    }
+
+    /// The values given to a block.
+    fn given(&mut self, call: ir::BlockCall) -> Option<(regalloc2::Block, Vec<VReg>)> {
+        let lists = &self.function.dfg.value_lists;
+        let args: Option<Vec<Value>> = call.args(lists).map(|arg| arg.as_value()).collect();
+        let args = args?.into_iter().map(|value| self.register(value)).collect();
+        Some((self.blocks[&call.block(lists)], args))
+    }
+
+    fn inst(&mut self, inst: ir::Inst, number: usize, start: usize) -> Option<()> {
+        let dfg = &self.function.dfg;
+        match *self.data(inst) {
+            InstructionData::Jump { destination, .. } => {
+                let (to, args) = self.given(destination)?;
+                self.body.push(Inst::Jump, &[]);
+                let end = self.body.insts.len();
+                let own = &mut self.body.blocks[number];
+                (own.insts, own.next, own.args) = (start..end, vec![to], args);
+            }
+            InstructionData::Brif { arg, blocks, .. } => {
+                self.compared(arg)?;
+                let end = self.body.insts.len();
+                let ways = [1, 2].map(|way| regalloc2::Block::new(number + way));
+                let own = &mut self.body.blocks[number];
+                (own.insts, own.next) = (start..end, ways.to_vec());
+                for call in blocks {
+                    let (to, args) = self.given(call)?;
+                    let start = self.body.insts.len();
+                    self.body.push(Inst::Jump, &[]);
+                    let insts = start..start + 1;
+                    let next = vec![to];
+                    self.body.blocks.push(Blocks { insts, next, args, ..Blocks::default() });
+                }
+            }
+            InstructionData::MultiAry { opcode: Opcode::Return, .. } => {
+                self.body.push(Inst::Return, &[]);
+                let end = self.body.insts.len();
+                self.body.blocks[number].insts = start..end;
+            }
+            InstructionData::Store { args, offset, .. } => {
+                let lanes = lanes(self.ty(args[0]))?;
+                let value = self.operand(args[0]);
+                let (mem, operands) = self.memory(args[1], offset.into())?;
+                self.body.push(Inst::Store(lanes, mem), &[&[value], &operands[..]].concat());
+            }
+            _ => {
+                let [value] = *dfg.inst_results(inst) else { return None };
+                if self.needed.contains(&value) && self.same(value) == value {
+                    self.value(inst, value)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// A branch by a comparison.
+    fn compared(&mut self, value: Value) -> Option<()> {
+        let InstructionData::IntCompare { args, cond, .. } = *self.data(self.made(value)?) else {
+            return None;
+        };
+        let first = self.operand(args[0]);
+        match self.short(args[1]) {
+            Some(number) => self.body.push(Inst::BranchAt(when(cond), number), &[first]),
+            None => {
+                let second = self.operand(args[1]);
+                self.body.push(Inst::Branch(when(cond)), &[first, second]);
+            }
+        }
+        Some(())
+    }
+
+    /// An instruction that makes a value.
+    fn value(&mut self, inst: ir::Inst, value: Value) -> Option<()> {
+        let ty = self.ty(value);
+        match ty {
+            types::I64 => self.whole(inst, value),
+            _ => self.real(inst, value, lanes(ty)?),
+        }
+    }
+
+    fn whole(&mut self, inst: ir::Inst, value: Value) -> Option<()> {
+        let result = self.register(value);
+        let def = Operand::reg_def(result);
+        let args = self.function.dfg.inst_args(inst);
+        match *self.data(inst) {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+                self.body.push(Inst::Whole(imm.bits()), &[def]);
+            }
+            InstructionData::Load { arg, offset, .. } => {
+                let (mem, operands) = self.memory(arg, offset.into())?;
+                self.body.push(Inst::LoadWhole(mem), &[&[def], &operands[..]].concat());
+            }
+            InstructionData::Binary { opcode, .. } => match opcode {
+                Opcode::Iadd => {
+                    let (rest, offset) = self.moved(value, 0);
+                    let (base, offset, index) = match i32::try_from(offset) {
+                        Ok(offset) if rest != value => (rest, offset, None),
+                        _ => (args[0], 0, Some(args[1])),
+                    };
+                    let mut operands = vec![def, self.operand(base)];
+                    if let Some(index) = index {
+                        operands.push(self.operand(index));
+                    }
+                    let mem = Mem { base: Base::Register, index: index.map(|_| 0), offset };
+                    self.body.push(Inst::Address(mem), &operands);
+                }
+                Opcode::Isub | Opcode::Imul => {
+                    let inst = if opcode == Opcode::Isub { Inst::Subtract } else { Inst::Multiply };
+                    let def = Operand::reg_reuse_def(result, 1);
+                    let operands = [def, self.operand(args[0]), self.operand(args[1])];
+                    self.body.push(inst, &operands);
+                }
+                Opcode::Ishl => {
+                    let by = u8::try_from(self.constant(args[1])?).ok().filter(|by| *by < 64)?;
+                    let operands = [Operand::reg_reuse_def(result, 1), self.operand(args[0])];
+                    self.body.push(Inst::Shift(by), &operands);
+                }
+                Opcode::Smin | Opcode::Smax | Opcode::Umin => {
+                    let when = match opcode {
+                        Opcode::Smin => When::Less,
+                        Opcode::Smax => When::Greater,
+                        _ => When::Below,
+                    };
+                    let [first, second] = [args[0], args[1]].map(|arg| self.operand(arg));
+                    let def = Operand::reg_reuse_def(result, 1);
+                    // The second, or the first if it compares so.
+                    self.body.push(Inst::Select(when), &[def, second, first, first, second]);
+                }
+                _ => return None,
+            },
+            InstructionData::Unary { opcode: Opcode::Ineg, arg } => {
+                let operands = [Operand::reg_reuse_def(result, 1), self.operand(arg)];
+                self.body.push(Inst::Negate, &operands);
+            }
+            InstructionData::Ternary { opcode: Opcode::Select, args } => {
+                let IntCompare { x, y, when } = self.comparison(args[0])?;
+                let [yes, no] = [args[1], args[2]].map(|arg| self.operand(arg));
+                let def = Operand::reg_reuse_def(result, 1);
+                let [x, y] = [x, y].map(|arg| self.operand(arg));
+                self.body.push(Inst::Select(when), &[def, no, yes, x, y]);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// A comparison of two values in registers.
+    fn comparison(&self, value: Value) -> Option<IntCompare> {
+        let InstructionData::IntCompare { args, cond, .. } = *self.data(self.made(value)?) else {
+            return None;
+        };
+        let held = args.iter().all(|arg| self.needed.contains(&self.same(*arg)));
+        held.then_some(IntCompare { x: args[0], y: args[1], when: when(cond) })
+    }
+
+    fn real(&mut self, inst: ir::Inst, value: Value, lanes: Lanes) -> Option<()> {
+        let def = Operand::reg_def(self.register(value));
+        let args = self.function.dfg.inst_args(inst);
+        match *self.data(inst) {
+            InstructionData::Load { arg, offset, .. }
+                if self.ty(value).lane_type() == types::F32 =>
+            {
+                if !self.folded.contains(&value) {
+                    let (mem, operands) = self.memory(arg, offset.into())?;
+                    self.body.push(Inst::Load(lanes, mem), &[&[def], &operands[..]].concat());
+                }
+            }
+            InstructionData::UnaryIeee32 { imm, .. } => {
+                let mem = self.pool(imm.bits(), false);
+                self.body.push(Inst::Load(Lanes::One, mem), &[def]);
+            }
+            InstructionData::UnaryConst { constant_handle, .. } => {
+                let bytes = self.function.dfg.constants.get(constant_handle).as_slice();
+                let offset = self.body.pool.len() as i32;
+                self.body.pool.extend(bytes);
+                let mem = Mem { base: Base::Pool, index: None, offset };
+                self.body.push(Inst::Load(lanes, mem), &[def]);
+            }
+            InstructionData::Unary { opcode, arg } => self.unary(opcode, arg, (def, lanes))?,
+            InstructionData::Binary { opcode, .. } => {
+                let math = math(opcode)?;
+                // Where either may be read from memory, that one comes last.
+                let swap = matches!(math, Math::Add | Math::Mul)
+                    && self.folded.contains(&args[0])
+                    && !self.folded.contains(&args[1]);
+                let [a, b] = if swap { [args[1], args[0]] } else { [args[0], args[1]] };
+                let a = self.operand(a);
+                let (source, operands) = self.source(b)?;
+                self.body
+                    .push(Inst::Math(math, lanes, source), &[&[def, a], &operands[..]].concat());
+            }
+            InstructionData::Ternary { opcode, args } => {
+                self.ternary(opcode, args, (value, lanes))?
+            }
+            InstructionData::FloatCompare { args, cond, .. } => {
+                let operands = [def, self.operand(args[0]), self.operand(args[1])];
+                self.body.push(Inst::Compare(lanes, compare(cond)?), &operands);
+            }
+            InstructionData::IntCompare { args, cond, .. } => {
+                self.compare_whole(cond, args, (value, lanes))?;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn unary(&mut self, opcode: Opcode, arg: Value, (def, lanes): (Operand, Lanes)) -> Option<()> {
+        match opcode {
+            Opcode::Splat if self.ty(arg) == types::F32 => {
+                if self.folded.contains(&arg) {
+                    let (mem, operands) = self.loads(arg)?;
+                    self.body.push(Inst::LoadEach(lanes, mem), &[&[def], &operands[..]].concat());
+                } else if let Some(inst) = self.made(arg)
+                    && let InstructionData::UnaryIeee32 { imm, .. } = *self.data(inst)
+                {
+                    let mem = self.pool(imm.bits(), false);
+                    self.body.push(Inst::LoadEach(lanes, mem), &[def]);
+                } else {
+                    let arg = self.operand(arg);
+                    self.body.push(Inst::Each(lanes), &[def, arg]);
+                }
+            }
+            Opcode::Splat if self.ty(arg) == types::I32 => {
+                if let Some(bits) = self.constant(arg) {
+                    let mem = self.pool(bits as u32, false);
+                    self.body.push(Inst::LoadEach(lanes, mem), &[def]);
+                } else {
+                    let arg = self.operand(arg);
+                    self.body.push(Inst::EachWhole(lanes), &[def, arg]);
+                }
+            }
+            Opcode::Fneg | Opcode::Fabs | Opcode::Bnot => {
+                let (math, bits) = match opcode {
+                    Opcode::Fneg => (Math::Xor, 1 << 31),
+                    Opcode::Fabs => (Math::And, i32::MAX as u32),
+                    _ => (Math::Xor, u32::MAX),
+                };
+                let mem = self.pool(bits, true);
+                // All of a register is changed, even where one number counts.
+                let lanes = if lanes == Lanes::One { Lanes::Four } else { lanes };
+                let arg = self.operand(arg);
+                self.body.push(Inst::Math(math, lanes, Source::Memory(mem)), &[def, arg]);
+            }
+            Opcode::Sqrt => {
+                let (source, operands) = self.source(arg)?;
+                self.body.push(Inst::Root(lanes, source), &[&[def], &operands[..]].concat());
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn ternary(
+        &mut self,
+        opcode: Opcode,
+        args: [Value; 3],
+        (value, lanes): (Value, Lanes),
+    ) -> Option<()> {
+        let result = self.register(value);
+        match opcode {
+            Opcode::Fma => {
+                let swap = self.folded.contains(&args[0]) && !self.folded.contains(&args[1]);
+                let [a, b] = if swap { [args[1], args[0]] } else { [args[0], args[1]] };
+                let (a, sum) = (self.operand(a), self.operand(args[2]));
+                let def = Operand::reg_reuse_def(result, 1);
+                let (source, operands) = self.source(b)?;
+                let all = [&[def, sum, a], &operands[..]].concat();
+                self.body.push(Inst::MulAdd(lanes, source), &all);
+            }
+            Opcode::Bitselect => {
+                let def = Operand::reg_def(result);
+                let [mask, yes, no] = args.map(|arg| self.operand(arg));
+                self.body.push(Inst::Choose(lanes), &[def, mask, yes, no]);
+            }
+            Opcode::Select => {
+                let def = Operand::reg_def(result);
+                let [mask, yes, no] = args.map(|arg| self.operand(arg));
+                self.body.push(Inst::Choose(Lanes::Four), &[def, mask, yes, no]);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// A comparison of whole numbers, for each of a vector.
+    fn compare_whole(
+        &mut self,
+        cond: IntCC,
+        args: [Value; 2],
+        (value, lanes): (Value, Lanes),
+    ) -> Option<()> {
+        if lanes == Lanes::One {
+            return None;
+        }
+        let (math, swap, turn) = match cond {
+            IntCC::Equal => (Math::EqualWhole, false, false),
+            IntCC::NotEqual => (Math::EqualWhole, false, true),
+            IntCC::SignedGreaterThan => (Math::LargerWhole, false, false),
+            IntCC::SignedLessThan => (Math::LargerWhole, true, false),
+            IntCC::SignedGreaterThanOrEqual => (Math::LargerWhole, true, true),
+            IntCC::SignedLessThanOrEqual => (Math::LargerWhole, false, true),
+            _ => return None,
+        };
+        let [a, b] = if swap { [args[1], args[0]] } else { args };
+        let [a, b] = [a, b].map(|arg| self.operand(arg));
+        let result = self.register(value);
+        let found = if turn { self.body.vreg(REAL) } else { result };
+        let def = Operand::reg_def(found);
+        self.body.push(Inst::Math(math, lanes, Source::Register), &[def, a, b]);
+        if turn {
+            let mem = self.pool(u32::MAX, true);
+            let operands = [Operand::reg_def(result), Operand::reg_use(found)];
+            self.body.push(Inst::Math(Math::Xor, lanes, Source::Memory(mem)), &operands);
+        }
+        Some(())
+    }
+
+    /// Tells every block where it is come from.
+    fn link(&mut self) {
+        for number in 0..self.body.blocks.len() {
+            for to in self.body.blocks[number].next.clone() {
+                self.body.blocks[to.index()].before.push(regalloc2::Block::new(number));
+            }
+        }
+    }
+}
+
+/// A comparison of two values.
+struct IntCompare {
+    x: Value,
+    y: Value,
+    when: When,
+}
