@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::choose::Pick;
 use super::input::{size, spec as read};
 use super::print;
+use crate::backend::{Cost, jit};
 use crate::claims;
 use crate::compile::{self, Choice, Choices, Spec, Stage};
 use crate::diag::{self, Style};
 use crate::error::Error;
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Op, Program};
 use crate::model::Model;
 use crate::model::typed::DimKind;
 use crate::op::scalar;
@@ -24,7 +25,7 @@ use crate::op::scalar;
     ntmc check specs/ntm.ntm --set N=64\n  \
     ntmc check model.ntm --format github   # annotations in a GitHub workflow\n\n\
     JSON: one object with `schema` on one line. A spec that is right has `model`, `sizes`,\n\
-    `parameters`, `state`, `interface`, `multiply_adds`, `bytes`, `digest` and `notes`. One that is\n\
+    `parameters`, `state`, `interface`, `multiply_adds`, `bytes`, `tape`, `digest` and `notes`. One that is\n\
     wrong has `error` with `exit`, `message` and `diagnostics`: each with `code`, `severity`,\n\
     `message`, `help`, `labels` and `edits`. A place has `file`, `line`, `column`, `end_line`, `end_column`\n\
     (from 1, in characters) and `start`, `end` (bytes from 0). Edits together are the help: put\n\
@@ -249,6 +250,10 @@ fn one(path: &str, args: &Args) -> Result<Right, Error> {
     let mut summary = Summary::of(&model, &program.step);
     summary.proved = verdicts.iter().filter(|one| **one == claims::Verdict::Proved).count();
     summary.open = verdicts.len() - summary.proved;
+    if purpose.ports.is_some() {
+        let model = compile::with_loss(&spec, &choice, &purpose)?;
+        summary.tape = Some(Tape::of(&compile::program(&model, Stage::Opt)));
+    }
     let (text, json) = (summary.text(), summary.json());
     if args.pedantic() {
         spec.notes = spec.pedantic(Some((choice.model, &model, &program)));
@@ -283,6 +288,24 @@ struct Summary<'a> {
     /// Claims that surely hold, and those for `ntmc test` to try.
     proved: usize,
     open: usize,
+    /// What training keeps, where it is known what a model is trained on.
+    tape: Option<Tape>,
+}
+
+/// Bytes of the forward sweep for the backward sweep, a sequence and time step, in single precision.
+#[derive(Clone, Copy)]
+struct Tape {
+    /// Kept by machine code.
+    kept: u64,
+    /// Of the values that the backward sweep reads.
+    read: u64,
+}
+
+impl Tape {
+    fn of(program: &Program) -> Tape {
+        let kept = jit::counts(program).tape as u64;
+        Tape { kept, read: Cost::of(program, true).kept.saturating_mul(4) }
+    }
 }
 
 impl Summary<'_> {
@@ -302,6 +325,7 @@ impl Summary<'_> {
                 .saturating_mul(4),
             proved: 0,
             open: 0,
+            tape: None,
         }
     }
 
@@ -331,6 +355,13 @@ impl Summary<'_> {
         }
         line("a step", counted(self.multiply_adds, "multiply-add"));
         line("", format!("{} for all values in f32", size(self.bytes)));
+        if let Some(Tape { kept, read }) = self.tape {
+            let (kept, read) = (size(kept), size(read));
+            line(
+                "training",
+                format!("keeps {kept} a sequence and time step; its backward sweep reads {read}"),
+            );
+        }
         match (self.proved, self.open) {
             (0, 0) => {}
             (proved, 0) => line("claims", format!("{proved} proved")),
@@ -349,7 +380,7 @@ impl Summary<'_> {
             .into_iter()
             .map(|(path, size)| json!({ "path": path, "size": size }))
             .collect();
-        json!({
+        let mut all = json!({
             "schema": 1,
             "model": self.model.name,
             "sizes": sizes,
@@ -359,7 +390,11 @@ impl Summary<'_> {
             "multiply_adds": self.multiply_adds,
             "bytes": self.bytes,
             "claims": { "proved": self.proved, "open": self.open },
-        })
+        });
+        if let Some(Tape { kept, read }) = self.tape {
+            all["tape"] = json!({ "bytes": kept, "adjoint_reads_bytes": read });
+        }
+        all
     }
 }
 

@@ -136,15 +136,16 @@ impl<'g> Look<'g> {
         let steps: Vec<NodeId> = tasks.iter().filter_map(node).collect();
         let sums = self.tasks.iter().flatten().filter(|task| matches!(task, Task::Sum(..))).count();
         let tiled = |id: &&NodeId| tiled(self.graph, **id, true).is_some();
+        let work = self.layout.work.saturating_add(self.layout.seeds.saturating_mul(2));
         Counts {
             functions: tasks.len() + sums,
             products: steps.iter().filter(|id| self.is_product(**id)).count(),
             arrays: steps.iter().filter(tiled).count(),
             fused: self.layout.fused.len(),
             late: self.layout.sums.len(),
-            fixed: self.layout.fixed * BYTES,
-            tape: self.layout.tape * BYTES,
-            work: (self.layout.work + 2 * self.layout.seeds) * BYTES,
+            fixed: self.layout.fixed.saturating_mul(BYTES),
+            tape: self.layout.tape.saturating_mul(BYTES),
+            work: work.saturating_mul(BYTES),
         }
     }
 }
