@@ -16,6 +16,7 @@ use super::run::{
 use super::{Terminal, print};
 use crate::backend::Cost;
 use crate::error::Error;
+use crate::passes::{self, Pass};
 use crate::run::{self, Batch, Border, Held, Session, Streaming};
 use crate::source::Sources;
 use crate::task::{self, Instance, Ports};
@@ -31,6 +32,7 @@ use crate::train::{self, Pace, Settings, assemble, learn, sample};
     ntmc bench specs/dnc.ntm --train paper --batch 16 --timesteps 100 --threads 2\n  \
     ntmc bench specs/ntm.ntm --task 'random(inputs = 9, outputs = 8, steps = 41)'\n  \
     ntmc bench specs/dnc.ntm --profile --threads 1\n  \
+    ntmc bench specs/dnc.ntm --time-passes\n  \
     ntmc bench specs/ntm.ntm --inference --json")]
 pub(super) struct Args {
     /// The spec; `-` is standard input
@@ -71,6 +73,9 @@ pub(super) struct Args {
     /// Tell how long each function of machine code takes, and the equation it comes from
     #[arg(long, conflicts_with = "inference")]
     profile: bool,
+    /// Tell how long each pass of the compiler takes
+    #[arg(long)]
+    time_passes: bool,
     /// Print one JSON object on standard output and nothing else there
     #[arg(long)]
     json: bool,
@@ -97,8 +102,11 @@ pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
         ));
     }
     let clock = Clock::new(args.time, terminal.progress && !args.json);
+    if args.time_passes {
+        passes::record();
+    }
     let measured = if args.inference { answer(args, &clock)? } else { train(args, &clock)? };
-    let report = Report { args, measured, peak: peak_bytes() };
+    let report = Report { args, measured, peak: peak_bytes(), passes: passes::recorded() };
     if args.json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
 }
 
@@ -365,6 +373,8 @@ struct Report<'a> {
     args: &'a Args,
     measured: Measured,
     peak: Option<u64>,
+    /// How long passes took, if asked for.
+    passes: Vec<Pass>,
 }
 
 impl Report<'_> {
@@ -392,7 +402,8 @@ impl Report<'_> {
     }
 
     fn json(&self) -> Value {
-        let Report { args, measured: Measured { facts, times, took, profile }, peak } = self;
+        let Report { args, measured: Measured { facts, times, took, profile }, peak, passes } =
+            self;
         let flops = self.flops();
         let mut all = json!({
             "schema": 1,
@@ -418,6 +429,10 @@ impl Report<'_> {
             "gflops_per_s": flops as f64 / times.median() / 1e9,
             "kernels": took.kernels,
         });
+        if args.time_passes {
+            let passes = passes.iter().map(|(name, time)| json!({ "pass": name, "seconds": time }));
+            all["passes"] = passes.collect();
+        }
         if let Some((profile, sources)) = profile {
             all["profile"] = profile.json(sources);
         }
@@ -425,7 +440,8 @@ impl Report<'_> {
     }
 
     fn text(&self) -> String {
-        let Report { args, measured: Measured { facts, times, took, profile }, peak } = self;
+        let Report { args, measured: Measured { facts, times, took, profile }, peak, passes } =
+            self;
         let threads = match args.compile().threads() {
             1 => "1 thread".to_owned(),
             many => format!("{many} threads"),
@@ -461,6 +477,10 @@ impl Report<'_> {
         let rate = flops / times.median() / 1e9;
         row("arithmetic", format!("{:.3} Mflop, {rate:.2} Gflop/s", flops / 1e6));
         row("kernels", took.kernels.to_string());
+        for (at, (name, time)) in passes.iter().enumerate() {
+            let value = format!("{:<14} {}", name, seconds(*time));
+            row(if at == 0 { "passes" } else { "" }, value);
+        }
         if let Some((profile, sources)) = profile {
             text.push_str(&profile.text(sources));
         }

@@ -22,6 +22,7 @@ use crate::model::typed::{Checked, DefId};
 use crate::model::{self, Loss, Model, Ports, Setting};
 use crate::notes;
 use crate::opt;
+use crate::passes::timed;
 use crate::source::{Source, Sources};
 use crate::syntax::{self, ast};
 
@@ -88,11 +89,12 @@ impl Spec {
         let mut sources = Sources::default();
         let id = sources.add(source);
         let mut sink = Diagnostics::default();
-        let file = deep(|| syntax::parse(&sources, id, &mut sink));
+        let file = timed("parse", || deep(|| syntax::parse(&sources, id, &mut sink)));
         let Some(file) = file.filter(|_| !sink.has_errors()) else {
             return Err(failure(sink, sources));
         };
-        let checked = deep(|| model::check(&file, library, &mut sources, &mut sink));
+        let checked =
+            timed("check", || deep(|| model::check(&file, library, &mut sources, &mut sink)));
         for block in &checked.trains {
             train::check(block, &mut sink);
         }
@@ -162,8 +164,9 @@ impl Spec {
         };
         let mut sink = Diagnostics::default();
         // Families built in order recurse as deep as they are long.
-        let model =
-            deep(|| model::elaborate_with_claims(&self.checked, choice.model, &setting, &mut sink));
+        let model = timed("elaborate", || {
+            deep(|| model::elaborate_with_claims(&self.checked, choice.model, &setting, &mut sink))
+        });
         model.ok_or_else(|| failure(sink, self.sources.clone()))
     }
 
@@ -177,8 +180,9 @@ impl Spec {
             call.args.iter().map(|arg| (arg.name.clone(), arg.value, arg.span)).collect();
         let mut sink = Diagnostics::default();
         let name = (call.name.as_str(), call.span);
-        let model =
-            deep(|| model::elaborate_optimiser(&self.checked, name, &args, size, &mut sink));
+        let model = timed("elaborate", || {
+            deep(|| model::elaborate_optimiser(&self.checked, name, &args, size, &mut sink))
+        });
         let rate = model::learning_rate(&self.checked, &call.name, &args);
         match (model, rate) {
             (Some(model), Some(rate)) => Ok((model, rate)),
@@ -216,7 +220,7 @@ impl Spec {
 /// Graphs of a model, forward only.
 #[must_use]
 pub fn forward(model: &Model) -> Program {
-    deep(|| lower(model))
+    timed("lower", || deep(|| lower(model)))
 }
 
 /// Every graph in canonical order: the adjoint pass adds in the order of the nodes, and text reads best.
@@ -228,7 +232,7 @@ fn ordered(program: Program) -> Program {
 /// Adds the adjoints of the loss with respect to parameters, inputs and first states.
 #[must_use]
 pub fn with_adjoints(program: Program) -> Program {
-    deep(|| adjoints(program))
+    timed("differentiate", || deep(|| adjoints(program)))
 }
 
 fn adjoints(program: Program) -> Program {
@@ -267,7 +271,7 @@ fn adjoints(program: Program) -> Program {
 /// The same program with less work in it.
 #[must_use]
 pub fn optimised(program: Program) -> Program {
-    deep(|| optimise(program))
+    timed("simplify", || deep(|| optimise(program)))
 }
 
 fn optimise(program: Program) -> Program {

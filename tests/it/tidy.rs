@@ -11,6 +11,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("tensor", &[]),
     ("random", &[]),
+    ("passes", &[]),
     ("diag", &["source"]),
     ("explain", &[]),
     ("syntax", &["source", "diag"]),
@@ -22,7 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("opt", &["source", "op", "graph", "tensor"]),
     ("notes", &["source", "diag", "syntax", "op", "model", "graph", "grad"]),
     ("plan", &["op", "graph"]),
-    ("backend", &["source", "tensor", "op", "graph"]),
+    ("backend", &["source", "tensor", "op", "graph", "passes"]),
     ("run", &["tensor", "backend", "graph", "model", "random"]),
     ("task", &["tensor", "model", "random", "source", "diag"]),
     ("train", &["tensor", "run", "task", "random", "model"]),
@@ -40,7 +41,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "compile",
         &[
             "source", "diag", "syntax", "op", "model", "graph", "lower", "grad", "opt", "error",
-            "task", "notes",
+            "task", "notes", "passes",
         ],
     ),
 ];

@@ -14,6 +14,8 @@ use crate::backend::phase::{Phase, Wanted};
 use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
 use crate::graph::{Graph, Leaf, Op};
 
+use crate::passes::timed;
+
 use super::called::Number;
 use super::code::{Code, Group, Regions, Task};
 use super::emit::row_major;
@@ -21,6 +23,9 @@ use super::fuse::Step;
 use super::layout::{Layout, Region, Slot, layout};
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
+
+/// The pass that makes machine code.
+const CODE: &str = "machine code";
 
 /// A leaf to fill.
 #[derive(Clone, Debug)]
@@ -326,14 +331,14 @@ impl<F: Number> Plan for Compiled<F> {
     const GROUPS: &'static [usize] = &[16, 8, 4, 1];
 
     fn new(graph: &Graph, wanted: &Wanted) -> Compiled<F> {
-        let layout = layout(graph, wanted, F::TILES);
+        let layout = timed("plan", || layout(graph, wanted, F::TILES));
         let Lists { tasks: [constants, params, forward, backward], feeds } =
             Lists::of(graph, &layout, wanted);
         let [_, param_feeds, forward_feeds, backward_feeds] = feeds;
         let first = constants.len();
         let fixed_tasks = [constants, params].concat();
         let group = Group { samples: 1, writes_fixed: true };
-        let fixed_code = Code::new::<F>(graph, &layout, &fixed_tasks, group);
+        let fixed_code = timed(CODE, || Code::new::<F>(graph, &layout, &fixed_tasks, group));
         let turn = forward.len();
         let tasks = [forward, backward].concat();
         let mut plan = Compiled {
@@ -357,7 +362,7 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
-        let layout = layout(graph, wanted, F::TILES);
+        let layout = timed("plan", || layout(graph, wanted, F::TILES));
         let together = layout.together(graph);
         let Layout { fixed, tape, work, seeds, .. } = layout;
         let work = work.saturating_add(seeds.saturating_mul(2));
@@ -407,7 +412,8 @@ impl<F: Number> Plan for Compiled<F> {
     fn prepare(&mut self, samples: usize) {
         if !self.codes.contains_key(&samples) {
             let group = Group { samples, writes_fixed: false };
-            let mut code = Code::new::<F>(&self.graph, &self.layout, &self.tasks, group);
+            let (graph, layout) = (&self.graph, &self.layout);
+            let mut code = timed(CODE, || Code::new::<F>(graph, layout, &self.tasks, group));
             if self.measured {
                 code.measure();
             }
