@@ -23,8 +23,8 @@ pub(super) struct Stand {
     pub(super) copies: Vec<(Slot, [i64; 2], StackSlot)>,
 }
 
-/// The most arrays that a loop copies beforehand.
-const MOST_COPIES: usize = 16;
+/// The most bytes that a loop copies beforehand, to the stack.
+const MOST_BYTES: u32 = 1 << 16;
 
 impl<'a, 'g> Emitter<'a, 'g> {
     /// Numbers that lie side by side, but for where an axis begins anew: where it does, one by one.
@@ -128,13 +128,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return None;
         }
         let bytes = self.bytes();
+        let size = cols.saturating_mul(bytes as u32);
         let like = |copy: &&(Slot, [i64; 2], StackSlot)| {
             (copy.0.region, copy.0.offset, copy.1) == (slot.region, slot.offset, [first, by])
         };
         let copy = match copies.iter().find(like) {
             Some((.., copy)) => *copy,
-            None if copies.len() < MOST_COPIES => {
-                let size = cols * bytes as u32;
+            None if (copies.len() as u32 + 1).saturating_mul(size) <= MOST_BYTES => {
                 let data = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 5);
                 let copy = self.to.create_sized_stack_slot(data);
                 copies.push((slot, [first, by], copy));

@@ -95,6 +95,9 @@ const SMALLER: u64 = 4;
 /// The most loops over one shape that a value is offered to.
 const MOST_OPEN: usize = 8;
 
+/// Held values that a node reads, and where.
+type Reads = Vec<(NodeId, Vec<Affine>)>;
+
 /// What a loop runs over, and when.
 type Shape = (Phase, u32, u32);
 
@@ -137,7 +140,7 @@ impl Search<'_> {
     }
 
     /// The held values that a node reads, and where, through those that are not held.
-    fn reads(&self, id: NodeId) -> Option<Vec<(NodeId, Vec<Affine>)>> {
+    fn reads(&self, id: NodeId) -> Option<Reads> {
         let mut all = Vec::new();
         for (from, operand) in self.graph.operands(id) {
             self.read(from, affine(&operand.access)?, &mut all)?;
@@ -145,12 +148,7 @@ impl Search<'_> {
         Some(all)
     }
 
-    fn read(
-        &self,
-        from: NodeId,
-        at: Vec<Affine>,
-        all: &mut Vec<(NodeId, Vec<Affine>)>,
-    ) -> Option<()> {
+    fn read(&self, from: NodeId, at: Vec<Affine>, all: &mut Reads) -> Option<()> {
         if self.held[from.0 as usize] {
             all.push((from, at));
             return (all.len() <= MOST_READ).then_some(());
@@ -187,8 +185,17 @@ impl Search<'_> {
         }
     }
 
-    /// What a node would be to a loop, and over what.
-    fn candidate(&self, id: NodeId) -> Option<(Member, Shape)> {
+    /// Whether a member reads another value where it stands itself.
+    fn stands(&self, member: &Member, from: NodeId, place: &[Affine]) -> bool {
+        let axis = |dim: usize| place[dim].as_axis().map(|Axis(axis)| usize::from(axis));
+        match longer(&self.graph.node(from).space.sizes)[..] {
+            [rows, cols] => axis(rows) == Some(member.rows) && axis(cols) == Some(member.cols),
+            _ => false,
+        }
+    }
+
+    /// What a node would be to a loop, over what, and what it reads.
+    fn candidate(&self, id: NodeId) -> Option<(Member, Shape, Reads)> {
         let phase = self.looped(id)?;
         let (graph, node) = (self.graph, self.graph.node(id));
         let (scope, rank) = (graph.scope(id), node.space.rank());
@@ -207,8 +214,9 @@ impl Search<'_> {
             _ => None,
         };
         let mut axes = None;
-        for (from, at) in self.reads(id)? {
-            let found = self.along(from, &at, &scope).ok()?;
+        let reads = self.reads(id)?;
+        for (from, at) in &reads {
+            let found = self.along(*from, at, &scope).ok()?;
             if axes.is_some() && found.is_some() && axes != found {
                 return None;
             }
@@ -236,8 +244,11 @@ impl Search<'_> {
         let large = u64::from(size.0) * u64::from(size.1) >= FEW;
         let weigh = Weigh { graph, held: &|id| self.held[id.0 as usize] };
         let fits = whole && long && large && beside <= MOST_BESIDE;
-        (fits && weigh.node(id, cols).is_some())
-            .then_some((Member { node: id, role, rows, cols }, (phase, size.0, size.1)))
+        (fits && weigh.node(id, cols).is_some()).then_some((
+            Member { node: id, role, rows, cols },
+            (phase, size.0, size.1),
+            reads,
+        ))
     }
 
     /// For each held value, those it reads, through those that are not held; and the same of others.
@@ -265,21 +276,22 @@ impl Search<'_> {
         for id in self.graph.ids().filter(|id| self.held[id.0 as usize]) {
             let at = id.0 as usize;
             let reads = &dependencies[at];
-            let Some((member, shape)) = self.candidate(id) else {
+            let Some((member, shape, places)) = self.candidate(id) else {
                 after[at] = needed(reads, &of, &after, None);
                 continue;
             };
             let open = loops.by_shape.entry(shape).or_default().clone();
             let takes = |number: &&usize| {
-                let beside = |from: &NodeId| {
-                    of[from.0 as usize] != Some(**number)
-                        || loops.all[**number]
-                            .members
-                            .iter()
-                            .any(|one| one.node == *from && one.role == Role::Point)
+                let inside = |from: NodeId| of[from.0 as usize] == Some(**number);
+                let members = &loops.all[**number].members;
+                let point = |from: NodeId| {
+                    members.iter().any(|one| one.node == from && one.role == Role::Point)
+                };
+                let beside = |(from, place): &(NodeId, Vec<Affine>)| {
+                    !inside(*from) || (point(*from) && self.stands(&member, *from, place))
                 };
                 let others = needed(reads, &of, &after, Some(**number));
-                reads.iter().all(beside) && !loops.reaches(&others, **number)
+                places.iter().all(beside) && !loops.reaches(&others, **number)
             };
             let found = open.iter().rev().take(MOST_OPEN).rev().find(takes).copied();
             let number = found.unwrap_or_else(|| {

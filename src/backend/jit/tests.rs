@@ -33,6 +33,8 @@ const GRAPH: &str = "
 %below[j:C] = sum[i:R | i < j] %b[i, j] -- below
 %most[i:R] = max[j:C] %x[i, j] -- most
 %far[i:R, j:C] = %k[i mod 2, j] / (2 + sqrt(%v[i] * %v[i])) - %x[i, j] -- far
+%first[i:R, j:C] = %m[i, 0] * %a[i, j] -- first
+%diagonal[i:R, j:C] = %x[i, i] + %b[i, j] -- diagonal
 %all[i:R] = sum[j:C] select(%far[i, j] < %a[i, j], -%far[i, j], %b[i, j]) -- all
 %turn[n:2, j:C] = sum[s:3] %k[n, (j - s + 1) mod C] * %w[s] -- turn
 %back[n:2, s:3] = sum[j:C] %turn[n, j] * %k[n, (j + s) mod C] -- back
@@ -41,9 +43,9 @@ const GRAPH: &str = "
 %share[n:2] = sum[j:C] %alike[n, j] -- share
 ";
 
-const ROOTS: [&str; 14] = [
+const ROOTS: [&str; 16] = [
     "m", "x", "row", "rows", "col", "cols", "below", "most", "far", "all", "turn", "back", "alike",
-    "share",
+    "share", "first", "diagonal",
 ];
 
 fn program(rows: u32, cols: u32) -> Program {
