@@ -13,6 +13,7 @@ use crate::tensor::Tensor;
 
 use super::float::{Float, round};
 use super::learn::{Numbers, Rule};
+use super::live::Live;
 use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
@@ -31,7 +32,7 @@ pub(super) struct Engine<P: Plan> {
     pub(super) program: Program,
     pub(super) threads: usize,
     pub(super) params: Vec<Part>,
-    states: Vec<Part>,
+    pub(super) states: Vec<Part>,
     param_len: usize,
     state_len: usize,
     pub(super) init: P,
@@ -40,6 +41,8 @@ pub(super) struct Engine<P: Plan> {
     memories: Vec<Memory<P>>,
     pub(super) shares: Vec<Share<P::Float>>,
     pub(super) numbers: Numbers<P>,
+    /// A sequence whose inputs still come.
+    pub(super) live: Option<Live<P>>,
 }
 
 /// A plan of the step graph for what one caller wants.
@@ -48,7 +51,7 @@ pub(super) struct Ready<P: Plan> {
     roots: Vec<String>,
     gradients: bool,
     pub(super) plan: P,
-    ports: Ports<P::Read>,
+    pub(super) ports: Ports<P::Read>,
 }
 
 /// What a chunk of groups gives.
@@ -113,6 +116,7 @@ impl<P: Plan> Engine<P> {
             memories: Vec::new(),
             shares: Vec::new(),
             numbers: Numbers::default(),
+            live: None,
         }
     }
 
@@ -403,10 +407,8 @@ impl<P: Plan> Executable for Engine<P> {
         let kept = self.plans.last().is_some_and(|ready| ready.gradients);
         let tapes = self.memories.iter().filter(|_| kept).map(Memory::tape);
         let bytes = tapes.sum::<usize>() * size_of::<P::Float>();
-        Facts {
-            kernels: self.plans.last().map_or(0, |ready| ready.plan.kernels()),
-            tape_bytes: bytes as u64,
-        }
+        let last = self.plans.last().or(self.live.as_ref().map(|live| &live.ready));
+        Facts { kernels: last.map_or(0, |ready| ready.plan.kernels()), tape_bytes: bytes as u64 }
     }
 
     fn measure(&mut self) {

@@ -9,7 +9,7 @@ use crate::graph::Update;
 use crate::tensor::Tensor;
 
 use super::block::block;
-use super::engine::{Engine, alone, flat, once, tensor, widen};
+use super::engine::{Engine, Ready, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
 use super::phase::{Wanted, names, wanted_of};
 use super::plan::{At, Blind, Plan, Root, Source};
@@ -139,13 +139,18 @@ impl<P: Plan> Engine<P> {
         want: &Want,
         tensors: bool,
     ) -> Outcome {
+        let ready = self.ready_with(numbers, want);
+        self.run_ready(ready, batch, tensors)
+    }
+
+    /// A plan with the parameters held in it.
+    fn ready_with(&mut self, numbers: &mut Numbers<P>, want: &Want) -> Ready<P> {
         let new = std::mem::replace(&mut numbers.new, false);
         let parts = self.params.clone();
         let fill = |param: usize, out: &mut [P::Float]| {
             out.copy_from_slice(parts[param].of(&numbers.values));
         };
-        let ready = self.ready_for(new, want, fill);
-        self.run_ready(ready, batch, tensors)
+        self.ready_for(new, want, fill)
     }
 
     /// One step of the optimiser on numbers that are held; `gradient` fills the gradient from a place on.
@@ -257,6 +262,25 @@ impl<P: Plan> Trainable for Engine<P> {
         let outcome = self.run_with(&mut numbers, batch, want, true);
         self.numbers = numbers;
         outcome
+    }
+
+    fn open(&mut self, starts: &[Option<Tensor>], root: &str) {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        let want = Want { roots: vec![root.to_owned()], gradients: false };
+        let ready = self.ready_with(&mut numbers, &want);
+        self.live = Some(self.live(ready, starts));
+        // The plan is no longer there for others.
+        numbers.forget();
+        self.numbers = numbers;
+    }
+
+    fn answer(&mut self, inputs: &[Tensor]) -> Tensor {
+        let Some(mut live) = self.live.take() else {
+            panic!("internal error: backend: no sequence was opened")
+        };
+        let answer = self.next(&mut live, inputs);
+        self.live = Some(live);
+        answer
     }
 
     fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned {

@@ -14,6 +14,7 @@ pub mod interp;
 pub mod jit;
 mod kernels;
 mod learn;
+mod live;
 mod phase;
 mod plan;
 mod sweep;
@@ -189,6 +190,14 @@ pub trait Trainable: Executable {
 
     /// Runs a batch with the parameters it holds.
     fn run_held(&mut self, batch: &Batch, want: &Want) -> Outcome;
+
+    /// Begins one sequence whose inputs still come, with the parameters it holds now. `starts` are those of
+    /// a [`Batch`]; `root` is what [`Trainable::answer`] tells at each step.
+    fn open(&mut self, starts: &[Option<Tensor>], root: &str);
+
+    /// The next step of the sequence opened last: one tensor of one step an input. The root has the form
+    /// [1, 1, sizes..].
+    fn answer(&mut self, inputs: &[Tensor]) -> Tensor;
 
     /// One step on a batch: forward, loss, backward, mean, clipping, update. `roots` are told as by a
     /// run.

@@ -142,6 +142,16 @@ impl Session {
         self.backend.run_held(batch, want)
     }
 
+    /// Begins a sequence whose inputs still come, from these first states; `root` is told at each step.
+    pub(super) fn open(&mut self, starts: &[Option<Tensor>], root: &str) {
+        self.backend.open(starts, root);
+    }
+
+    /// The next step of that sequence.
+    pub(super) fn answer(&mut self, inputs: &[Tensor]) -> Tensor {
+        self.backend.answer(inputs)
+    }
+
     /// One step of training on a batch; frozen parameters stay. `roots` are told as by a run.
     pub fn learn(
         &mut self,

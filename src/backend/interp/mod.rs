@@ -124,6 +124,14 @@ impl Trainable for Interp {
         with_engine!(self, engine => engine.run_held(batch, want))
     }
 
+    fn open(&mut self, starts: &[Option<Tensor>], root: &str) {
+        with_engine!(self, engine => engine.open(starts, root));
+    }
+
+    fn answer(&mut self, inputs: &[Tensor]) -> Tensor {
+        with_engine!(self, engine => engine.answer(inputs))
+    }
+
     fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned {
         with_engine!(self, engine => engine.learn(batch, roots, advance))
     }
