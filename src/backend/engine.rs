@@ -38,7 +38,7 @@ pub(super) struct Engine<P: Plan> {
     pub(super) init: P,
     pub(super) update: Option<Rule<P>>,
     plans: Vec<Ready<P>>,
-    memories: Vec<Memory<P>>,
+    pub(super) memories: Vec<Memory<P>>,
     pub(super) shares: Vec<Share<P::Float>>,
     pub(super) numbers: Numbers<P>,
     /// A sequence whose inputs still come.
@@ -407,7 +407,7 @@ impl<P: Plan> Executable for Engine<P> {
         let kept = self.plans.last().is_some_and(|ready| ready.gradients);
         let tapes = self.memories.iter().filter(|_| kept).map(Memory::tape);
         let bytes = tapes.sum::<usize>() * size_of::<P::Float>();
-        let last = self.plans.last().or(self.live.as_ref().map(|live| &live.ready));
+        let last = self.live.as_ref().map(|live| &live.ready).or(self.plans.last());
         Facts { kernels: last.map_or(0, |ready| ready.plan.kernels()), tape_bytes: bytes as u64 }
     }
 

@@ -265,12 +265,16 @@ impl<P: Plan> Trainable for Engine<P> {
     }
 
     fn open(&mut self, starts: &[Option<Tensor>], root: &str) {
+        if let Some(old) = self.live.take() {
+            self.keep(old.ready);
+        }
         let mut numbers = std::mem::take(&mut self.numbers);
         let want = Want { roots: vec![root.to_owned()], gradients: false };
         let ready = self.ready_with(&mut numbers, &want);
         self.live = Some(self.live(ready, starts));
-        // The plan is no longer there for others.
+        // The plan is no longer there for others, which have not seen its memory.
         numbers.forget();
+        self.memories.clear();
         self.numbers = numbers;
     }
 

@@ -128,6 +128,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return None;
         }
         let bytes = self.bytes();
+        // Copies are made whether or not a condition lets a number be read.
+        let len: i64 = of.iter().map(|size| i64::from(*size)).product();
+        let inside = |at: i64| (0..len).contains(&at);
+        if !inside(first) || !inside(first + (i64::from(cols) - 1) * by) {
+            return None;
+        }
         let size = cols.saturating_mul(bytes as u32);
         let like = |copy: &&(Slot, [i64; 2], StackSlot)| {
             (copy.0.region, copy.0.offset, copy.1) == (slot.region, slot.offset, [first, by])

@@ -231,8 +231,7 @@ impl Search<'_> {
         };
         let beside: u64 = (0..scope.len())
             .filter(|axis| *axis != rows && *axis != cols)
-            .map(|axis| u64::from(scope[axis]))
-            .product();
+            .fold(1, |all: u64, axis| all.saturating_mul(u64::from(scope[axis])));
         // Points where a value does not exist are written as 0, which a fold cannot do.
         let whole = match role {
             Role::Point => own == Some((rows, cols)),

@@ -117,7 +117,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// What a fold starts from. Adding to 0 what may be nothing gives 0, not -0.
     fn first(&mut self, id: NodeId) -> Vec<Value> {
         match &self.graph.node(id).op {
-            Op::Reduce { fold: Fold::Sum, when, .. } if !when.is_empty() => self.constant(0.0),
+            Op::Reduce { fold: Fold::Sum, when, over } if !when.is_empty() || over.contains(&0) => {
+                self.constant(0.0)
+            }
             Op::Reduce { fold, .. } => self.identity(*fold),
             Op::Map(_) | Op::Leaf(_) | Op::Join | Op::Recur { .. } | Op::Opaque { .. } => {
                 panic!("internal error: jit: no fold to start")

@@ -3,7 +3,8 @@
 //! In: a [`Program`]. Out: a [`Trainable`]. A value that is read more than once and is not cheap is
 //! computed by a function of its own, whose loops and positions are known when it is made; others are
 //! computed where they are read. Sums of products and functions of whole arrays are left to kernels, and
-//! gradients of weights are computed once all steps are done. Samples of equal length run together in groups, side by side in
+//! gradients of weights are computed once all steps are done. Values over the same two axes share a
+//! loop. Samples of equal length run together in groups, side by side in
 //! memory and in vectors; a lone sample uses vectors along the axes of its values. Invariants: the
 //! same program, precision, parameters, batch and wanted results give the same bits, whatever the number of
 //! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);

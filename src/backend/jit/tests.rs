@@ -23,6 +23,7 @@ const GRAPH: &str = "
 %v[i:R] = input 2 -- v
 %w[j:C] = input 3 -- w
 %k[n:2, j:C] = input 4 -- k
+%q[c:C, d:C] = %w[c] * %w[d] + 0.5 * %k[0, d] -- q
 %l[i:R, j:C | i != j] = 1 - %v[i] - %w[j] -- l
 %m[i:R, j:C] = join { i == j: 0; i != j: %l[i, j] * %a[i, j] + %v[i] * %w[j] } -- m
 %x[i:R, j:C] = max(%m[i, j], %b[i, j]) -- x
@@ -39,13 +40,14 @@ const GRAPH: &str = "
 %turn[n:2, j:C] = sum[s:3] %k[n, (j - s + 1) mod C] * %w[s] -- turn
 %back[n:2, s:3] = sum[j:C] %turn[n, j] * %k[n, (j + s) mod C] -- back
 %across[j:C] = sum[n:2] %k[n, C1 - j] * %w[j] -- across
+%twice[j:C] = %w[j] + %k[1, j] + %q[(j + 1) mod C, (j + 2) mod C] -- twice
 %alike[n:2, j:C] = abs(%k[n, j]) * %turn[n, j] - %across[j] -- alike
 %share[n:2] = sum[j:C] %alike[n, j] -- share
 ";
 
-const ROOTS: [&str; 16] = [
+const ROOTS: [&str; 18] = [
     "m", "x", "row", "rows", "col", "cols", "below", "most", "far", "all", "turn", "back", "alike",
-    "share", "first", "diagonal",
+    "share", "first", "diagonal", "twice", "q",
 ];
 
 fn program(rows: u32, cols: u32) -> Program {

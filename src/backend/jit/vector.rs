@@ -1,7 +1,7 @@
 //! Along which axis the numbers of a vector lie, where they do not belong to different samples.
 //!
 //! In: what a function computes. Out: the axis that reads most values side by side, if one pays.
-//! Invariant: along the chosen axis no index is gathered or reduced, and a condition that changes is one that
+//! Invariant: along the chosen axis no index is gathered, at most one is a roll and none is reduced otherwise, and a condition that changes is one that
 //! a mask can express, over accesses that stay inside their operands whether it holds or not.
 
 use crate::graph::{Access, Affine, Axis, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read};
@@ -157,7 +157,8 @@ impl Weigh<'_> {
     fn read(&self, from: NodeId, access: &Access, steps: &[i64]) -> Option<i64> {
         let own: Option<Vec<i64>> = access.0.iter().map(|index| step_of(index, steps)).collect();
         let own = own?;
-        if access.0.iter().any(|index| rolls(index, steps)) && !(self.held)(from) {
+        let rolling = access.0.iter().filter(|index| rolls(index, steps)).count();
+        if rolling > 1 || (rolling == 1 && !(self.held)(from)) {
             return None;
         }
         if !(self.held)(from) {

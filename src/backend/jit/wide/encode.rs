@@ -15,7 +15,7 @@ use super::inst::{Base, Body, Inst, Lanes, Math, Mem, Source, When};
 /// The stack pointer.
 const STACK: u8 = 4;
 /// Bytes of a slot for what registers do not hold.
-const SLOT: i32 = 8;
+const SLOT: i32 = super::SLOT as i32;
 
 /// Where a source lies: a register, or memory with its registers.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 //!
 //! In: a function of Cranelift's, optimised by it. Out: its bytes, for x86-64 with AVX2 and FMA; nothing,
 //! if it does what is not known here, so that it is made with narrower vectors. Invariant: every instruction does
-//! to each number what Cranelift's does, so that the bits are the same.
+//! to each number what Cranelift's does, so that the same function has the same bits.
 
 mod encode;
 mod inst;
@@ -17,6 +17,11 @@ use regalloc2::{
 };
 
 use crate::backend::kernels::Level;
+
+/// Bytes of a slot for what registers do not hold.
+const SLOT: usize = 8;
+/// The most bytes of a function's own memory: a thread has some.
+const MOST_FRAME: usize = 1 << 17;
 
 /// Whether this machine has such vectors, and calls functions as this room does.
 pub(super) fn can() -> bool {
@@ -61,7 +66,8 @@ fn allocated(function: &Function) -> Option<(inst::Body, Output)> {
 /// The bytes of a function.
 pub(super) fn compile(function: &Function) -> Option<Vec<u8>> {
     let (body, output) = allocated(function)?;
-    Some(encode::encode(&body, &output))
+    let frame = body.stack as usize + SLOT * output.num_spillslots;
+    (frame <= MOST_FRAME).then(|| encode::encode(&body, &output))
 }
 
 /// The instructions of a function, for people: what each does, then its registers, the result first.

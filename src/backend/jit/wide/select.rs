@@ -294,6 +294,9 @@ impl<'f> Select<'f> {
         let InstructionData::IntCompare { args, cond, .. } = *self.data(self.made(value)?) else {
             return None;
         };
+        if self.ty(args[0]) != types::I64 {
+            return None;
+        }
         let first = self.operand(args[0]);
         match self.short(args[1]) {
             Some(number) => self.body.push(Inst::BranchAt(when(cond), number), &[first]),
@@ -385,7 +388,8 @@ impl<'f> Select<'f> {
         let InstructionData::IntCompare { args, cond, .. } = *self.data(self.made(value)?) else {
             return None;
         };
-        let held = args.iter().all(|arg| self.needed.contains(&self.same(*arg)));
+        let held = args.iter().all(|arg| self.needed.contains(&self.same(*arg)))
+            && self.ty(args[0]) == types::I64;
         held.then_some(IntCompare { x: args[0], y: args[1], when: when(cond) })
     }
 
