@@ -268,7 +268,7 @@ impl Search<'_> {
     }
 
     /// Puts every value that can be one into the first loop that takes it.
-    fn loops(&self, dependencies: &[Vec<NodeId>]) -> (Vec<Fused>, Vec<Option<usize>>) {
+    fn loops(&self, dependencies: &[Vec<NodeId>]) -> Vec<Fused> {
         let mut loops = Loops::default();
         let mut of: Vec<Option<usize>> = vec![None; self.graph.len()];
         let mut after: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); self.graph.len()];
@@ -305,7 +305,7 @@ impl Search<'_> {
             loops.all[number].members.push(member);
             of[at] = Some(number);
         }
-        (loops.all, of)
+        loops.all
     }
 
     /// Everything in an order in which it can run, as near as possible to that of the graph.
@@ -389,12 +389,11 @@ pub(super) fn fuse(
 ) -> Plan {
     let search = Search { graph, phases, held, tiles };
     let dependencies = search.dependencies();
-    let (all, all_of) = search.loops(&dependencies);
+    let all = search.loops(&dependencies);
     let mut loops: Vec<Fused> = Vec::new();
     let mut of = vec![None; graph.len()];
     for fused in all.into_iter().filter(|fused| fused.members.len() > 1) {
         for member in &fused.members {
-            debug_assert!(all_of[member.node.0 as usize].is_some());
             of[member.node.0 as usize] = Some(loops.len());
         }
         loops.push(fused);

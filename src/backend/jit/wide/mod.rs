@@ -58,7 +58,11 @@ fn allocated(function: &Function) -> Option<(inst::Body, Output)> {
     };
     let output = match regalloc2::run(&body, &machine(), &options) {
         Ok(output) => output,
-        Err(error) => panic!("internal error: jit: no registers: {error:?}"),
+        Err(error) => {
+            // Narrower code is better than none.
+            debug_assert!(false, "jit: no registers: {error:?}");
+            return None;
+        }
     };
     Some((body, output))
 }

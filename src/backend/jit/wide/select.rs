@@ -29,6 +29,8 @@ pub(super) struct Select<'f> {
     registers: HashMap<Value, VReg>,
     blocks: HashMap<Block, regalloc2::Block>,
     constants: HashMap<(u64, bool), i32>,
+    /// Where each slot of the function's own memory begins.
+    slots: HashMap<ir::StackSlot, i64>,
     body: Body,
 }
 
@@ -97,12 +99,13 @@ impl<'f> Select<'f> {
             registers: HashMap::default(),
             blocks: HashMap::default(),
             constants: HashMap::default(),
+            slots: HashMap::default(),
             body: Body::default(),
         };
         select.count();
         select.fold();
-        select.need();
         select.stack()?;
+        select.need();
         select.number_blocks();
         for block in function.layout.blocks() {
             select.block(block)?;
@@ -113,23 +116,13 @@ impl<'f> Select<'f> {
 
     /// Lays out the function's own memory.
     fn stack(&mut self) -> Option<()> {
-        for (_, slot) in self.function.sized_stack_slots.iter() {
-            self.body.stack = self.body.stack.next_multiple_of(32) + slot.size;
+        for (slot, data) in self.function.sized_stack_slots.iter() {
+            let first = self.body.stack.next_multiple_of(32);
+            self.slots.insert(slot, i64::from(first));
+            self.body.stack = first + data.size;
         }
         self.body.stack = self.body.stack.next_multiple_of(32);
         (self.body.stack < 1 << 20).then_some(())
-    }
-
-    fn slot(&self, slot: ir::StackSlot) -> i32 {
-        let mut at: u32 = 0;
-        for (other, data) in self.function.sized_stack_slots.iter() {
-            at = at.next_multiple_of(32);
-            if other == slot {
-                break;
-            }
-            at += data.size;
-        }
-        at as i32
     }
 
     /// Every block, each followed by one for each way out of it that has two.
@@ -179,7 +172,7 @@ impl<'f> Select<'f> {
     pub(super) fn own(&self, value: Value) -> Option<i64> {
         match *self.data(self.made(value)?) {
             InstructionData::StackAddr { stack_slot, offset, .. } => {
-                Some(i64::from(self.slot(stack_slot)) + i64::from(offset))
+                Some(self.slots.get(&stack_slot)? + i64::from(offset))
             }
             _ => None,
         }
