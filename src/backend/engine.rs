@@ -15,7 +15,7 @@ use super::float::{Float, round};
 use super::learn::{Numbers, Rule};
 use super::live::Live;
 use super::phase::{names, wanted_of_init, wanted_of_step};
-use super::plan::{At, Blind, Plan, Source, Watch};
+use super::plan::{At, Blind, PASSING, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Timed, Want};
 
@@ -31,6 +31,8 @@ const MAX_PLANS: usize = 8;
 pub(super) struct Engine<P: Plan> {
     pub(super) program: Program,
     pub(super) threads: usize,
+    /// Steps of the forward sweep that may be kept at a time.
+    stretch: usize,
     pub(super) params: Vec<Part>,
     pub(super) states: Vec<Part>,
     param_len: usize,
@@ -106,6 +108,7 @@ impl<P: Plan> Engine<P> {
         Engine {
             program: program.clone(),
             threads: threads.max(1),
+            stretch: usize::MAX,
             params,
             states,
             param_len,
@@ -220,6 +223,10 @@ impl<P: Plan> Engine<P> {
             plan: &ready.plan,
             ports: &ready.ports,
             gradients: ready.gradients,
+            stretch: self
+                .stretch
+                .checked_next_multiple_of(ready.plan.block())
+                .unwrap_or(usize::MAX),
             told,
             states: &self.states,
             lengths: &batch.lengths,
@@ -384,7 +391,7 @@ impl<P: Plan> Engine<P> {
         watch: &mut impl Watch<P::Float>,
     ) {
         let mut memory = P::Memory::default();
-        self.init.fit(&mut memory, 1, 1);
+        self.init.fit(&mut memory, PASSING, 1);
         let fill = |source: Source, out: &mut [P::Float]| match source {
             Source::Seed(at) => out.copy_from_slice(self.states[at].of(seeds)),
             Source::Input(_) | Source::Param(_) | Source::Prev(_) => {}
@@ -400,6 +407,12 @@ impl<P: Plan> Executable for Engine<P> {
         self.numbers.forget();
         let ready = self.ready(params, want);
         self.run_ready(ready, batch, true)
+    }
+
+    fn keep_at_most(&mut self, steps: usize) {
+        self.stretch = steps.max(1);
+        // What is taken already may be more than that.
+        self.memories.clear();
     }
 
     fn facts(&self) -> Facts {
@@ -445,7 +458,7 @@ pub(super) fn once<P: Plan>(
     fill: impl Fn(Source, &mut [P::Float]),
 ) -> Vec<Option<Vec<P::Float>>> {
     let mut memory = P::Memory::default();
-    plan.fit(&mut memory, 1, 1);
+    plan.fit(&mut memory, PASSING, 1);
     plan.forward(&mut memory, At::ONCE, fill, &mut Blind);
     let roots = names.iter().map(|name| {
         let root = plan.root(name)?;

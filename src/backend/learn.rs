@@ -12,7 +12,7 @@ use super::block::block;
 use super::engine::{Engine, Ready, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
 use super::phase::{Wanted, names, wanted_of};
-use super::plan::{At, Blind, Plan, Root, Source};
+use super::plan::{At, Blind, PASSING, Plan, Root, Source};
 use super::{Advance, Batch, Clip, Held, Learned, Outcome, Timed, Trainable, Trouble, Want};
 
 /// Parameters and slots in the type of a backend.
@@ -94,7 +94,7 @@ impl<P: Plan> Rule<P> {
         gradient: impl Fn(usize, &mut [P::Float]),
     ) {
         let Room { memory, next } = room;
-        self.plan.fit(memory, 1, 1);
+        self.plan.fit(memory, PASSING, 1);
         next.resize(self.block, P::Float::of(0.0));
         for first in (0..values.len()).step_by(self.block) {
             let range = first..(first + self.block).min(values.len());

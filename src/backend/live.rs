@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 
 use super::engine::{Engine, Ready, flat, tensor, widen};
 use super::float::{Float, round};
-use super::plan::{At, Blind, Plan, Source};
+use super::plan::{At, Blind, PASSING, Plan, Source};
 
 /// A sequence, and where it stands.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl<P: Plan> Engine<P> {
             }
         }
         let mut memory = P::Memory::default();
-        ready.plan.fit(&mut memory, 1, 1);
+        ready.plan.fit(&mut memory, PASSING, 1);
         Live { ready, memory, next: state.clone(), state, step: 0 }
     }
 
@@ -39,7 +39,7 @@ impl<P: Plan> Engine<P> {
     pub(super) fn next(&self, live: &mut Live<P>, inputs: &[Tensor]) -> Tensor {
         let Live { ready, memory, state, next, step } = live;
         let inputs: Vec<_> = inputs.iter().map(flat).collect();
-        let at = At { step: *step, frame: 0, samples: 1 };
+        let at = At::passing(*step, 1);
         let fill = |source: Source, out: &mut [P::Float]| match source {
             Source::Input(input) => round(out, &inputs[input]),
             Source::Prev(number) => out.copy_from_slice(self.states[number].of(state)),

@@ -21,6 +21,7 @@ mod sweep;
 
 use std::collections::BTreeMap;
 
+pub use bytes::Budget;
 pub use cost::Cost;
 
 use crate::source::Span;
@@ -111,6 +112,11 @@ pub trait Executable {
 
     /// The first states of one sample for these parameters, one tensor a state.
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor>;
+
+    /// From now on keeps the forward sweep of that many steps at a time, rounded up to a block of the plan
+    /// (see [`Budget`]), and the states before each such stretch; what is not kept is computed again when
+    /// the backward sweep needs it. Every result stays the same.
+    fn keep_at_most(&mut self, steps: usize);
 
     /// What the last run took.
     fn facts(&self) -> Facts;

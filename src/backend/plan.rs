@@ -48,16 +48,34 @@ impl Source {
 pub(super) struct At {
     /// Its number.
     pub(super) step: usize,
-    /// Its frame of the tape: its number where the tape is kept, otherwise 0.
+    /// Its frame of the tape.
     pub(super) frame: usize,
+    /// The frame of the step before.
+    pub(super) before: usize,
+    /// Whether states come from outside: at the first step, and where a sweep is taken up again.
+    pub(super) opens: bool,
     /// Samples of the group.
     pub(super) samples: usize,
 }
 
 impl At {
     /// The only step of one sample, for graphs that have no time.
-    pub(super) const ONCE: At = At { step: 0, frame: 0, samples: 1 };
+    pub(super) const ONCE: At = At { step: 0, frame: 1, before: 0, opens: true, samples: 1 };
+
+    /// A step whose frame is kept, in a stretch that begins at another.
+    pub(super) fn kept(step: usize, first: usize, samples: usize) -> At {
+        let before = step - first;
+        At { step, frame: before + 1, before, opens: before == 0, samples }
+    }
+
+    /// A step whose frame the next but one overwrites.
+    pub(super) fn passing(step: usize, samples: usize) -> At {
+        At { step, frame: (step + 1) % 2, before: step % 2, opens: step == 0, samples }
+    }
 }
+
+/// Frames that a sweep takes in which none is kept.
+pub(super) const PASSING: usize = 2;
 
 /// Something that looks at every value as it is made, where the backend shows them.
 pub(super) trait Watch<F> {
@@ -105,6 +123,8 @@ pub(super) struct Size {
     pub(super) tables: u64,
     /// The most samples that it runs together.
     pub(super) together: usize,
+    /// Steps that its gradients are added up over at once.
+    pub(super) block: u64,
 }
 
 /// A graph made ready.
@@ -152,7 +172,13 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// The root of that name, unless it is missing or summed.
     fn root(&self, name: &str) -> Option<Root<Self::Read>>;
 
-    /// Makes room for that many frames of a group.
+    /// Steps that gradients computed in the end are added up over at once, the last first. What is kept of
+    /// a sweep is a multiple of it, so that every addition is the same however much that is.
+    fn block(&self) -> usize {
+        1
+    }
+
+    /// Makes room for that many frames of a group, the one before the first step included.
     fn fit(&self, memory: &mut Self::Memory, frames: usize, samples: usize);
 
     /// Fills leaves and runs one step forward.
@@ -188,7 +214,7 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// Before the backward sweep: no adjoint arrives at the last step.
     fn turn(&self, _memory: &mut Self::Memory) {}
 
-    /// After the backward sweep over that many steps: adds what is left to `gradient`.
+    /// After the backward sweep over that many steps, whose frames are kept: adds what is left to `gradient`.
     fn finish(
         &self,
         _memory: &Self::Memory,

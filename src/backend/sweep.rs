@@ -2,15 +2,16 @@
 //!
 //! In: a plan of the step graph, first states, inputs. Out: what each sample gives, and the group's
 //! share of the parameters' gradients, added to the sum of its chunk. Every array of the group is
-//! `[elements][samples]`. Invariant: the order of every addition depends on the group and its length
-//! alone.
+//! `[elements][samples]`. Where not all frames may be kept, a sequence is cut into stretches: the states
+//! before each are kept, and its frames are computed again when the backward sweep comes to it.
+//! Invariant: the order of every addition depends on the group and its length alone.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Part;
 use super::float::{Float, round};
-use super::plan::{At, Plan, Root, Source, Watch};
+use super::plan::{At, Blind, PASSING, Plan, Root, Source, Watch};
 
 /// The roots of a step graph by their role.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(super) struct Shared<'a, P: Plan> {
     pub(super) ports: &'a Ports<P::Read>,
     /// Whether to run backward.
     pub(super) gradients: bool,
+    /// Steps whose frames are kept at a time: a multiple of the plan's block.
+    pub(super) stretch: usize,
     /// Whether last states, and the gradients of inputs and first states, are told.
     pub(super) told: bool,
     /// States, one after the other.
@@ -83,14 +86,24 @@ pub(super) struct Sample<F> {
 #[derive(Debug)]
 pub(super) struct Memory<P: Plan> {
     plan: P::Memory,
-    state: Vec<P::Float>,
-    next: Vec<P::Float>,
+    /// States before a step, and after it.
+    states: [Vec<P::Float>; 2],
+    /// Adjoints of states after a step, and before it.
+    adjoints: [Vec<P::Float>; 2],
+    /// States before each stretch, one after the other.
+    kept: Vec<P::Float>,
     room: Vec<P::Float>,
 }
 
 impl<P: Plan> Default for Memory<P> {
     fn default() -> Memory<P> {
-        Memory { plan: P::Memory::default(), state: Vec::new(), next: Vec::new(), room: Vec::new() }
+        Memory {
+            plan: P::Memory::default(),
+            states: Default::default(),
+            adjoints: Default::default(),
+            kept: Vec::new(),
+            room: Vec::new(),
+        }
     }
 }
 
@@ -142,15 +155,21 @@ impl<P: Plan> Shared<'_, P> {
         watch: &mut impl Watch<P::Float>,
     ) {
         let steps = self.lengths[group.first];
-        let frames = if self.gradients { steps.max(1) } else { 1 };
-        self.plan.fit(&mut memory.plan, frames, group.samples);
+        let kept = if self.gradients { self.stretch.min(steps) + 1 } else { PASSING };
+        self.plan.fit(&mut memory.plan, kept.max(PASSING), group.samples);
         let mut made = vec![Sample::default(); group.samples];
         self.forward(group, memory, &mut made, watch);
         if self.gradients {
             self.backward(group, memory, &mut made, sums.gradient, watch);
-            self.add_seeds(group.samples, &memory.state, sums.seeds);
+            self.add_seeds(group.samples, &memory.adjoints[0], sums.seeds);
         }
         out.extend(made);
+    }
+
+    /// The stretches of a sequence, the first first.
+    fn stretches(&self, steps: usize) -> Vec<Range<usize>> {
+        let most = if self.gradients { self.stretch } else { usize::MAX };
+        (0..steps).step_by(most).map(|first| first..first.saturating_add(most).min(steps)).collect()
     }
 
     /// Adds up the adjoints of first states that the program computes.
@@ -189,105 +208,191 @@ impl<P: Plan> Shared<'_, P> {
         watch: &mut impl Watch<P::Float>,
     ) {
         let Group { first, samples } = group;
-        let Memory { plan, state, next, room } = memory;
-        let batch = self.lengths.len();
-        self.begin(group, state);
-        next.clone_from(state);
+        self.begin(group, &mut memory.states[0]);
+        memory.states[1] = memory.states[0].clone();
+        memory.kept.clear();
         for sample in made.iter_mut() {
             sample.asked = vec![Vec::new(); self.ports.asked.len()];
         }
         let steps = self.lengths[first];
-        for step in 0..steps {
-            let at = At { step, frame: if self.gradients { step } else { 0 }, samples };
-            let fill = |source: Source, out: &mut [P::Float]| match source {
-                Source::Input(input) => {
-                    let (all, len) = &self.fed.inputs[input];
-                    let rows = &all[(step * batch + first) * len..][..samples * len];
-                    interleave(out, rows, samples);
-                }
-                Source::Prev(at) => out.copy_from_slice(&state[range(self.states[at], samples)]),
-                Source::Param(_) | Source::Seed(_) => {}
-            };
-            self.plan.forward(plan, at, fill, watch);
-            if let Some(root) = &self.ports.loss {
-                let losses = self.copy(plan, root, at, room);
-                made.iter_mut().zip(losses).for_each(|(sample, loss)| sample.loss += loss.wide());
+        let stretches = self.stretches(steps);
+        for stretch in &stretches {
+            if stretches.len() > 1 {
+                memory.kept.extend_from_slice(&memory.states[0]);
             }
-            for (number, (_, root)) in self.ports.asked.iter().enumerate() {
-                let values = self.copy(plan, root, at, room);
-                for (at, sample) in made.iter_mut().enumerate() {
-                    sample.asked[number].extend(column(values, samples, at));
-                }
+            for step in stretch.clone() {
+                let at = match self.gradients {
+                    true => At::kept(step, stretch.start, samples),
+                    false => At::passing(step, samples),
+                };
+                self.one(group, memory, at, watch);
+                self.tell(memory, at, made);
+                let next = step + 1;
+                self.carry(memory, at, if next == steps { self.told } else { next == stretch.end });
             }
-            for (number, (part, root)) in self.states.iter().zip(&self.ports.next).enumerate() {
-                let range = range(*part, samples);
-                if self.plan.carries(number) && (step + 1 < steps || !self.told) {
-                    continue;
-                }
-                match root {
-                    Some(root) => self.plan.read(plan, root, at, &mut next[range]),
-                    // A state without an equation for its next value keeps the one it has.
-                    None => next[range.clone()].copy_from_slice(&state[range]),
-                }
-            }
-            std::mem::swap(state, next);
         }
         for (number, sample) in made.iter_mut().enumerate().filter(|_| self.told) {
-            sample.finals = column(state, samples, number).collect();
+            sample.finals = column(&memory.states[0], samples, number).collect();
+        }
+    }
+
+    /// One step forward.
+    fn one(
+        &self,
+        Group { first, samples }: Group,
+        memory: &mut Memory<P>,
+        at: At,
+        watch: &mut impl Watch<P::Float>,
+    ) {
+        let Memory { plan, states: [state, _], .. } = memory;
+        let batch = self.lengths.len();
+        let fill = |source: Source, out: &mut [P::Float]| match source {
+            Source::Input(input) => {
+                let (all, len) = &self.fed.inputs[input];
+                let rows = &all[(at.step * batch + first) * len..][..samples * len];
+                interleave(out, rows, samples);
+            }
+            Source::Prev(at) => out.copy_from_slice(&state[range(self.states[at], samples)]),
+            Source::Param(_) | Source::Seed(_) => {}
+        };
+        self.plan.forward(plan, at, fill, watch);
+    }
+
+    /// What a step gives each sample.
+    fn tell(&self, memory: &mut Memory<P>, at: At, made: &mut [Sample<P::Float>]) {
+        let Memory { plan, room, .. } = memory;
+        if let Some(root) = &self.ports.loss {
+            let losses = self.copy(plan, root, at, room);
+            made.iter_mut().zip(losses).for_each(|(sample, loss)| sample.loss += loss.wide());
+        }
+        for (number, (_, root)) in self.ports.asked.iter().enumerate() {
+            let values = self.copy(plan, root, at, room);
+            for (sample_of, sample) in made.iter_mut().enumerate() {
+                sample.asked[number].extend(column(values, at.samples, sample_of));
+            }
+        }
+    }
+
+    /// States become those after the step: all of them, or those that do not find their own way.
+    fn carry(&self, memory: &mut Memory<P>, at: At, all: bool) {
+        let Memory { plan, states: [state, next], .. } = memory;
+        for (number, (part, root)) in self.states.iter().zip(&self.ports.next).enumerate() {
+            let range = range(*part, at.samples);
+            if self.plan.carries(number) && !all {
+                continue;
+            }
+            match root {
+                Some(root) => self.plan.read(plan, root, at, &mut next[range]),
+                // A state without an equation for its next value keeps the one it has.
+                None => next[range.clone()].copy_from_slice(&state[range]),
+            }
+        }
+        std::mem::swap(state, next);
+    }
+
+    /// Computes the frames of a stretch anew.
+    fn again(
+        &self,
+        group: Group,
+        memory: &mut Memory<P>,
+        (number, stretch): (usize, &Range<usize>),
+    ) {
+        let Memory { states: [state, _], kept, .. } = memory;
+        let len = state.len();
+        state.copy_from_slice(&kept[number * len..][..len]);
+        for step in stretch.clone() {
+            let at = At::kept(step, stretch.start, group.samples);
+            self.one(group, memory, at, &mut Blind);
+            self.carry(memory, at, false);
         }
     }
 
     fn backward(
         &self,
-        Group { first, samples }: Group,
+        group: Group,
         memory: &mut Memory<P>,
         made: &mut [Sample<P::Float>],
         gradient: &mut [P::Float],
         watch: &mut impl Watch<P::Float>,
     ) {
-        let Memory { plan, state: seeds, next: prev, room } = memory;
+        let Group { first, samples } = group;
         let steps = self.lengths[first];
-        seeds.fill(P::Float::of(0.0));
-        prev.fill(P::Float::of(0.0));
-        self.plan.turn(plan);
+        let len = memory.states[0].len();
+        for adjoint in &mut memory.adjoints {
+            adjoint.clear();
+            adjoint.resize(len, P::Float::of(0.0));
+        }
+        self.plan.turn(&mut memory.plan);
         for sample in made.iter_mut().filter(|_| self.told) {
             let each = self.fed.inputs.iter().map(|(_, len)| vec![P::Float::of(0.0); len * steps]);
             sample.inputs = each.collect();
         }
-        for step in (0..steps).rev() {
-            let at = At { step, frame: step, samples };
-            let fill = |source: Source, out: &mut [P::Float]| match source {
-                Source::Seed(at) => out.copy_from_slice(&seeds[range(self.states[at], samples)]),
-                Source::Input(_) | Source::Param(_) | Source::Prev(_) => {}
-            };
-            self.plan.backward(plan, at, gradient, fill, watch);
-            for (input, root) in self.ports.inputs.iter().enumerate() {
-                let Some(root) = root.as_ref().filter(|_| self.told) else { continue };
-                let values = self.copy(plan, root, at, room);
-                for (at, sample) in made.iter_mut().enumerate() {
-                    let to = &mut sample.inputs[input][step * root.len..][..root.len];
-                    to.iter_mut().zip(column(values, samples, at)).for_each(|(to, v)| *to = v);
-                }
+        let stretches = self.stretches(steps);
+        for (number, stretch) in stretches.iter().enumerate().rev() {
+            if stretch.end < steps {
+                self.again(group, memory, (number, stretch));
             }
-            for (at_state, (part, root)) in self.states.iter().zip(&self.ports.prev).enumerate() {
-                let range = range(*part, samples);
-                if self.plan.hands_on(at_state) && step > 0 {
-                    continue;
-                }
-                match root {
-                    Some(root) => self.plan.read(plan, root, at, &mut prev[range]),
-                    None if self.ports.next[at_state].is_none() => {
-                        prev[range.clone()].copy_from_slice(&seeds[range]);
-                    }
-                    None => {}
-                }
+            for step in stretch.clone().rev() {
+                let at = At::kept(step, stretch.start, samples);
+                self.one_back(memory, at, gradient, watch);
+                self.tell_inputs(memory, at, made);
+                self.hand_on(memory, at);
             }
-            std::mem::swap(seeds, prev);
+            self.plan.finish(&memory.plan, stretch.len(), samples, gradient);
         }
-        self.plan.finish(plan, steps, samples, gradient);
         for (number, sample) in made.iter_mut().enumerate().filter(|_| self.told) {
-            sample.starts = column(seeds, samples, number).collect();
+            sample.starts = column(&memory.adjoints[0], samples, number).collect();
         }
+    }
+
+    /// One step backward.
+    fn one_back(
+        &self,
+        memory: &mut Memory<P>,
+        at: At,
+        gradient: &mut [P::Float],
+        watch: &mut impl Watch<P::Float>,
+    ) {
+        let Memory { plan, adjoints: [seeds, _], .. } = memory;
+        let fill = |source: Source, out: &mut [P::Float]| match source {
+            Source::Seed(state) => {
+                out.copy_from_slice(&seeds[range(self.states[state], at.samples)]);
+            }
+            Source::Input(_) | Source::Param(_) | Source::Prev(_) => {}
+        };
+        self.plan.backward(plan, at, gradient, fill, watch);
+    }
+
+    /// Gradients of the inputs of a step.
+    fn tell_inputs(&self, memory: &mut Memory<P>, at: At, made: &mut [Sample<P::Float>]) {
+        let Memory { plan, room, .. } = memory;
+        for (input, root) in self.ports.inputs.iter().enumerate() {
+            let Some(root) = root.as_ref().filter(|_| self.told) else { continue };
+            let values = self.copy(plan, root, at, room);
+            for (number, sample) in made.iter_mut().enumerate() {
+                let to = &mut sample.inputs[input][at.step * root.len..][..root.len];
+                to.iter_mut().zip(column(values, at.samples, number)).for_each(|(to, v)| *to = v);
+            }
+        }
+    }
+
+    /// Adjoints of states become those before the step.
+    fn hand_on(&self, memory: &mut Memory<P>, at: At) {
+        let Memory { plan, adjoints: [seeds, prev], .. } = memory;
+        for (state, (part, root)) in self.states.iter().zip(&self.ports.prev).enumerate() {
+            let range = range(*part, at.samples);
+            if self.plan.hands_on(state) && at.step > 0 {
+                continue;
+            }
+            match root {
+                Some(root) => self.plan.read(plan, root, at, &mut prev[range]),
+                None if self.ports.next[state].is_none() => {
+                    prev[range.clone()].copy_from_slice(&seeds[range]);
+                }
+                None => {}
+            }
+        }
+        std::mem::swap(seeds, prev);
     }
 
     /// A root, copied into room that is used again.

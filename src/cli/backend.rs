@@ -1,7 +1,7 @@
 //! `--backend`: what runs the program.
 
 use crate::backend::interp::Interp;
-use crate::backend::{Precision, Trainable, jit};
+use crate::backend::{Budget, Precision, Trainable, jit};
 use crate::error::Error;
 use crate::graph::Program;
 
@@ -29,7 +29,7 @@ impl Backend {
         [Backend::Interp, Backend::Jit].into_iter().find(|backend| backend.name() == name)
     }
 
-    /// Makes a program ready.
+    /// Makes a program ready for what its memory was planned for.
     ///
     /// # Errors
     /// Where this machine cannot run it.
@@ -37,29 +37,32 @@ impl Backend {
         self,
         program: &Program,
         precision: Precision,
-        threads: usize,
+        budget: &Budget,
     ) -> Result<Box<dyn Trainable>, Error> {
-        match self {
-            Backend::Interp => Ok(Box::new(Interp::new(program, precision, threads))),
+        let threads = budget.threads;
+        let mut ready: Box<dyn Trainable> = match self {
+            Backend::Interp => Box::new(Interp::new(program, precision, threads)),
             Backend::Jit => jit::ready(program, precision, threads).map_err(|why| {
                 Error::Limit(format!(
                     "no machine code on this machine ({why}): use `--backend interp`"
                 ))
-            }),
-        }
+            })?,
+        };
+        ready.keep_at_most(budget.kept);
+        Ok(ready)
     }
 
-    /// Bytes that training on a batch of that many sequences of that many steps takes.
-    pub(super) fn plan_bytes(
+    /// How training on a batch of that many sequences of that many steps fits into `limit` bytes.
+    pub(super) fn budget(
         self,
         program: &Program,
-        (steps, batch): (usize, usize),
-        threads: usize,
-        precision: Precision,
-    ) -> u64 {
+        extent: (usize, usize),
+        (threads, precision): (usize, Precision),
+        limit: u64,
+    ) -> Budget {
         match self {
-            Backend::Interp => Interp::plan_bytes(program, steps, batch, threads, precision),
-            Backend::Jit => jit::plan_bytes(program, steps, batch, threads, precision),
+            Backend::Interp => Interp::budget(program, extent, threads, precision, limit),
+            Backend::Jit => jit::budget(program, extent, threads, precision, limit),
         }
     }
 }

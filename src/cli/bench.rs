@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::backend::Backend;
 use super::compiled::{CompileOptions, Compiled, Extent};
-use super::input::{self, size};
+use super::input::{self, bytes, size};
 use super::profile::Profile;
 use super::run::{
     PrecisionName, duration, freeze, name_of, precision, settings as settings_of, within_limits,
@@ -31,6 +31,7 @@ use crate::train::{self, Pace, Settings, assemble, learn, sample};
 #[command(after_help = "Examples:\n  ntmc bench specs/ntm.ntm\n  \
     ntmc bench specs/dnc.ntm --train paper --batch 16 --timesteps 100 --threads 2\n  \
     ntmc bench specs/ntm.ntm --task 'random(inputs = 9, outputs = 8, steps = 41)'\n  \
+    ntmc bench specs/bench/dnc-n1024.ntm --batch 1 --timesteps 1000 --memory 2GiB\n  \
     ntmc bench specs/dnc.ntm --profile --threads 1\n  \
     ntmc bench specs/dnc.ntm --time-passes\n  \
     ntmc bench specs/ntm.ntm --inference --json")]
@@ -61,6 +62,10 @@ pub(super) struct Args {
     /// Threads [default: as many as the machine has cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// The most memory that training may take, as in 4GiB: what does not fit is computed again
+    /// [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
     /// Override a dim, a setting, an argument or an emission
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
@@ -91,6 +96,7 @@ impl Args {
             backend: self.backend,
             precision: precision(self.precision),
             threads: self.threads.map(usize::from),
+            memory: self.memory,
         }
     }
 }
@@ -131,6 +137,8 @@ struct Facts {
     ready: Duration,
     /// On paper.
     cost: Cost,
+    /// Time steps of which the forward sweep is kept at a time.
+    kept: usize,
 }
 
 /// Times a training step.
@@ -141,6 +149,7 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     let compiled = options.for_training(extent)?;
     let ready = start.elapsed();
     let Compiled { model, border, executable, block, tasks, rate, sources, cost, .. } = compiled;
+    let kept = compiled.budget.kept;
     let task = random(&tasks, args.timesteps)?;
     let timesteps = task.longest() as usize;
     let mut settings = settings_of(&block, vec![task], rate, (args.seed, args.batch));
@@ -159,6 +168,7 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         parameters: session.size(),
         ready,
         cost,
+        kept,
     };
     let mut steps = Steps::new(&mut session, &settings);
     let times = clock.measure(|| steps.next())?;
@@ -232,9 +242,10 @@ fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     let mut spec = input::spec(&options.spec)?;
     let (model, program, tasks) = spec.answering(&options.choices())?;
     let (precision, threads) = (options.precision, options.threads());
-    let bytes = options.backend.plan_bytes(&program, (1, 1), threads, precision);
-    input::within_memory(bytes, "one step of this model")?;
-    let executable = options.backend.ready(&program, precision, threads)?;
+    let budget = input::within_memory(options.memory, "one step of this model", |limit| {
+        options.backend.budget(&program, (1, 1), (threads, precision), limit)
+    })?;
+    let executable = options.backend.ready(&program, precision, &budget)?;
     let ready = start.elapsed();
     let task = random(&tasks, None)?;
     let episodes = sample(&task, args.seed, "bench", 0, 1);
@@ -252,6 +263,7 @@ fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         parameters,
         ready,
         cost: Cost::of(&program, false),
+        kept: 1,
     };
     let mut stream = Streaming::new(&mut session, args.seed);
     let mut steps = inputs.iter().cycle();
@@ -424,6 +436,7 @@ impl Report<'_> {
             "compile_s": self.compile(),
             "peak_rss_mb": peak.map(|bytes| bytes as f64 / f64::from(1 << 20)),
             "tape_bytes": took.tape_bytes,
+            "kept_timesteps": facts.kept,
             "adjoint_reads_bytes": self.adjoint_reads(),
             "flops": flops,
             "gflops_per_s": flops as f64 / times.median() / 1e9,
@@ -472,6 +485,9 @@ impl Report<'_> {
         if !args.inference {
             let reads = size(self.adjoint_reads());
             row("tape", format!("{}; the backward sweep reads {reads}", size(took.tape_bytes)));
+            if facts.kept < facts.timesteps {
+                row("", format!("{} of {} time steps at a time", facts.kept, facts.timesteps));
+            }
         }
         let flops = self.flops() as f64;
         let rate = flops / times.median() / 1e9;

@@ -1,6 +1,6 @@
 //! What the verbs need of the compiler, and nothing more.
 
-use crate::backend::Cost;
+use crate::backend::{Budget, Cost};
 use crate::compile::{Choices, Training};
 use crate::error::Error;
 use crate::graph::Program;
@@ -30,6 +30,8 @@ pub struct CompileOptions {
     pub precision: Precision,
     /// Threads; `None`: the backend decides.
     pub threads: Option<usize>,
+    /// The most bytes that training may take; `None`: those that are free.
+    pub memory: Option<u64>,
 }
 
 /// A spec ready for training.
@@ -58,6 +60,10 @@ pub struct Compiled {
     pub sources: Sources,
     /// What it costs on paper.
     pub cost: Cost,
+    /// How it fits into memory.
+    pub budget: Budget,
+    /// Time steps of the longest sequence.
+    pub steps: usize,
 }
 
 /// Sizes of a step in place of what the train block says.
@@ -98,9 +104,10 @@ impl CompileOptions {
         let steps = extent.steps.map_or(longest, u64::from) as usize;
         let batch = extent.batch.unwrap_or(block.batch) as usize;
         let (precision, threads) = (self.precision, self.threads());
-        let bytes = self.backend.plan_bytes(&program, (steps, batch), threads, precision);
-        input::within_memory(bytes, "training this model")?;
-        let executable = self.backend.ready(&program, precision, threads)?;
+        let budget = input::within_memory(self.memory, "training this model", |limit| {
+            self.backend.budget(&program, (steps, batch), (threads, precision), limit)
+        })?;
+        let executable = self.backend.ready(&program, precision, &budget)?;
         let text = |file| spec.sources.get(file).text.clone();
         let modules = spec.checked.beside.iter().map(|(name, file)| (name.clone(), text(*file)));
         let modules = modules.collect();
@@ -117,6 +124,8 @@ impl CompileOptions {
             sources: spec.sources,
             cost: Cost::of(&program, true),
             program,
+            budget,
+            steps,
         })
     }
 }

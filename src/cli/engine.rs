@@ -61,9 +61,10 @@ impl Compile for Front {
             program = compile::with_adjoints(program);
         }
         let program = compile::optimised(program);
-        let bytes = self.backend.plan_bytes(&program, (1, 1), 1, self.precision);
-        input::within_memory(bytes, "one step of this model")?;
-        let executable = self.backend.ready(&program, self.precision, 1)?;
+        let budget = input::within_memory(None, "one step of this model", |limit| {
+            self.backend.budget(&program, (1, 1), (1, self.precision), limit)
+        })?;
+        let executable = self.backend.ready(&program, self.precision, &budget)?;
         let draws: Vec<_> = model.states.iter().map(|state| state.draw.clone()).collect();
         let (arrays, seed) = (program.states.clone(), self.seed);
         let drawn = Box::new(move |samples: usize| {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::directory::MODULES;
+use crate::backend::Budget;
 use crate::compile::{Choice, Choices, Purpose, Spec};
 use crate::error::Error;
 use crate::model::library::Library;
@@ -82,18 +83,29 @@ pub(super) fn chosen(path: &str, choices: &Choices) -> Result<(Spec, Choice, Pur
     Ok((spec, choice, purpose))
 }
 
-/// Refuses what would not fit this machine's memory.
+/// How something fits into this machine's memory, or into as much of it as it may take. `plan` says how it
+/// fits into so many bytes.
 ///
 /// # Errors
-/// With both figures.
-pub(super) fn within_memory(bytes: u64, what: &str) -> Result<(), Error> {
-    let limit = memory();
-    if bytes <= limit {
-        return Ok(());
+/// With both figures, where it does not.
+pub(super) fn within_memory(
+    most: Option<u64>,
+    what: &str,
+    plan: impl FnOnce(u64) -> Budget,
+) -> Result<Budget, Error> {
+    let free = memory();
+    let limit = most.map_or(free, |most| most.min(free));
+    let budget = plan(limit);
+    if budget.bytes <= limit {
+        return Ok(budget);
     }
-    let (need, have) = (size(bytes), size(limit));
+    let (need, have) = (size(budget.bytes), size(limit));
+    let (have, more) = match most {
+        Some(most) if most < free => (format!("`--memory` allows {have}"), "more memory, "),
+        Some(_) | None => (format!("{have} are free"), ""),
+    };
     Err(Error::Limit(format!(
-        "{what} needs {need}, and {have} are free\nhelp: choose smaller sizes, a smaller batch, or \
+        "{what} needs {need} at least, and {have}\nhelp: choose {more}smaller sizes, a smaller batch, or \
          shorter sequences"
     )))
 }
@@ -105,6 +117,28 @@ fn memory() -> u64 {
         line.split_whitespace().nth(1)?.parse::<u64>().ok()
     });
     told.map_or(8 << 30, |kib| kib.saturating_mul(1024))
+}
+
+/// A number of bytes: `512MiB`, `4GB`, `2g`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let number: f64 =
+        digits.parse().map_err(|_| "a number with MiB or GiB, such as 4GiB".to_owned())?;
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kib" => 1024.0,
+        "kb" => 1e3,
+        "m" | "mib" => 1024.0 * 1024.0,
+        "mb" => 1e6,
+        "g" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        "gb" => 1e9,
+        _ => return Err("the unit is KiB, MiB or GiB, as in 4GiB".to_owned()),
+    };
+    let all = number * unit;
+    if !(all.is_finite() && all >= 1.0) {
+        return Err("memory is at least a byte".to_owned());
+    }
+    Ok(all as u64)
 }
 
 /// Bytes for people.

@@ -8,6 +8,7 @@ use super::blame::{Scene, blame};
 use super::choose::quoted;
 use super::compiled::{CompileOptions, Compiled, Extent};
 use super::directory::{Directory, Manifest};
+use super::input::bytes;
 use super::report::{self, Drawing, Report};
 use super::stall::Stall;
 use super::start::{Start, begin, go_on, manifest};
@@ -54,6 +55,10 @@ pub(super) struct Args {
     /// Threads [default: as many as the backend can use]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// The most memory that training may take, as in 4GiB: what does not fit is computed again
+    /// [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
     /// Override a dim, a setting, an argument or an emission
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
@@ -161,6 +166,12 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     let options = options(args, terminal, terminal.progress && !json)?;
     let extent = Extent { batch: options.batch, steps: None };
     let compiled = options.compile.for_training(extent)?;
+    if compiled.budget.kept < compiled.steps {
+        let (kept, all) = (compiled.budget.kept, compiled.steps);
+        note(&format!(
+            "note: memory holds {kept} of {all} time steps at a time; the others are computed twice\n"
+        ));
+    }
     if options.brief {
         return rehearsal::run(compiled, &options, json);
     }
@@ -204,6 +215,7 @@ fn options(args: Args, terminal: Terminal, progress: bool) -> Result<Options, Er
         backend: args.backend.unwrap_or(Backend::Jit),
         precision: args.precision.map_or(Precision::F32, precision),
         threads: args.threads.map(usize::from),
+        memory: args.memory,
     };
     if let (Some(kept), Some(path)) = (&kept, &args.resume) {
         as_kept(&args, kept)?;

@@ -44,6 +44,8 @@ fn compiled() -> Compiled {
         digest: "d1".to_owned(),
         sources,
         cost: crate::backend::Cost::default(),
+        budget: crate::backend::Budget { bytes: 0, threads: 1, kept: 1 },
+        steps: 1,
     }
 }
 
@@ -56,6 +58,7 @@ fn options(out: &Path) -> Options {
             sets: Vec::new(),
             backend: Backend::Interp,
             precision: Precision::F32,
+            memory: None,
             threads: None,
         },
         steps: None,

@@ -74,6 +74,7 @@ pub(super) fn open(
         backend,
         precision,
         threads: None,
+        memory: None,
     };
     let mut spec = input::spec(&options.spec)?;
     let ready = spec.judging(&options.choices())?;
@@ -85,10 +86,10 @@ pub(super) fn open(
         asked.push(own.clone());
     }
     let longest = asked.iter().map(Instance::longest).max().unwrap_or(1);
-    let bytes =
-        backend.plan_bytes(&program, (longest as usize, batch), options.threads(), precision);
-    input::within_memory(bytes, "an episode this long")?;
-    let executable = backend.ready(&program, precision, options.threads())?;
+    let budget = input::within_memory(None, "an episode this long", |limit| {
+        backend.budget(&program, (longest as usize, batch), (options.threads(), precision), limit)
+    })?;
+    let executable = backend.ready(&program, precision, &budget)?;
     let border = Border::of(&program);
     let mut session = Session::new(border, &model, executable, precision, manifest.seed)?;
     let steps = restore(&mut session, &directory, which, &digest)?;

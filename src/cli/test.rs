@@ -52,8 +52,9 @@ pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
     let mut reports = Vec::new();
     for instance in &instances {
         let program = compile::with_adjoints(compile::forward(&instance.model));
-        let bytes = Interp::plan_bytes(&program, 5, 128, 1, Precision::F64);
-        input::within_memory(bytes, &format!("a trial of `{}`", instance.name))?;
+        input::within_memory(None, &format!("a trial of `{}`", instance.name), |limit| {
+            Interp::budget(&program, (5, 128), 1, Precision::F64, limit)
+        })?;
         let mut shown = 0;
         let mut progress = |done: u64| {
             let percent = done * 100 / options.draws;

@@ -91,6 +91,8 @@ pub(crate) fn model(x: u32, y: u32) -> flat::Model {
 }
 
 impl Executable for Fake {
+    fn keep_at_most(&mut self, _: usize) {}
+
     fn facts(&self) -> crate::backend::Facts {
         crate::backend::Facts::default()
     }

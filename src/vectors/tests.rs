@@ -21,6 +21,8 @@ const I: usize = 2;
 const O: usize = 4;
 
 impl Executable for Fake {
+    fn keep_at_most(&mut self, _: usize) {}
+
     fn facts(&self) -> crate::backend::Facts {
         crate::backend::Facts::default()
     }

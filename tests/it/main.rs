@@ -23,6 +23,7 @@ mod guide;
 mod ir;
 mod layouts;
 mod meaning;
+mod memory;
 mod mutate;
 mod mutations;
 mod notes;

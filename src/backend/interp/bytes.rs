@@ -24,7 +24,8 @@ pub(super) fn size(graph: &Graph, wanted: &Wanted) -> Size {
         tables(graph.node(id), operands.len() as u64, affine)
     });
     let tables = tables.fold(0, u64::saturating_add);
-    Size { fixed, tape, work, tables, together: 1 }
+    // The frame before the first step stays empty.
+    Size { fixed, tape, work: work.saturating_add(tape), tables, together: 1, block: 1 }
 }
 
 /// At most this many positions are kept for a node.

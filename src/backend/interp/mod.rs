@@ -28,10 +28,10 @@ pub use check::{Bad, Made};
 use crate::graph::Program;
 use crate::tensor::Tensor;
 
-use super::bytes::plan_bytes;
+use super::bytes::budget;
 use super::engine::Engine;
 use super::{
-    Advance, Batch, Executable, Facts, Held, Learned, Outcome, Precision, Trainable, Want,
+    Advance, Batch, Budget, Executable, Facts, Held, Learned, Outcome, Precision, Trainable, Want,
 };
 use plan::Interpreted;
 
@@ -70,19 +70,18 @@ impl Interp {
         with_engine!(self, engine => engine.first_bad(params, batch))
     }
 
-    /// Bytes that training on a batch of that many sequences of that many steps takes; the largest
-    /// number there is where it does not fit one.
+    /// How training on a batch of that many sequences of that many steps fits into `limit` bytes.
     #[must_use]
-    pub fn plan_bytes(
+    pub fn budget(
         program: &Program,
-        steps: usize,
-        batch: usize,
+        extent: (usize, usize),
         threads: usize,
         precision: Precision,
-    ) -> u64 {
+        limit: u64,
+    ) -> Budget {
         match precision {
-            Precision::F32 => plan_bytes::<Interpreted<f32>>(program, (steps, batch), threads),
-            Precision::F64 => plan_bytes::<Interpreted<f64>>(program, (steps, batch), threads),
+            Precision::F32 => budget::<Interpreted<f32>>(program, extent, threads, limit),
+            Precision::F64 => budget::<Interpreted<f64>>(program, extent, threads, limit),
         }
     }
 }
@@ -90,6 +89,10 @@ impl Interp {
 impl Executable for Interp {
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
         with_engine!(self, engine => engine.run(params, batch, want))
+    }
+
+    fn keep_at_most(&mut self, steps: usize) {
+        with_engine!(self, engine => engine.keep_at_most(steps));
     }
 
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {

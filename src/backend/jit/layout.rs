@@ -49,6 +49,13 @@ impl Slot {
 /// Numbers of an array, of all samples together, that a second cache holds beside others.
 const NEAR: u64 = 1 << 16;
 
+/// Numbers of the tape over whose steps gradients are added up at once: 32 MiB in single precision. More
+/// makes the sums no faster, and how few steps can be kept depends on it.
+const BLOCK: usize = 1 << 23;
+
+/// The most steps of it, and the fewest.
+const STEPS: (usize, usize) = (8, 128);
+
 /// The plan of a graph's memory.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -91,6 +98,12 @@ impl Layout {
         let sizes = graph.ids().filter(|id| self.slot(*id).is_some_and(Slot::per_sample));
         let largest = sizes.map(|id| graph.node(id).space.points()).max().unwrap_or(1);
         (NEAR / largest.max(1)).max(1) as usize
+    }
+
+    /// Steps that gradients are added up over at once; see [`Plan`](crate::backend::plan::Plan).
+    pub(super) fn block(&self) -> usize {
+        let steps = (BLOCK / self.tape.max(1)).clamp(STEPS.0, STEPS.1);
+        1 << steps.ilog2()
     }
 
     /// The end of a region, to be moved.

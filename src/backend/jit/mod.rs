@@ -35,7 +35,7 @@ use crate::graph::{self, Program};
 
 use super::bytes;
 use super::engine::Engine;
-use super::{Precision, Trainable};
+use super::{Budget, Precision, Trainable};
 use plan::Compiled;
 
 pub use code::Listing;
@@ -67,18 +67,17 @@ pub fn ready(
     })
 }
 
-/// Bytes that training on a batch of that many sequences of that many steps takes; the largest
-/// number there is where it does not fit one.
+/// How training on a batch of that many sequences of that many steps fits into `limit` bytes.
 #[must_use]
-pub fn plan_bytes(
+pub fn budget(
     program: &Program,
-    steps: usize,
-    batch: usize,
+    extent: (usize, usize),
     threads: usize,
     precision: Precision,
-) -> u64 {
+    limit: u64,
+) -> Budget {
     match precision {
-        Precision::F32 => bytes::plan_bytes::<Compiled<f32>>(program, (steps, batch), threads),
-        Precision::F64 => bytes::plan_bytes::<Compiled<f64>>(program, (steps, batch), threads),
+        Precision::F32 => bytes::budget::<Compiled<f32>>(program, extent, threads, limit),
+        Precision::F64 => bytes::budget::<Compiled<f64>>(program, extent, threads, limit),
     }
 }

@@ -36,7 +36,7 @@ struct Feed {
     pub(super) len: usize,
     /// Where it comes from.
     pub(super) source: Source,
-    /// Whether it is filled at the first step only.
+    /// Whether it is filled only where states come from outside.
     pub(super) once: bool,
 }
 
@@ -101,20 +101,16 @@ pub(super) struct Compiled<F> {
 pub(super) struct Memory<F> {
     /// Samples that the contents are laid out for.
     samples: usize,
-    /// One frame more than steps whose frames are kept: the first holds the first states.
+    /// One frame more than steps whose frames are kept: it holds the states before them.
     tape: Vec<F>,
     work: Vec<F>,
     arriving: Vec<F>,
     leaving: Vec<F>,
 }
 
-/// The frames of that length of a step, and of the one before it. Where frames are not kept, two take
-/// turns.
+/// The frames of that length of a step, and of the one before it.
 fn frames<F>(tape: &mut [F], at: At, len: usize) -> (&mut [F], &mut [F]) {
-    let (own, before) = match at.frame == at.step {
-        true => (at.step + 1, at.step),
-        false => ((at.step + 1) % 2, at.step % 2),
-    };
+    let (own, before) = (at.frame, at.before);
     let (low, high) = tape.split_at_mut(own.max(before) * len);
     let (low, high) = (&mut low[own.min(before) * len..][..len], &mut high[..len]);
     if own > before { (high, low) } else { (low, high) }
@@ -222,7 +218,7 @@ impl<F: Number> Compiled<F> {
     ) {
         let one = self.layout.tape * at.samples;
         for Feed { slot, len, source, once } in &schedule.feeds {
-            if *once && at.step > 0 {
+            if *once && !at.opens {
                 continue;
             }
             let region = match slot.region {
@@ -284,7 +280,7 @@ impl<F: Number> Compiled<F> {
         layout.sums.iter().filter_map(of).flatten().collect()
     }
 
-    /// Adds one gradient, of all steps and samples.
+    /// Adds one gradient, of some steps of all samples.
     fn add_up(
         &self,
         late: &Late,
@@ -363,12 +359,12 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
         let layout = timed("plan", || layout(graph, wanted, F::TILES));
-        let together = layout.together(graph);
+        let (together, block) = (layout.together(graph), layout.block() as u64);
         let Layout { fixed, tape, work, seeds, .. } = layout;
         let work = work.saturating_add(seeds.saturating_mul(2));
         let [fixed, tape, work] = [fixed, tape, work].map(|elements| elements as u64);
-        // The first states take a frame too.
-        Size { fixed, tape, work: work.saturating_add(tape), tables: 0, together }
+        // The states before the first step take a frame too.
+        Size { fixed, tape, work: work.saturating_add(tape), tables: 0, together, block }
     }
 
     fn together(&self) -> usize {
@@ -440,7 +436,7 @@ impl<F: Number> Plan for Compiled<F> {
         }
         let Layout { tape, work, seeds, .. } = self.layout;
         for (memory, len) in [
-            (&mut memory.tape, tape * (frames + 1) * samples),
+            (&mut memory.tape, tape * frames * samples),
             (&mut memory.work, work * samples),
             (&mut memory.arriving, seeds * samples),
             (&mut memory.leaving, seeds * samples),
@@ -463,9 +459,18 @@ impl<F: Number> Plan for Compiled<F> {
         memory.arriving.fill(F::default());
     }
 
+    fn block(&self) -> usize {
+        self.layout.block()
+    }
+
     fn finish(&self, memory: &Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
-        for late in &self.late {
-            late.spent.on(|| self.add_up(late, &memory.tape, (steps, samples), gradient));
+        let block = self.block();
+        for first in (0..steps).step_by(block).rev() {
+            let tape = &memory.tape[first * self.layout.tape * samples..];
+            let steps = block.min(steps - first);
+            for late in &self.late {
+                late.spent.on(|| self.add_up(late, tape, (steps, samples), gradient));
+            }
         }
     }
 

@@ -339,7 +339,8 @@ fn a_value_bad_in_the_backward_sweep_alone_is_named() {
 #[test]
 fn memory_is_known_beforehand_and_never_overflows() {
     let program = recurrent();
-    let bytes = |steps, batch| Interp::plan_bytes(&program, steps, batch, 2, Precision::F64);
+    let bytes =
+        |steps, batch| Interp::budget(&program, (steps, batch), 2, Precision::F64, u64::MAX).bytes;
     assert!(bytes(10, 1) < 100_000);
     assert!(bytes(1000, 16) > bytes(10, 16));
     assert_eq!(bytes(usize::MAX, usize::MAX), u64::MAX);
@@ -350,5 +351,5 @@ fn memory_is_known_beforehand_and_never_overflows() {
     let arrays = vec![array("x", &[u32::MAX, u32::MAX, u32::MAX]); 2];
     let huge = super::program(arrays.clone(), arrays.clone(), arrays);
     let huge = Program { step: d.builder.finish(), ..huge };
-    assert_eq!(Interp::plan_bytes(&huge, 1, 1, 1, Precision::F32), u64::MAX);
+    assert_eq!(Interp::budget(&huge, (1, 1), 1, Precision::F32, 0).bytes, u64::MAX);
 }
