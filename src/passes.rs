@@ -18,6 +18,11 @@ pub(crate) fn record() {
     RECORD.set(Some(Vec::new()));
 }
 
+/// Seconds recorded since [`record`], all passes together.
+pub(crate) fn spent() -> f64 {
+    RECORD.with_borrow(|record| record.iter().flatten().map(|(_, seconds)| seconds).sum())
+}
+
 /// What was recorded since [`record`]; nothing more is.
 pub(crate) fn recorded() -> Vec<Pass> {
     RECORD.take().unwrap_or_default()
@@ -50,9 +55,11 @@ mod tests {
         timed("first", || std::thread::sleep(std::time::Duration::from_millis(2)));
         timed("second", || ());
         timed("first", || ());
+        let all = spent();
         let passes = recorded();
+        assert_eq!(all, passes.iter().map(|(_, seconds)| seconds).sum::<f64>());
         let names: Vec<&str> = passes.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["first", "second"]);
-        assert!(passes[0].1 >= 0.002 && recorded().is_empty());
+        assert!(passes[0].1 >= 0.002 && recorded().is_empty() && spent() == 0.0);
     }
 }

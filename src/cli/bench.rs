@@ -108,9 +108,7 @@ pub(super) fn run(args: &Args, terminal: Terminal) -> Result<(), Error> {
         ));
     }
     let clock = Clock::new(args.time, terminal.progress && !args.json);
-    if args.time_passes {
-        passes::record();
-    }
+    passes::record();
     let measured = if args.inference { answer(args, &clock)? } else { train(args, &clock)? };
     let report = Report { args, measured, peak: peak_bytes(), passes: passes::recorded() };
     if args.json { print(&format!("{}\n", report.json())) } else { print(&report.text()) }
@@ -135,6 +133,8 @@ struct Facts {
     parameters: usize,
     /// From the text to something that runs.
     ready: Duration,
+    /// What passes took by then, in seconds.
+    passed: f64,
     /// On paper.
     cost: Cost,
     /// Time steps of which the forward sweep is kept at a time.
@@ -147,7 +147,7 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     let start = Instant::now();
     let extent = Extent { batch: args.batch, steps: args.timesteps };
     let compiled = options.for_training(extent)?;
-    let ready = start.elapsed();
+    let (ready, passed) = (start.elapsed(), passes::spent());
     let Compiled { model, border, executable, block, tasks, rate, sources, cost, .. } = compiled;
     let kept = compiled.budget.kept;
     let task = random(&tasks, args.timesteps)?;
@@ -167,6 +167,7 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         timesteps,
         parameters: session.size(),
         ready,
+        passed,
         cost,
         kept,
     };
@@ -246,7 +247,7 @@ fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         options.backend.budget(&program, (1, 1), (threads, precision), limit)
     })?;
     let executable = options.backend.ready(&program, precision, &budget)?;
-    let ready = start.elapsed();
+    let (ready, passed) = (start.elapsed(), passes::spent());
     let task = random(&tasks, None)?;
     let episodes = sample(&task, args.seed, "bench", 0, 1);
     let batch = assemble(&Border::of(&program).inputs, &episodes);
@@ -262,6 +263,7 @@ fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         timesteps: 1,
         parameters,
         ready,
+        passed,
         cost: Cost::of(&program, false),
         kept: 1,
     };
@@ -294,7 +296,7 @@ struct Clock {
 
 /// Times in seconds.
 struct Times {
-    /// The first call, which makes machine code and takes memory.
+    /// The first call, which makes machine code and takes memory, in seconds.
     first: f64,
     /// The median of each round.
     rounds: Vec<f64>,
@@ -385,15 +387,17 @@ struct Report<'a> {
     args: &'a Args,
     measured: Measured,
     peak: Option<u64>,
-    /// How long passes took, if asked for.
+    /// How long passes took.
     passes: Vec<Pass>,
 }
 
 impl Report<'_> {
-    /// From the text to the first step done, less a step.
+    /// From the text to machine code: all before the first step, and the passes that wait for it, since
+    /// only a batch says for how many samples code is made.
     fn compile(&self) -> f64 {
-        let Measured { facts, times, .. } = &self.measured;
-        facts.ready.as_secs_f64() + (times.first - times.median()).max(0.0)
+        let Measured { facts, .. } = &self.measured;
+        let late = self.passes.iter().map(|(_, seconds)| seconds).sum::<f64>() - facts.passed;
+        facts.ready.as_secs_f64() + late.max(0.0)
     }
 
     /// Arithmetic of a call.
@@ -434,6 +438,7 @@ impl Report<'_> {
             "round_medians_s": times.rounds,
             "calls": times.calls,
             "compile_s": self.compile(),
+            "first_s": times.first,
             "peak_rss_mb": peak.map(|bytes| bytes as f64 / f64::from(1 << 20)),
             "tape_bytes": took.tape_bytes,
             "kept_timesteps": facts.kept,
@@ -478,7 +483,8 @@ impl Report<'_> {
         row("median", seconds(times.median()));
         row("fastest", seconds(times.least));
         row("slowest", format!("{} of {} timed", seconds(times.most), times.calls));
-        row("compiled in", seconds(self.compile()));
+        let first = seconds(times.first);
+        row("compiled in", format!("{}; the first call took {first}", seconds(self.compile())));
         if let Some(peak) = peak {
             row("peak memory", size(*peak));
         }
@@ -493,7 +499,7 @@ impl Report<'_> {
         let rate = flops / times.median() / 1e9;
         row("arithmetic", format!("{:.3} Mflop, {rate:.2} Gflop/s", flops / 1e6));
         row("kernels", took.kernels.to_string());
-        for (at, (name, time)) in passes.iter().enumerate() {
+        for (at, (name, time)) in passes.iter().filter(|_| args.time_passes).enumerate() {
             let value = format!("{:<14} {}", name, seconds(*time));
             row(if at == 0 { "passes" } else { "" }, value);
         }

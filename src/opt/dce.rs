@@ -15,10 +15,11 @@ use super::Pass;
 use crate::graph::{Builder, Graph, NodeId, Read};
 
 /// The pass.
-pub(super) const PASS: Pass = Pass { name: "dce", summary: "drop what no root needs", run: live };
+pub(super) const PASS: Pass =
+    Pass { name: "dce", summary: "drop what no root needs", run: |graph| live(graph.clone()) };
 
 /// The part of a graph that its roots reach.
-pub(super) fn live(graph: &Graph) -> Graph {
+pub(super) fn live(graph: Graph) -> Graph {
     let mut needed = vec![false; graph.len()];
     for (_, read) in &graph.roots {
         needed[read.node.0 as usize] = true;
@@ -29,6 +30,9 @@ pub(super) fn live(graph: &Graph) -> Graph {
                 needed[from.0 as usize] = true;
             }
         }
+    }
+    if needed.iter().all(|needed| *needed) {
+        return graph;
     }
     let mut builder = Builder::new();
     let mut moved = vec![NodeId(0); graph.len()];

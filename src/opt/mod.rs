@@ -14,7 +14,7 @@ pub mod simplify;
 #[cfg(test)]
 mod tests;
 
-use crate::graph::{Graph, Key, verified};
+use crate::graph::{Graph, verified};
 
 /// One rewriting of the graph that keeps its meaning.
 #[derive(Clone, Copy, Debug)]
@@ -51,17 +51,17 @@ pub fn optimise(graph: Graph) -> Graph {
 
 /// Like [`optimise`]; `show` sees the graph after every pass that changed it.
 pub fn optimise_with(mut graph: Graph, show: &mut dyn FnMut(&Pass, &Graph)) -> Graph {
-    for _ in 0..ROUNDS {
-        let mut changed = false;
-        for pass in PASSES {
-            let next = verified((pass.run)(&graph), pass.name);
-            if !same(&graph, &next) {
-                changed = true;
-                show(pass, &next);
-            }
-            graph = next;
+    // Once each pass has seen the graph since it last changed, and left it alone, none will change it.
+    let mut unchanged = 0;
+    for pass in PASSES.iter().cycle().take(ROUNDS * PASSES.len()) {
+        let next = verified((pass.run)(&graph), pass.name);
+        unchanged += 1;
+        if !same(&graph, &next) {
+            unchanged = 0;
+            show(pass, &next);
         }
-        if !changed {
+        graph = next;
+        if unchanged == PASSES.len() {
             break;
         }
     }
@@ -70,7 +70,12 @@ pub fn optimise_with(mut graph: Graph, show: &mut dyn FnMut(&Pass, &Graph)) -> G
 
 /// Whether two graphs are the same, node by node and root by root.
 fn same(left: &Graph, right: &Graph) -> bool {
-    left.len() == right.len()
-        && left.roots == right.roots
-        && left.ids().all(|id| Key::of(left, id) == Key::of(right, id))
+    let alike = |id| {
+        let (own, other) = (left.node(id), right.node(id));
+        own.op == other.op
+            && own.space == other.space
+            && own.ty == other.ty
+            && left.operands(id) == right.operands(id)
+    };
+    left.len() == right.len() && left.roots == right.roots && left.ids().all(alike)
 }

@@ -28,7 +28,7 @@ pub(super) fn rebuild(graph: &Graph, rule: Rule<'_>) -> Graph {
         let read = copy.root(read);
         copy.builder.root(path.0.clone(), read);
     }
-    super::dce::live(&copy.builder.finish())
+    super::dce::live(copy.builder.finish())
 }
 
 struct Copy<'a> {

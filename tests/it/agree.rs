@@ -20,6 +20,8 @@ use ntmc::graph::{
 use ntmc::op::scalar::{self, Sort};
 use ntmc::tensor::Tensor;
 
+#[cfg(target_os = "linux")]
+use crate::fence::{Side, behind};
 use crate::random_graph::{Dice, random_graph};
 
 const STEPS: usize = 2;
@@ -359,9 +361,9 @@ pub(crate) fn same_outcome(left: &Outcome, right: &Outcome, tolerance: f64) -> R
     Ok(())
 }
 
-/// A run of the case of a seed on several samples, each with numbers of its own; whether gradients
-/// were compared too.
-fn machine_code(seed: u64) -> bool {
+/// The case of a seed, its graph as it is, with adjoints or with less work in it, and several samples,
+/// each with numbers of its own.
+fn several(seed: u64) -> (Case, Program, Batch, Want) {
     let case = case(seed);
     let program = match seed % 3 {
         0 => case.program.clone(),
@@ -385,6 +387,12 @@ fn machine_code(seed: u64) -> bool {
     });
     let starts = vec![None; program.states.len()];
     let batch = Batch { inputs: inputs.collect(), starts, lengths };
+    (case, program, batch, want)
+}
+
+/// A run of the case of a seed; whether gradients were compared too.
+fn machine_code(seed: u64) -> bool {
+    let (case, program, batch, want) = several(seed);
     let told = |what: String| format!("seed {seed}: {what}\n{}", text::print(&program.step));
     let truth = Interp::new(&program, Precision::F64, 1).run(&case.params, &batch, &want);
     let mut jit = jit::ready(&program, Precision::F64, 1).unwrap();
@@ -412,4 +420,27 @@ fn machine_code_computes_what_the_interpreter_does() {
 fn machine_code_computes_what_the_interpreter_does_from_1000_on() {
     let gradients = (1000..2000).filter(|seed| machine_code(*seed)).count();
     assert!(gradients > 500);
+}
+
+/// Machine code made and run where a read or a write outside its memory ends the process.
+#[cfg(target_os = "linux")]
+#[test]
+fn machine_code_stays_inside_its_memory() {
+    for seed in 3000..3250 {
+        let (case, program, batch, want) = several(seed);
+        for precision in [Precision::F32, Precision::F64] {
+            let side = if seed.is_multiple_of(2) { Side::Back } else { Side::Front };
+            // What is the same for all steps lies in memory that is taken with the code.
+            let whole = seed.is_multiple_of(16);
+            let make = || jit::ready(&program, precision, 1).unwrap();
+            let mut jit = if whole { behind(side, seed, make) } else { make() };
+            let first = if whole { None } else { Some(jit.run(&case.params, &batch, &want)) };
+            // The memory of steps is given back, and taken again behind the fence.
+            jit.keep_at_most(usize::MAX);
+            let fenced = behind(side, seed, || jit.run(&case.params, &batch, &want));
+            if let Some(first) = first {
+                same_outcome(&first, &fenced, 0.0).unwrap_or_else(|what| panic!("{seed}: {what}"));
+            }
+        }
+    }
 }

@@ -15,6 +15,8 @@ mod drawn;
 mod errors;
 mod expand;
 mod explain;
+#[cfg(target_os = "linux")]
+mod fence;
 mod format;
 mod golden;
 mod gradients;

@@ -1,0 +1,145 @@
+//! How long it takes from the text of a spec to machine code that has taken its first training step: for
+//! every shipped spec, and for specs 1, 4 and 16 times as large.
+//!
+//! `cargo bench --bench machine_code` prints a table of medians: each spec should take under 100 ms, and a
+//! step of 4 times in size no more than 4 times as long. Given words pick specs.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use ntmc::backend::{Batch, Precision, Want, jit};
+use ntmc::compile::{Choices, Spec};
+use ntmc::model::library::Library;
+use ntmc::source::Source;
+use ntmc::tensor::Tensor;
+
+/// How often each is made; the median counts.
+const ROUNDS: usize = 7;
+
+/// A spec.
+struct Case {
+    name: String,
+    text: String,
+}
+
+/// The modules beside the specs.
+struct Beside;
+
+impl Library for Beside {
+    fn source(&self, module: &str) -> Option<Source> {
+        let file = format!("specs/{}.ntm", module.replace('.', "/"));
+        let text = std::fs::read_to_string(&file).ok()?;
+        Some(Source::new(file, text))
+    }
+}
+
+/// One training step from the text on; `None` for a spec that does not train.
+fn first_step(case: &Case) -> Option<(f64, usize)> {
+    let start = Instant::now();
+    let mut spec = Spec::read(Source::new("bench.ntm", case.text.clone()), &Beside).ok()?;
+    let training = spec.training(&Choices::default()).ok()?;
+    let program = &training.program;
+    let mut ready = jit::ready(program, Precision::F32, 1).ok()?;
+    let setup = start.elapsed();
+    let samples = training.block.batch as usize;
+    let zeros = |front: &[usize], shape: Vec<usize>| Tensor::zeros([front, &shape[..]].concat());
+    let params: Vec<Tensor> =
+        program.params.iter().map(|array| zeros(&[], array.shape())).collect();
+    let inputs = program.inputs.iter().map(|array| zeros(&[1, samples], array.shape())).collect();
+    let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+    let want = Want { roots: Vec::new(), gradients: true };
+    let start = Instant::now();
+    black_box(ready.run(&params, &batch, &want));
+    Some(((setup + start.elapsed()).as_secs_f64() * 1e3, ready.facts().kernels))
+}
+
+/// The median time in milliseconds, and the number of kernels.
+fn measure(case: &Case) -> Option<(f64, usize)> {
+    let (_, kernels) = first_step(case)?;
+    let mut all: Vec<f64> =
+        (0..ROUNDS).filter_map(|_| first_step(case)).map(|(time, _)| time).collect();
+    all.sort_by(f64::total_cmp);
+    Some((*all.get(all.len() / 2)?, kernels))
+}
+
+/// Every spec below a folder, with its first train block.
+fn shipped(folder: &Path, all: &mut Vec<Case>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            shipped(&path, all);
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            let name = path.display().to_string();
+            all.push(Case { name, text });
+        }
+    }
+}
+
+/// A memory with that many heads, each written out, so that none shares its kernels with another.
+fn heads(n: usize) -> String {
+    let head = |at: usize| {
+        format!(
+            "  head h{at} {{\n    state w[N]: simplex = one_hot(0)\n    emit a[W]: signed, e[W]: unit\n    \
+             w = content(prev M) -> interpolate(prev w) -> shift(range = 1) -> sharpen\n    \
+             r[c] = sum[i] w[i] * prev M[i, c]\n  }}\n"
+        )
+    };
+    let all = |part: fn(usize) -> String, between: &str| {
+        (0..n).map(part).collect::<Vec<_>>().join(between)
+    };
+    let reads = all(|at| format!("h{at}.r"), ", ");
+    let kept = all(|at| format!("(1 - h{at}.w[i] * h{at}.e[c])"), " * ");
+    let added = all(|at| format!("h{at}.w[i] * h{at}.a[c]"), " + ");
+    format!(
+        "ntm 1\nuse std.nn\nuse std.address\nmodel m[N = 16, W = 8, H = 32](x[X]) -> y[Y] {{\n  \
+         memory M[N, W] = 0.1\n  controller c = lstm[H](x)\n{}  \
+         M[i, c] = prev M[i, c] * {kept} + {added}\n  emit y[Y] from cat(c, {reads})\n}}\n{TRAIN}",
+        (0..n).map(head).collect::<String>()
+    )
+}
+
+/// That many layers of LSTM.
+fn layers(n: usize) -> String {
+    let layers: String =
+        (1..n).map(|at| format!("  l{at} = lstm[H](cat(x, l{}))\n", at - 1)).collect();
+    format!(
+        "ntm 1\nuse std.nn\nmodel m[H = 32](x[X]) -> y[Y] {{\n  l0 = lstm[H](x)\n{layers}  \
+         emit y[Y] from l{}\n}}\n{TRAIN}",
+        n - 1
+    )
+}
+
+const TRAIN: &str = "train t: m on copy(bits = 4, length = 3) {\n  optimizer = adam(lr = 1e-3)\n  \
+                     steps = 1\n}\n";
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|one| !one.starts_with('-')).collect();
+    let wanted =
+        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let mut cases = Vec::new();
+    shipped(Path::new("specs"), &mut cases);
+    println!("{:<36}{:>9}{:>10}", "from text to the first step", "ms", "kernels");
+    for case in cases.iter().filter(|case| wanted(&case.name)) {
+        if let Some((ms, kernels)) = measure(case) {
+            println!("{:<36}{ms:>9.1}{kernels:>10}", case.name);
+        }
+    }
+    println!(
+        "\n{:<36}{:>9}{:>9}{:>9}{:>8}{:>8}",
+        "what grows", "ms at 1", "at 4", "at 16", "4/1", "16/4"
+    );
+    let grow: [(&str, fn(usize) -> String); 2] = [("heads", heads), ("layers", layers)];
+    for (name, text) in grow.into_iter().filter(|(name, _)| wanted(name)) {
+        let times = [1, 4, 16].map(|n| {
+            let case = Case { name: format!("{name} {n}"), text: text(n) };
+            measure(&case).unwrap_or_else(|| panic!("{} does not train", case.name)).0
+        });
+        let [a, b, c] = times;
+        println!("{name:<36}{a:>9.1}{b:>9.1}{c:>9.1}{:>8.1}{:>8.1}", b / a, c / b);
+    }
+}
