@@ -114,6 +114,11 @@ fn layers(n: usize) -> String {
     )
 }
 
+/// What grows, and its text at a size.
+type Grow = (&'static str, fn(usize) -> String);
+
+const GROW: &[Grow] = &[("heads", heads), ("layers", layers)];
+
 const TRAIN: &str = "train t: m on copy(bits = 4, length = 3) {\n  optimizer = adam(lr = 1e-3)\n  \
                      steps = 1\n}\n";
 
@@ -133,8 +138,7 @@ fn main() {
         "\n{:<36}{:>9}{:>9}{:>9}{:>8}{:>8}",
         "what grows", "ms at 1", "at 4", "at 16", "4/1", "16/4"
     );
-    let grow: [(&str, fn(usize) -> String); 2] = [("heads", heads), ("layers", layers)];
-    for (name, text) in grow.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, text) in GROW.iter().filter(|(name, _)| wanted(name)) {
         let times = [1, 4, 16].map(|n| {
             let case = Case { name: format!("{name} {n}"), text: text(n) };
             measure(&case).unwrap_or_else(|| panic!("{} does not train", case.name)).0

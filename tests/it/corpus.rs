@@ -9,6 +9,7 @@ use ntmc::compile::{Choices, Spec, Stage};
 use ntmc::diag::Style;
 use ntmc::error::Error;
 use ntmc::graph::{Graph, Leaf, Op, Program};
+use ntmc::model::library::StdOnly;
 use ntmc::model::typed::DimKind;
 use ntmc::model::{self, Given, Model};
 use ntmc::random::Stream;
@@ -241,4 +242,63 @@ fn only_requirements(error: &Error, name: &str) {
     let codes: Vec<_> = diagnostics.sorted().iter().map(|one| one.code.0).collect();
     let shown = error.render(Style::Plain);
     assert!(codes.iter().all(|code| *code == "E0604"), "{name}: {shown}");
+}
+
+/// Three mechanisms that no shipped spec has: fast weights (Ba et al. 2016), bumps at positions that move, and
+/// the delta rule (Schlag et al. 2021). Each: its memory, the passes over it forward and backward.
+const OWN: [(&str, &str, usize, usize); 3] = [
+    (
+        "state h[H] = 0\n  state A[H, H] = 0\n  \
+         A[i, j] = 0.95 * prev A[i, j] + 0.5 * prev h[i] * prev h[j]\n  \
+         emit a[H] from cat(x, prev h)\n  \
+         b[i] = tanh(a[i] + sum[j] A[i, j] * prev h[j])\n  \
+         h[i] = tanh(a[i] + sum[j] A[i, j] * b[j])",
+        "A[48, 48]",
+        1,
+        1,
+    ),
+    (
+        "state M[H, 20] = 0\n  state at = 0\n  emit move: signed, a[20]: signed, e[20]: unit from x\n  \
+         at = prev at + move\n  \
+         q = for i in H: exp(-(i - at) ^ 2)\n  s = sum[k] q[k]\n  w[i] = q[i] / (0.1 + s)\n  \
+         M[i, c] = prev M[i, c] * (1 - w[i] * e[c]) + w[i] * a[c]\n  \
+         r[c] = sum[i] w[i] * M[i, c]\n  emit h[H] from cat(x, r)",
+        "M[48, 20]",
+        1,
+        1,
+    ),
+    (
+        "state S[H, H] = 0\n  emit k[H], v[H]: signed, rate: unit, q[H] from x\n  \
+         p[c] = k[c] / sqrt(1e-6 + sum[d] k[d] ^ 2)\n  \
+         old[i] = sum[c] prev S[i, c] * p[c]\n  \
+         S[i, c] = prev S[i, c] + rate * (v[i] - old[i]) * p[c]\n  \
+         h[i] = sum[c] S[i, c] * q[c]",
+        "S[48, 48]",
+        1,
+        2,
+    ),
+];
+
+/// What nobody has thought of shares passes over its memory as well as what is shipped: everything of the
+/// memory's size is computed in the fewest passes that its sums allow.
+#[test]
+fn a_mechanism_of_ones_own_is_fused_too() {
+    for (body, memory, forward, backward) in OWN {
+        let text = format!(
+            "ntm 1\nuse std.nn\nmodel own[H = 48](x[X]) -> y[Y] {{\n  {body}\n  emit y[Y] from h\n}}\n\
+             train t: own on copy(bits = 4, length = 3) {{\n  optimizer = adam(lr = 1e-3)\n  \
+             steps = 1\n}}\n"
+        );
+        let mut spec = Spec::read(Source::new("own.ntm", text), &StdOnly).unwrap();
+        let program = spec.training(&Choices::default()).unwrap().program;
+        let plan = jit::describe(&program);
+        let (front, back) = plan.split_once("backward, at every step:").unwrap();
+        let passes = |text: &str| {
+            let blocks = text.split("one pass over").skip(1);
+            blocks.filter(|block| block.contains(memory)).count()
+        };
+        assert_eq!((passes(front), passes(back)), (forward, backward), "{plan}");
+        let alone = |line: &&str| line.contains(memory) && line.contains(" loop, ");
+        assert_eq!(plan.lines().find(alone), None, "{plan}");
+    }
 }
