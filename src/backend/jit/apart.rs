@@ -6,7 +6,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
 
-use crate::graph::{Access, Affine, Index, NodeId};
+use crate::graph::{Access, Index, NodeId};
 
 use super::emit::{Coord, Emitter, args, flags, row_major};
 use super::layout::Slot;
@@ -26,6 +26,12 @@ pub(super) struct Stand {
 /// The most bytes that a loop copies beforehand, to the stack.
 const MOST_BYTES: u32 = 1 << 16;
 
+/// Whether an index goes round from one number of a vector to the next.
+pub(super) fn turns(index: &Index, point: &[Coord]) -> bool {
+    let Index::Digit { of, .. } = index else { return false };
+    of.terms.iter().map(|(axis, by)| by * point[usize::from(axis.0)].step).sum::<i64>() != 0
+}
+
 impl<'a, 'g> Emitter<'a, 'g> {
     /// Numbers that lie side by side, but for where an axis begins anew: where it does, one by one.
     pub(super) fn rolled(
@@ -35,13 +41,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         access: &Access,
         (sizes, point): (&[u32], &[Coord]),
     ) -> Option<Vec<Value>> {
-        let ahead = |affine: &Affine| -> i64 {
-            affine.terms.iter().map(|(axis, by)| by * point[usize::from(axis.0)].step).sum()
-        };
-        let at = access
-            .0
-            .iter()
-            .position(|index| matches!(index, Index::Digit { of, .. } if ahead(of) != 0))?;
+        let at = access.0.iter().position(|index| turns(index, point))?;
         let Index::Digit { of: number, radix, .. } = &access.0[at] else { return None };
         let by = row_major(of)[at];
         let mut others = Coord::constant(0);

@@ -367,8 +367,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return values;
         }
         let Some(slot) = self.layout.slot(from) else {
-            let point = self.point_of(access, reader.0, reader.1);
-            return self.compute(from, &point);
+            return self.computed(from, access, reader);
         };
         let sizes = &self.graph.node(from).space.sizes;
         if sizes.contains(&0) {

@@ -246,8 +246,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if fold != Fold::Sum || !product || !inside || !self.wide || operands.len() > 1 {
             return None;
         }
-        let point = self.point_of(&operand.access, sizes, point);
-        let factors = self.arguments(from, &point);
+        let factors = self.arguments_of(from, &operand.access, (sizes, point));
         let parts = (0..sum.len())
             .map(|part| self.to.ins().fma(factors[0][part], factors[1][part], sum[part]));
         Some(parts.collect())

@@ -7,11 +7,13 @@
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 
-use crate::graph::{Leaf, NodeId, Op, Rel};
+use crate::graph::{Access, Leaf, NodeId, Op, Rel};
 use crate::op::{Scalar, scalar};
 
+use super::apart::turns;
 use super::called::{Apply, Number};
 use super::emit::{Coord, Emitter};
+use super::vector::through;
 use crate::backend::float::MOST_ARGUMENTS;
 
 impl<'a, 'g> Emitter<'a, 'g> {
@@ -30,6 +32,43 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 panic!("internal error: jit: a value that is neither held nor a function")
             }
         }
+    }
+
+    /// A value that is not held, where a reader asks for it.
+    pub(super) fn computed(
+        &mut self,
+        id: NodeId,
+        access: &Access,
+        reader: (&[u32], &[Coord]),
+    ) -> Vec<Value> {
+        if let Op::Map(function) = self.graph.node(id).op {
+            let values = self.arguments_of(id, access, reader);
+            return self.function(function, &values);
+        }
+        let point = self.point_of(access, reader.0, reader.1);
+        self.compute(id, &point)
+    }
+
+    /// The arguments of a function where a reader asks for it. Where an axis of it goes round within a vector,
+    /// they are read by way of it.
+    pub(super) fn arguments_of(
+        &mut self,
+        id: NodeId,
+        access: &Access,
+        (sizes, point): (&[u32], &[Coord]),
+    ) -> Vec<Vec<Value>> {
+        let operands = match access.0.iter().any(|index| turns(index, point)) {
+            true => through(self.graph, id, access),
+            false => None,
+        };
+        let Some(operands) = operands else {
+            let point = self.point_of(access, sizes, point);
+            return self.arguments(id, &point);
+        };
+        operands
+            .iter()
+            .map(|(from, access)| self.read(*from, access, (sizes, point), &[]))
+            .collect()
     }
 
     /// The arguments of a function at a point.

@@ -39,15 +39,17 @@ const GRAPH: &str = "
 %all[i:R] = sum[j:C] select(%far[i, j] < %a[i, j], -%far[i, j], %b[i, j]) -- all
 %turn[n:2, j:C] = sum[s:3] %k[n, (j - s + 1) mod C] * %w[s] -- turn
 %back[n:2, s:3] = sum[j:C] %turn[n, j] * %k[n, (j + s) mod C] -- back
+%part[n:2, j:C, s:3] = (%k[n, j] - %w[j]) * %w[s] -- part
+%wound[n:2, j:C] = sum[s:3] %part[n, (j + s - 1) mod C, s] -- wound
 %across[j:C] = sum[n:2] %k[n, C1 - j] * %w[j] -- across
 %twice[j:C] = %w[j] + %k[1, j] + %q[(j + 1) mod C, (j + 2) mod C] -- twice
 %alike[n:2, j:C] = abs(%k[n, j]) * %turn[n, j] - %across[j] -- alike
 %share[n:2] = sum[j:C] %alike[n, j] -- share
 ";
 
-const ROOTS: [&str; 18] = [
+const ROOTS: [&str; 19] = [
     "m", "x", "row", "rows", "col", "cols", "below", "most", "far", "all", "turn", "back", "alike",
-    "share", "first", "diagonal", "twice", "q",
+    "share", "first", "diagonal", "twice", "q", "wound",
 ];
 
 fn program(rows: u32, cols: u32) -> Program {

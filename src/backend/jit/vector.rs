@@ -158,8 +158,12 @@ impl Weigh<'_> {
         let own: Option<Vec<i64>> = access.0.iter().map(|index| step_of(index, steps)).collect();
         let own = own?;
         let rolling = access.0.iter().filter(|index| rolls(index, steps)).count();
-        if rolling > 1 || (rolling == 1 && !(self.held)(from)) {
+        if rolling > 1 {
             return None;
+        }
+        if rolling == 1 && !(self.held)(from) {
+            let operands = through(self.graph, from, access)?;
+            return operands.iter().map(|(from, access)| self.read(*from, access, steps)).sum();
         }
         if !(self.held)(from) {
             return self.compute(from, &own);
@@ -174,6 +178,20 @@ impl Weigh<'_> {
             _ => Some(-2),
         }
     }
+}
+
+/// What a function that is not held reads, where it is read by an access itself: a roll is no coordinate of
+/// a vector, but it can be one of a value in memory.
+pub(super) fn through(graph: &Graph, id: NodeId, access: &Access) -> Option<Vec<(NodeId, Access)>> {
+    let Op::Map(_) = graph.node(id).op else { return None };
+    let by = |axis: Axis| access.0[usize::from(axis.0)].clone();
+    let plain = |access: &Access| access.ports().next().is_none();
+    let operands = graph.operands(id);
+    let each = operands[..graph.arity(id)].iter().map(|(from, operand)| {
+        let access = operand.access.substitute(&by)?;
+        plain(&access).then_some((*from, access))
+    });
+    each.collect()
 }
 
 /// Whether a condition can be a mask: its two sides differ by what fits in 32 bits.
