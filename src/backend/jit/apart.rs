@@ -116,15 +116,17 @@ impl<'a, 'g> Emitter<'a, 'g> {
             first += affine.offset * stride;
             for (axis, factor) in &affine.terms {
                 let coord = point[usize::from(axis.0)];
-                first += coord.add * factor * stride;
-                if coord.base == place[1].base && coord.step == place[1].step {
+                if coord.step != 0 && coord.base == place[1].base && coord.step == place[1].step {
                     by += factor * stride;
-                } else if coord.base.is_some() {
+                    first += (coord.add - place[1].add) * factor * stride;
+                } else if coord.base.is_some() || coord.step != 0 {
                     return None;
+                } else {
+                    first += coord.add * factor * stride;
                 }
             }
         }
-        if place[1].base.is_none() || matches!(by, 0 | 1) {
+        if matches!(by, 0 | 1) {
             return None;
         }
         let bytes = self.bytes();

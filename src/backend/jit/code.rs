@@ -444,7 +444,7 @@ fn shown(context: &Context, listing: Listing) -> String {
 /// Whether a function calls others, which need no wide vectors.
 fn calls(graph: &Graph, layout: &Layout, task: &Task) -> bool {
     let Task::Node(id) = task else { return false };
-    let product = of_node(graph, &|id| layout.slot(id).is_some(), *id).is_some();
+    let product = of_node(graph, &|id| layout.strides(graph, id), *id).is_some();
     product
         || tiled(graph, *id, layout.tiles).is_some()
         || matches!(graph.node(*id).op, Op::Opaque { .. })
@@ -454,7 +454,7 @@ fn calls(graph: &Graph, layout: &Layout, task: &Task) -> bool {
 fn widely(context: &mut Context) -> Result<Option<Vec<u8>>, String> {
     let told = |error| format!("{error:?}");
     context.optimize(&*machine()?, &mut ControlPlane::default()).map_err(told)?;
-    Ok(wide::compile(&context.func))
+    Ok(wide::compile(&mut context.func))
 }
 
 fn define(module: &mut JITModule, id: FuncId, context: &mut Context) -> Result<(), String> {

@@ -91,7 +91,7 @@ impl<'g> Look<'g> {
     }
 
     fn is_product(&self, id: NodeId) -> bool {
-        of_node(self.graph, &|id| self.layout.slot(id).is_some(), id).is_some()
+        of_node(self.graph, &|id| self.layout.strides(self.graph, id), id).is_some()
     }
 
     fn line(&self, text: &mut String, number: usize, task: &Task) {

@@ -11,12 +11,18 @@ use crate::backend::domain::Domain;
 use crate::graph::{Cond, Fold, NodeId, Op};
 
 use super::apart::Stand;
-use super::emit::{Coord, Emitter, Shape};
+use super::emit::{Body, Coord, Emitter, Shape};
 use super::fuse::{Fused, Member, Role};
 use super::vector::PARTS;
 
 /// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
 const MOST_CARRIED: usize = 16;
+
+/// The most steps of a row that are written out one after the other.
+const MOST_WRITTEN: i64 = 4;
+
+/// From, to, and by how many columns.
+type Range = (i64, i64, i64);
 
 /// Every combination of coordinates along some axes.
 fn beside(sizes: &[u32], axes: &[usize]) -> Vec<Vec<(usize, i64)>> {
@@ -39,31 +45,38 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a loop; `width` is that of a vector.
     pub(super) fn fused(&mut self, fused: &Fused, width: usize) {
         let plain = self.shape;
-        let shape = if self.samples == 1 { self.along(fused, width) } else { plain };
-        let shape = if self.wide && self.samples == 1 { shape.widened() } else { shape };
-        let by = if self.samples == 1 { shape.count() as i64 } else { 1 };
-        let (rows, cols) = ((0, i64::from(fused.rows), 1), (0, i64::from(fused.cols), by));
+        let strips = self.strips(fused, width);
+        let rows = (0, i64::from(fused.rows), 1);
         let mut place = vec![Coord::constant(0); 2];
         let [before, start] = [self.to.create_block(), self.to.create_block()];
         self.to.ins().jump(before, &[]);
         self.to.switch_to_block(start);
-        self.shape = shape;
-        self.repeat(1, cols, &mut place, Vec::new(), &mut |emitter, place, none| {
-            emitter.clear_columns(fused, place);
-            none
-        });
-        self.repeat(0, rows, &mut place, Vec::new(), &mut |emitter, place, none| {
-            emitter.shape = shape;
-            let start = emitter.start_row(fused);
-            let ended = emitter.repeat(1, cols, place, start, &mut |emitter, place, carried| {
-                if emitter.samples == 1 {
-                    let copies = emitter.stand.take().map_or(Vec::new(), |stand| stand.copies);
-                    let place = [place[0], place[1]];
-                    emitter.stand = Some(Stand { place, cols: fused.cols, copies });
-                }
-                emitter.at(fused, place, carried)
+        for (shape, cols) in &strips {
+            self.shape = *shape;
+            self.repeat(1, *cols, &mut place, Vec::new(), &mut |emitter, place, none| {
+                emitter.clear_columns(fused, place);
+                none
             });
-            emitter.end_row(fused, place, &ended, plain);
+        }
+        self.repeat(0, rows, &mut place, Vec::new(), &mut |emitter, place, none| {
+            let mut ended = Vec::new();
+            for (shape, cols) in &strips {
+                emitter.shape = *shape;
+                let start = emitter.start_row(fused);
+                let carried =
+                    emitter.across(*cols, place, start, &mut |emitter, place, carried| {
+                        if emitter.samples == 1 {
+                            let copies =
+                                emitter.stand.take().map_or(Vec::new(), |stand| stand.copies);
+                            let place = [place[0], place[1]];
+                            emitter.stand = Some(Stand { place, cols: fused.cols, copies });
+                        }
+                        emitter.at(fused, place, carried)
+                    });
+                ended.push((*shape, carried));
+            }
+            emitter.shape = plain;
+            emitter.end_row(fused, place, &ended);
             none
         });
         self.shape = plain;
@@ -77,10 +90,45 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.to.switch_to_block(end);
     }
 
-    /// How the neighbours along a row lie in registers.
-    fn along(&self, fused: &Fused, width: usize) -> Shape {
-        let carried: usize = fused.members.iter().map(|member| self.results(member).len()).sum();
+    /// The parts of a row, and how neighbours in each lie in registers: what is left of the widest vectors goes
+    /// into narrower ones.
+    fn strips(&self, fused: &Fused, width: usize) -> Vec<(Shape, Range)> {
         let cols = fused.cols as usize;
+        if self.samples > 1 {
+            return vec![(self.shape, (0, cols as i64, 1))];
+        }
+        let rest = if self.wide && cols > 2 * width { cols % (2 * width) } else { 0 };
+        let shape = self.along(fused, cols - rest, width);
+        let shape = if self.wide { shape.widened() } else { shape };
+        let mut strips = vec![(shape, (0, (cols - rest) as i64, shape.count() as i64))];
+        if rest > 0 {
+            let shape = Shape { width, parts: rest / width, samples: false };
+            strips.push((shape, ((cols - rest) as i64, cols as i64, rest as i64)));
+        }
+        strips
+    }
+
+    /// A part of a row; a short one is written out, so that its places are constants.
+    fn across(
+        &mut self,
+        range: Range,
+        place: &mut Vec<Coord>,
+        carried: Vec<Value>,
+        body: Body<'_, 'a, 'g>,
+    ) -> Vec<Value> {
+        let (first, end, by) = range;
+        if self.samples > 1 || (end - first) / by > MOST_WRITTEN {
+            return self.repeat(1, range, place, carried, body);
+        }
+        (first..end).step_by(by as usize).fold(carried, |carried, at| {
+            place[1] = Coord { base: None, add: at, step: 1 };
+            body(self, place, carried)
+        })
+    }
+
+    /// How the neighbours along that many columns lie in registers.
+    fn along(&self, fused: &Fused, cols: usize, width: usize) -> Shape {
+        let carried: usize = fused.members.iter().map(|member| self.results(member).len()).sum();
         let fits = |parts: &usize| {
             cols.is_multiple_of(parts * width) && parts * carried.max(1) <= MOST_CARRIED
         };
@@ -149,28 +197,36 @@ impl<'a, 'g> Emitter<'a, 'g> {
         carried
     }
 
-    /// Writes what was carried through a row; `plain` is the shape of one number.
-    fn end_row(&mut self, fused: &Fused, place: &[Coord], carried: &[Value], plain: Shape) {
-        let mut carried = carried.chunks(self.shape.parts);
-        let shape = self.shape;
+    /// Writes what was carried through the parts of a row, each with its shape. A result is written before the
+    /// next is folded, or their numbers would need registers at one time.
+    fn end_row(&mut self, fused: &Fused, place: &[Coord], carried: &[(Shape, Vec<Value>)]) {
+        let plain = self.shape;
+        let mut next = 0;
         for member in &fused.members {
+            let Op::Reduce { fold, .. } = &self.graph.node(member.node).op else { continue };
             let rank = self.graph.node(member.node).space.rank();
             for at in self.results(member) {
-                let Some(parts) = carried.next() else { continue };
+                let mut value = Vec::new();
+                for (shape, carried) in carried {
+                    let parts = &carried[next * shape.parts..][..shape.parts];
+                    self.shape = *shape;
+                    value = match (shape.samples, &value[..]) {
+                        (true, _) => parts.to_vec(),
+                        (false, []) => vec![self.narrowed(*fold, parts)],
+                        (false, [before, ..]) => {
+                            let own = self.narrowed(*fold, parts);
+                            vec![self.fold(*fold, *before, own)]
+                        }
+                    };
+                }
+                if !self.shape.samples {
+                    value = vec![self.gathered(*fold, value[0])];
+                }
+                self.shape = plain;
+                next += 1;
                 let mut point = self.stand(member, place);
                 set(&mut point, &at);
-                let value = match &self.graph.node(member.node).op {
-                    Op::Reduce { fold, .. } if !shape.samples => vec![self.gather_up(*fold, parts)],
-                    Op::Reduce { .. }
-                    | Op::Map(_)
-                    | Op::Leaf(_)
-                    | Op::Join
-                    | Op::Recur { .. }
-                    | Op::Opaque { .. } => parts.to_vec(),
-                };
-                self.shape = plain;
                 self.store_at(member.node, &point[..rank], &value);
-                self.shape = shape;
             }
         }
     }

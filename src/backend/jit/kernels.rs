@@ -12,7 +12,7 @@ use crate::graph::{Affine, Axis, Cond, Fold, Index, NodeId, Op, Operand, Port, R
 use crate::op::{Opaque, scalar};
 
 use super::called::{Number, Order};
-use super::emit::{Coord, Emitter, Shape, row_major};
+use super::emit::{Coord, Emitter, Shape, flags, row_major};
 use super::held::tiled;
 use super::vector::Vector;
 
@@ -139,7 +139,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         })
     }
 
-    fn fold(&mut self, fold: Fold, left: Value, right: Value) -> Value {
+    pub(super) fn fold(&mut self, fold: Fold, left: Value, right: Value) -> Value {
         match fold {
             Fold::Sum => self.to.ins().fadd(left, right),
             Fold::Prod => self.to.ins().fmul(left, right),
@@ -322,6 +322,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// All numbers of a tuple folded into one: halves of the tuple first, then the numbers of the
     /// vector that is left.
     pub(super) fn gather_up(&mut self, fold: Fold, parts: &[Value]) -> Value {
+        let vector = self.narrowed(fold, parts);
+        self.gathered(fold, vector)
+    }
+
+    /// All numbers of a tuple folded into one vector, of the narrow kind: halves of the tuple first, then those
+    /// of a wide vector.
+    pub(super) fn narrowed(&mut self, fold: Fold, parts: &[Value]) -> Value {
         let mut parts = parts.to_vec();
         while parts.len() > 1 {
             let half = parts.len().div_ceil(2);
@@ -329,8 +336,28 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let folded = self.fold_all(fold, &parts[..upper.len()], &upper);
             parts[..upper.len()].copy_from_slice(&folded);
         }
-        let mut numbers = self.numbers(&parts);
+        let width = self.shape.width;
+        if width <= self.narrow() {
+            return parts[0];
+        }
+        let (room, half) = (self.room(), width / 2);
+        self.store(room, 0, &parts);
+        let ty = self.float.by(half as u32).unwrap_or(self.float);
+        let second = (half as i64 * self.bytes()) as i32;
+        let [low, high] = [0, second].map(|at| self.to.ins().load(ty, flags(), room, at));
+        self.fold(fold, low, high)
+    }
+
+    /// Numbers in a vector of the narrow kind.
+    fn narrow(&self) -> usize {
+        (16 / self.bytes()) as usize
+    }
+
+    /// The numbers of a vector of the narrow kind, or of one number, folded into one, halves first.
+    pub(super) fn gathered(&mut self, fold: Fold, vector: Value) -> Value {
         let shape = self.shape;
+        self.shape = Shape { width: shape.width.min(self.narrow()), parts: 1, ..shape };
+        let mut numbers = self.numbers(&[vector]);
         self.shape = Shape { width: 1, parts: 1, ..shape };
         while numbers.len() > 1 {
             let half = numbers.len().div_ceil(2);

@@ -8,9 +8,11 @@
 use crate::backend::phase::{Phase, Wanted, phases};
 use crate::graph::{Graph, Leaf, NodeId, Op};
 
+use super::aligned::whole as whole_lines;
+use super::emit::row_major;
 use super::fuse::{Fused, Plan, Step, fuse};
 use super::held::{held, tiled};
-use super::product::{Sum, sums};
+use super::product::{Sum, of_node, sums};
 
 /// Which memory a value lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +87,29 @@ pub(super) struct Layout {
     pub(super) fused: Vec<Fused>,
     /// The order of everything that is held.
     pub(super) order: Vec<Step>,
+    /// For parameters whose rows begin lines of the cache, how far apart those lie.
+    rows: Vec<Option<usize>>,
 }
 
 impl Layout {
     /// Where a value lives, if it is held.
     pub(super) fn slot(&self, id: NodeId) -> Option<Slot> {
         self.slots[id.0 as usize]
+    }
+
+    /// How far apart the rows of a value lie, if there is something between them.
+    pub(super) fn apart(&self, id: NodeId) -> Option<usize> {
+        self.rows[id.0 as usize]
+    }
+
+    /// How far apart neighbours along each axis of a value lie, if it is held.
+    pub(super) fn strides(&self, graph: &Graph, id: NodeId) -> Option<Vec<i64>> {
+        self.slot(id)?;
+        let mut sizes = graph.node(id).space.sizes.clone();
+        if let (Some(apart), Some(last)) = (self.apart(id), sizes.last_mut()) {
+            *last = apart as u32;
+        }
+        Some(row_major(&sizes))
     }
 
     /// The most samples that are run together: as many as keep the largest array near the core.
@@ -118,8 +137,8 @@ impl Layout {
 
     fn take(&mut self, region: Region, len: u64) -> Slot {
         let end = self.end(region);
-        let offset = *end;
-        *end = end.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+        let offset = whole_lines(*end, len);
+        *end = offset.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
         Slot { region, offset }
     }
 }
@@ -129,7 +148,9 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let reads = |id| graph.operands(id).into_iter().map(|(node, _)| node).collect();
     let phases = phases(graph, wanted, &reads);
     let held = held(graph, wanted, &phases, tiles);
-    let sums = sums(graph, wanted, &phases, &|id| held[id.0 as usize]);
+    let plain = |id: NodeId| held[id.0 as usize].then(|| row_major(&graph.node(id).space.sizes));
+    let sums = sums(graph, wanted, &phases, &plain);
+    let rows = rows(graph, wanted, (&phases, &held));
     let kept = kept(graph, wanted, (&phases, &held), &sums);
     let carried = carried(graph, wanted, &phases, &held);
     let handed = handed(graph, wanted, (&phases, &held), &kept);
@@ -149,6 +170,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
         tiles,
         fused: loops,
         order,
+        rows,
     };
     layout.hand_on(graph);
     let mut most = 0;
@@ -171,11 +193,17 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
             continue;
         }
         let points = graph.node(id).space.points();
-        layout.slots[at] = Some(layout.take(region, points));
+        let held = layout.apart(id).map_or(points, |apart| {
+            let row = graph.node(id).space.sizes.last().map_or(1, |row| u64::from(*row));
+            (points / row.max(1)).saturating_mul(apart as u64)
+        });
+        layout.slots[at] = Some(layout.take(region, held));
         let arguments = tiled(graph, id, tiles).map_or(0, |function| function.row().takes.len());
         most = if arguments == 2 { points.max(most) } else { most };
     }
     layout.second = layout.take(Region::Work, most);
+    // So do the lines of the next frame.
+    layout.tape = whole_lines(layout.tape, layout.tape as u64);
     layout.look_back(graph);
     layout
 }
@@ -294,4 +322,44 @@ fn kept(
         }
     }
     kept
+}
+
+/// The shortest row that is worth a line of its own.
+const LONG: u32 = 32;
+
+/// How far apart the rows of a parameter lie: whole lines, where kernels of products alone read it. A vector
+/// across two lines takes twice as long.
+fn rows(
+    graph: &Graph,
+    wanted: &Wanted,
+    (phases, held): (&[Option<Phase>], &[bool]),
+) -> Vec<Option<usize>> {
+    let plain = |id: NodeId| held[id.0 as usize].then(|| row_major(&graph.node(id).space.sizes));
+    let mut rows: Vec<Option<usize>> = graph.ids().map(|id| row(graph, id)).collect();
+    let roots = wanted.forward.iter().chain(&wanted.backward).chain(wanted.sums.keys());
+    let mut read: Vec<NodeId> =
+        roots.filter_map(|name| graph.root(name)).map(|read| read.node).collect();
+    for id in graph.ids().filter(|id| held[id.0 as usize] && phases[id.0 as usize].is_some()) {
+        if of_node(graph, &plain, id).is_none() {
+            read.extend(graph.operands(id).into_iter().map(|(from, _)| from));
+        }
+    }
+    let mut seen = vec![false; graph.len()];
+    while let Some(id) = read.pop() {
+        rows[id.0 as usize] = None;
+        if !held[id.0 as usize] && !std::mem::replace(&mut seen[id.0 as usize], true) {
+            read.extend(graph.operands(id).into_iter().map(|(from, _)| from));
+        }
+    }
+    rows
+}
+
+/// The same, whoever reads it.
+fn row(graph: &Graph, id: NodeId) -> Option<usize> {
+    let node = graph.node(id);
+    let (Op::Leaf(Leaf::Param(_)), [_, .., row]) = (&node.op, &node.space.sizes[..]) else {
+        return None;
+    };
+    let apart = whole_lines(*row as usize, u64::from(*row));
+    (*row >= LONG && apart != *row as usize && node.space.when.is_empty()).then_some(apart)
 }

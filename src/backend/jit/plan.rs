@@ -16,6 +16,7 @@ use crate::graph::{Graph, Leaf, Op};
 
 use crate::passes::timed;
 
+use super::aligned::Aligned;
 use super::called::Number;
 use super::code::{Code, Group, Regions, Task};
 use super::emit::row_major;
@@ -34,6 +35,8 @@ struct Feed {
     pub(super) slot: Slot,
     /// Number of elements.
     pub(super) len: usize,
+    /// Length of a row and how far apart rows lie, if there is something between them.
+    rows: Option<(usize, usize)>,
     /// Where it comes from.
     pub(super) source: Source,
     /// Whether it is filled only where states come from outside.
@@ -80,7 +83,7 @@ pub(super) struct Compiled<F> {
     graph: Graph,
     layout: Layout,
     /// Values that are the same for all steps and samples.
-    fixed: Vec<F>,
+    fixed: Aligned<F>,
     params: Schedule,
     fixed_code: Code,
     fixed_tasks: Vec<Task>,
@@ -94,6 +97,8 @@ pub(super) struct Compiled<F> {
     roots: BTreeMap<String, Root<Copy>>,
     /// Whether the time of each function is taken.
     measured: bool,
+    /// Room for a parameter on its way.
+    room: Vec<F>,
 }
 
 /// The memory of one worker.
@@ -102,10 +107,10 @@ pub(super) struct Memory<F> {
     /// Samples that the contents are laid out for.
     samples: usize,
     /// One frame more than steps whose frames are kept: it holds the states before them.
-    tape: Vec<F>,
-    work: Vec<F>,
-    arriving: Vec<F>,
-    leaving: Vec<F>,
+    tape: Aligned<F>,
+    work: Aligned<F>,
+    arriving: Aligned<F>,
+    leaving: Aligned<F>,
 }
 
 /// The frames of that length of a step, and of the one before it.
@@ -156,7 +161,9 @@ impl Lists {
                     let once = slot.region == Region::Before;
                     // A state is there before the step, whoever reads it first.
                     let phase = if once { Phase::Forward } else { phase };
-                    feeds[phase as usize].push(Feed { slot, len, source, once });
+                    let rows = layout.apart(id).zip(node.space.sizes.last());
+                    let rows = rows.map(|(apart, len)| (*len as usize, apart));
+                    feeds[phase as usize].push(Feed { slot, len, rows, source, once });
                 }
                 None if len == 0 => {}
                 None => tasks[phase as usize].push(Task::Node(id)),
@@ -217,7 +224,7 @@ impl<F: Number> Compiled<F> {
         fill: impl Fn(Source, &mut [F]),
     ) {
         let one = self.layout.tape * at.samples;
-        for Feed { slot, len, source, once } in &schedule.feeds {
+        for Feed { slot, len, source, once, .. } in &schedule.feeds {
             if *once && !at.opens {
                 continue;
             }
@@ -339,7 +346,7 @@ impl<F: Number> Plan for Compiled<F> {
         let tasks = [forward, backward].concat();
         let mut plan = Compiled {
             graph: graph.clone(),
-            fixed: vec![F::default(); layout.fixed],
+            fixed: Aligned::zeros(layout.fixed),
             params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
             fixed_code,
             fixed_tasks,
@@ -350,6 +357,7 @@ impl<F: Number> Plan for Compiled<F> {
             codes: BTreeMap::new(),
             roots: BTreeMap::new(),
             measured: false,
+            room: Vec::new(),
             layout,
         };
         plan.find_roots(wanted);
@@ -420,7 +428,16 @@ impl<F: Number> Plan for Compiled<F> {
     fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
         for feed in &self.params.feeds {
             if let Source::Param(param) = feed.source {
-                fill(param, &mut self.fixed[feed.slot.offset..][..feed.len]);
+                match feed.rows {
+                    None => fill(param, &mut self.fixed[feed.slot.offset..][..feed.len]),
+                    Some((len, apart)) => {
+                        self.room.resize(feed.len, F::default());
+                        fill(param, &mut self.room);
+                        let rows = self.fixed[feed.slot.offset..].chunks_mut(apart);
+                        let values = self.room.chunks_exact(len);
+                        rows.zip(values).for_each(|(row, from)| row[..len].copy_from_slice(from));
+                    }
+                }
             }
         }
         self.fixed_code.run_fixed(self.params.calls.clone(), &mut self.fixed);
@@ -441,9 +458,7 @@ impl<F: Number> Plan for Compiled<F> {
             (&mut memory.arriving, seeds * samples),
             (&mut memory.leaving, seeds * samples),
         ] {
-            if memory.len() < len {
-                memory.resize(len, F::default());
-            }
+            memory.fit(len);
         }
     }
 

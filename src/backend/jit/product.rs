@@ -8,10 +8,8 @@ use crate::backend::phase::{Phase, Wanted};
 use crate::graph::{Access, Affine, Axis, Fold, Graph, Index, NodeId, Op};
 use crate::op::scalar;
 
-use super::emit::row_major;
-
-/// Whether a value is held in memory.
-type Held<'h> = &'h dyn Fn(NodeId) -> bool;
+/// How far apart neighbours along each axis of a value lie in memory, if it is held there.
+type Held<'h> = &'h dyn Fn(NodeId) -> Option<Vec<i64>>;
 
 /// A value read at positions that are affine in some axes.
 #[derive(Clone, Debug)]
@@ -72,16 +70,16 @@ fn factor(
     rank: usize,
 ) -> Option<Factor> {
     let node = graph.node(from);
-    if !held(from) {
+    let Some(strides) = held(from) else {
         let (Op::Map(scalar::STOP), [(inner, operand)]) = (&node.op, &graph.operands(from)[..])
         else {
             return None;
         };
         return factor(graph, held, *inner, &compose(&operand.access, at)?, rank);
-    }
+    };
     let mut first = 0;
     let mut steps = vec![0; rank];
-    for (affine, by) in at.iter().zip(row_major(&node.space.sizes)) {
+    for (affine, by) in at.iter().zip(strides) {
         first += affine.offset * by;
         for (axis, factor) in &affine.terms {
             steps[usize::from(axis.0)] += factor * by;
@@ -114,7 +112,7 @@ fn pair(graph: &Graph, held: Held<'_>, from: NodeId, at: &[Affine], rank: usize)
     let (Op::Map(scalar::MUL), [left, right]) = (&graph.node(from).op, &operands[..]) else {
         return None;
     };
-    if held(from) {
+    if held(from).is_some() {
         return None;
     }
     let of = |(from, operand): &(NodeId, &crate::graph::Operand)| {
@@ -134,7 +132,7 @@ fn terms(
     if let Some(pair) = pair(graph, held, from, at, rank) {
         return Some(vec![pair]);
     }
-    if held(from) || graph.node(from).op != Op::Map(scalar::ADD) {
+    if held(from).is_some() || graph.node(from).op != Op::Map(scalar::ADD) {
         return None;
     }
     let mut all = Vec::new();

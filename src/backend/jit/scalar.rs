@@ -109,10 +109,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// One where the mask holds, the other elsewhere.
     pub(super) fn choose(&mut self, mask: Value, yes: Value, no: Value) -> Value {
-        if self.shape.width == 1 {
+        let part = self.to.func.dfg.value_type(yes);
+        if part.lane_count() == 1 {
             return self.to.ins().select(mask, yes, no);
         }
-        let part = self.part();
         let little = MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
         let mask = self.to.ins().bitcast(part, little, mask);
         self.to.ins().bitselect(mask, yes, no)

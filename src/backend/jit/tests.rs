@@ -115,6 +115,69 @@ fn wide_and_fused_values_are_those_of_the_interpreter() {
     }
 }
 
+/// A matrix that products alone read, forward and backward, and one that is read otherwise too.
+const WEIGHTS: &str = "
+%w[i:R, j:C] = param 0 -- w
+%u[i:R, j:C] = param 1 -- u
+%x[j:C] = input 0 -- x
+%v[i:R] = input 1 -- v
+%y[i:R] = sum[j:C] %w[i, j] * %x[j] -- y
+%z[j:C] = sum[i:R] %w[i, j] * %v[i] -- z
+%s[i:R] = sum[j:C] %u[i, j] * %x[j] -- s
+%t[i:R, j:C] = %u[i, j] / (2 + %w[i, 0] * 0) -- t
+y[i:R] = %y[i]
+z[j:C] = %z[j]
+s[i:R] = %s[i]
+t[i:R, j:C] = %t[i, j]
+";
+
+#[test]
+fn products_of_rows_of_any_length_are_those_of_the_interpreter() {
+    let mut stream = Stream::new(8, &["rows"], &[]);
+    for (rows, cols) in [(3, 31), (7, 32), (40, 33), (100, 129), (6, 500)] {
+        // Once both matrices are read by a loop, once only the second.
+        for text in [WEIGHTS.to_owned(), WEIGHTS.replace(" / (2 + %w[i, 0] * 0)", " / 2")] {
+            let text = text.replace(":R", &format!(":{rows}")).replace(":C", &format!(":{cols}"));
+            let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let array = |path: &str, sizes: &[u32]| Array {
+                path: Path(path.to_owned()),
+                sizes: sizes.to_vec(),
+                axes: Vec::new(),
+                ty: Type::Real,
+            };
+            let program = Program {
+                params: vec![array("w", &[rows, cols]), array("u", &[rows, cols])],
+                inputs: vec![array("x", &[cols]), array("v", &[rows])],
+                step,
+                ..Program::default()
+            };
+            let values: Vec<Tensor> = (0..2)
+                .map(|_| {
+                    let sizes = vec![rows as usize, cols as usize];
+                    Tensor::from_shape_simple_fn(sizes, || {
+                        f64::from(stream.whole(0, 400) as u16) / 256.0 - 0.75
+                    })
+                })
+                .collect();
+            for samples in [1, 9, 32] {
+                let batch = Batch {
+                    lengths: vec![1; samples],
+                    inputs: inputs(&program, &mut stream, samples),
+                    starts: Vec::new(),
+                };
+                let roots = ["y", "z", "s", "t"].map(str::to_owned).to_vec();
+                let want = Want { roots, gradients: false };
+                let wanted = Interp::new(&program, Precision::F64, 1).run(&values, &batch, &want);
+                for precision in [Precision::F32, Precision::F64] {
+                    let got = ready(&program, precision, 1).unwrap().run(&values, &batch, &want);
+                    let what = format!("{rows} x {cols}, {samples} samples, {precision:?}");
+                    compare(&wanted.roots, &got.roots, &what);
+                }
+            }
+        }
+    }
+}
+
 fn compare(wanted: &BTreeMap<String, Tensor>, got: &BTreeMap<String, Tensor>, what: &str) {
     for (name, wanted) in wanted {
         let scale = wanted.iter().fold(1.0, |most: f64, value| most.max(value.abs()));

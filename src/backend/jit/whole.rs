@@ -46,7 +46,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The factors of a node that is a sum of products.
     pub(super) fn factors(&self, id: NodeId) -> Option<Pair> {
-        of_node(self.graph, &|id| self.layout.slot(id).is_some(), id)
+        of_node(self.graph, &|id| self.layout.strides(self.graph, id), id)
     }
 
     /// A sum of products.

@@ -83,6 +83,17 @@ macro_rules! shaped {
     };
 }
 
+/// How many terms ahead a row of a matrix that is read once is asked for.
+const AHEAD: isize = 4;
+
+/// Asks for a line of the cache before it is read. A matrix that is read once a call comes from the second cache or
+/// beyond, in pieces too short for the machine to see where the next one is.
+#[inline(always)]
+fn ask(from: *const f32) {
+    // SAFETY: this reads nothing, and may be told any address.
+    unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast()) }
+}
+
 #[inline(always)]
 pub(super) fn times(count: usize, by: isize) -> isize {
     count as isize * by
@@ -108,7 +119,7 @@ macro_rules! kernels {
                 V, WIDTH, add, load, load_some, mul_add, splat, store, store_some, sums, zero,
             };
             use super::super::product::{Arrays, Product};
-            use super::{shares, times};
+            use super::{AHEAD, ask, shares, times};
 
             /// # Safety
             /// As for [`run`](super::super::product::run).
@@ -229,6 +240,10 @@ macro_rules! kernels {
                             let part = EDGE && c + 1 == C;
                             factors[c] = if part { load_some(from, rest) } else { load(from) };
                         }
+                        if R == 1 && WIDTH == 16 {
+                            let next = right.wrapping_offset(AHEAD * of.term);
+                            (0..C).for_each(|c| ask(next.wrapping_add(c * WIDTH)));
+                        }
                         for r in 0..R {
                             let weight = splat(*rows[r].offset(term));
                             for c in 0..C {
@@ -277,6 +292,10 @@ macro_rules! kernels {
                             }
                             for r in 0..R {
                                 let weight = load(left.offset(times(r, by.place)).add(term));
+                                if C == 1 && WIDTH == 16 {
+                                    let next = left.wrapping_offset(times(r + R, by.place));
+                                    ask(next.wrapping_add(term));
+                                }
                                 for c in 0..C {
                                     all[r][c] = mul_add(weight, factors[c], all[r][c]);
                                 }

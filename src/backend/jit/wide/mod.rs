@@ -4,6 +4,7 @@
 //! if it does what is not known here, so that it is made with narrower vectors. Invariant: every instruction does
 //! to each number what Cranelift's does, so that the same function has the same bits.
 
+mod early;
 mod encode;
 mod inst;
 mod look;
@@ -67,8 +68,9 @@ fn allocated(function: &Function) -> Option<(inst::Body, Output)> {
     Some((body, output))
 }
 
-/// The bytes of a function.
-pub(super) fn compile(function: &Function) -> Option<Vec<u8>> {
+/// The bytes of a function, whose instructions are put in the order in which they will run.
+pub(super) fn compile(function: &mut Function) -> Option<Vec<u8>> {
+    early::early(function);
     let (body, output) = allocated(function)?;
     let frame = body.stack as usize + SLOT * output.num_spillslots;
     (frame <= MOST_FRAME).then(|| encode::encode(&body, &output))
