@@ -316,17 +316,7 @@ impl Code {
             (numbers * self.bytes * MOST_ARGUMENTS as i64) as u32,
             4,
         ));
-        let vector = (samples == 1)
-            .then(|| match task {
-                Task::Node(id) => choose(graph, layout, Work::Node(*id), width),
-                Task::Fused(_) => None,
-                Task::Sum(read, _) => choose(graph, layout, Work::Sum(read), width),
-            })
-            .flatten();
-        let vector = vector.map(|vector: Vector| match wide {
-            true => Vector { shape: vector.shape.widened(), ..vector },
-            false => vector,
-        });
+        let vector = if samples == 1 { along(graph, layout, task, (width, wide)) } else { None };
         let mut emitter = Emitter {
             to,
             graph,
@@ -439,6 +429,25 @@ fn shown(context: &Context, listing: Listing) -> String {
             text.or_else(|| wide::listing(&context.func)).unwrap_or_default()
         }
     }
+}
+
+/// The axis along which a lone sample's numbers share vectors.
+fn along(
+    graph: &Graph,
+    layout: &Layout,
+    task: &Task,
+    (width, wide): (usize, bool),
+) -> Option<Vector> {
+    let work = match task {
+        Task::Node(id) => Work::Node(*id),
+        Task::Fused(_) => return None,
+        Task::Sum(read, _) => Work::Sum(read),
+    };
+    let vector = choose(graph, layout, work, width)?;
+    Some(match wide {
+        true => Vector { shape: vector.shape.widened(), ..vector },
+        false => vector,
+    })
 }
 
 /// Whether a function calls others, which need no wide vectors.

@@ -45,7 +45,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a loop; `width` is that of a vector.
     pub(super) fn fused(&mut self, fused: &Fused, width: usize) {
         let plain = self.shape;
-        let strips = self.strips(fused, width);
+        let written = self.plain(fused);
+        let strips = self.strips(fused, (width, written));
         let rows = (0, i64::from(fused.rows), 1);
         let mut place = vec![Coord::constant(0); 2];
         let [before, start] = [self.to.create_block(), self.to.create_block()];
@@ -63,8 +64,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
             for (shape, cols) in &strips {
                 emitter.shape = *shape;
                 let start = emitter.start_row(fused);
+                let range = (*cols, written);
                 let carried =
-                    emitter.across(*cols, place, start, &mut |emitter, place, carried| {
+                    emitter.across(range, place, start, &mut |emitter, place, carried| {
                         if emitter.samples == 1 {
                             let copies =
                                 emitter.stand.take().map_or(Vec::new(), |stand| stand.copies);
@@ -92,12 +94,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The parts of a row, and how neighbours in each lie in registers: what is left of the widest vectors goes
     /// into narrower ones.
-    fn strips(&self, fused: &Fused, width: usize) -> Vec<(Shape, Range)> {
+    fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<(Shape, Range)> {
         let cols = fused.cols as usize;
         if self.samples > 1 {
             return vec![(self.shape, (0, cols as i64, 1))];
         }
-        let rest = if self.wide && cols > 2 * width { cols % (2 * width) } else { 0 };
+        let rest = if self.wide && plain && cols > 2 * width { cols % (2 * width) } else { 0 };
         let shape = self.along(fused, cols - rest, width);
         let shape = if self.wide { shape.widened() } else { shape };
         let mut strips = vec![(shape, (0, (cols - rest) as i64, shape.count() as i64))];
@@ -108,22 +110,36 @@ impl<'a, 'g> Emitter<'a, 'g> {
         strips
     }
 
-    /// A part of a row; a short one is written out, so that its places are constants.
+    /// A part of a row; a short one may be written out, so that its places are constants.
     fn across(
         &mut self,
-        range: Range,
+        (range, written): (Range, bool),
         place: &mut Vec<Coord>,
         carried: Vec<Value>,
         body: Body<'_, 'a, 'g>,
     ) -> Vec<Value> {
         let (first, end, by) = range;
-        if self.samples > 1 || (end - first) / by > MOST_WRITTEN {
+        if !written || (end - first) / by > MOST_WRITTEN {
             return self.repeat(1, range, place, carried, body);
         }
         (first..end).step_by(by as usize).fold(carried, |carried, at| {
             place[1] = Coord { base: None, add: at, step: 1 };
             body(self, place, carried)
         })
+    }
+
+    /// Whether rows of a loop may be written out: not where conditions ask for masks of their own at each step.
+    fn plain(&self, fused: &Fused) -> bool {
+        let conditions = |member: &Member| {
+            let node = self.graph.node(member.node);
+            let own = match &node.op {
+                Op::Reduce { when, .. } => !when.is_empty(),
+                Op::Join => true,
+                Op::Map(_) | Op::Leaf(_) | Op::Recur { .. } | Op::Opaque { .. } => false,
+            };
+            own || !node.space.when.is_empty()
+        };
+        self.samples == 1 && !fused.members.iter().any(conditions)
     }
 
     /// How the neighbours along that many columns lie in registers.

@@ -125,6 +125,17 @@ impl Layout {
         1 << steps.ilog2()
     }
 
+    /// The memory that a value which runs belongs to.
+    fn region(&self, id: NodeId, kept: bool) -> Option<Region> {
+        let carries = self.carried.contains(&Some(id));
+        Some(match self.phases[id.0 as usize]? {
+            Phase::Constant | Phase::Params => Region::Fixed,
+            Phase::Forward if kept || carries => Region::Tape,
+            Phase::Backward if kept => Region::Tape,
+            Phase::Forward | Phase::Backward => Region::Work,
+        })
+    }
+
     /// The end of a region, to be moved.
     fn end(&mut self, region: Region) -> &mut usize {
         match region {
@@ -179,14 +190,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
         if layout.slots[at].is_some() || inside[at] {
             continue;
         }
-        let carries = layout.carried.contains(&Some(id));
-        let region = match layout.phases[at] {
-            None => continue,
-            Some(Phase::Constant | Phase::Params) => Region::Fixed,
-            Some(Phase::Forward) if kept[at] || carries => Region::Tape,
-            Some(Phase::Backward) if kept[at] => Region::Tape,
-            Some(Phase::Forward | Phase::Backward) => Region::Work,
-        };
+        let Some(region) = layout.region(id, kept[at]) else { continue };
         if let Op::Leaf(Leaf::Prev(state)) = graph.node(id).op
             && layout.carried.get(state as usize).is_some_and(Option::is_some)
         {

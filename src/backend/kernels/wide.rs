@@ -319,16 +319,32 @@ macro_rules! kernels {
                         left = left.wrapping_offset(by.turn);
                         right = right.wrapping_offset(of.turn);
                     }
-                    // Four sums at a time; some of the last may be nobody's.
-                    for first in (0..R * C).step_by(4) {
-                        let own = |number: usize| all[(first + number).min(R * C - 1) / C]
-                            [(first + number).min(R * C - 1) % C];
-                        let mut values = [0.0; 4];
+                    write::<R, C>(product, at.out, (row, col), &all);
+                }
+            }
+
+            /// Writes the sums of a tile: four at a time, of which some of the last may be nobody's.
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn write<const R: usize, const C: usize>(
+                product: &Product,
+                out: *mut f32,
+                (row, col): (usize, usize),
+                all: &[[V; C]; R],
+            ) {
+                for first in (0..R * C).step_by(4) {
+                    let own = |number: usize| {
+                        let at = (first + number).min(R * C - 1);
+                        all[at / C][at % C]
+                    };
+                    let mut values = [0.0; 4];
+                    // SAFETY: four numbers fit; the caller's promise.
+                    unsafe {
                         four::store(values.as_mut_ptr(), sums([own(0), own(1), own(2), own(3)]));
                         for number in first..(first + 4).min(R * C) {
                             let (row, col) = (row + number / C, col + number % C);
                             let place = times(row, product.out[0]) + times(col, product.out[1]);
-                            let to = at.out.offset(place);
+                            let to = out.offset(place);
                             let value = values[number - first];
                             *to = if product.add { *to + value } else { value };
                         }
