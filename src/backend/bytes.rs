@@ -1,6 +1,6 @@
-//! How much memory a run takes, worked out before any is taken.
+//! How much memory a run takes, worked out before any is taken, and how it fits into a limit.
 //!
-//! In: a program and the size of a batch. Out: a number of bytes, never too small by more than the
+//! In: a program, the size of a batch, a number of bytes. Out: a [`Budget`], never too small by more than the
 //! tensors that the caller holds. Invariant: nothing of the size of a value is allocated and no
 //! arithmetic overflows, however absurd the sizes.
 
@@ -32,8 +32,8 @@ pub struct Budget {
     pub bytes: u64,
     /// Threads.
     pub threads: usize,
-    /// Steps of the forward sweep kept at a time; as many as the longest sequence has if all are.
-    pub kept: usize,
+    /// Steps of the forward sweep kept at a time, where not all can be.
+    pub kept: Option<usize>,
 }
 
 /// What a program takes, by how it grows.
@@ -75,7 +75,7 @@ pub(super) fn budget<P: Plan>(
     let block = usize::try_from(step.block).unwrap_or(1).max(1);
     let need = need::<P>(program, step, (steps, batch));
     let chunks = MAX_CHUNKS.min(batch.max(1));
-    let mut least = Budget { bytes: u64::MAX, threads: 1, kept: steps.max(1) };
+    let mut least = Budget { bytes: u64::MAX, threads: 1, kept: None };
     for threads in (1..=threads.max(1)).rev() {
         let mut last = 0;
         for stretches in 1..=steps.clamp(1, MOST_STRETCHES) {
@@ -89,7 +89,7 @@ pub(super) fn budget<P: Plan>(
             }
             last = kept;
             let bytes = need.bytes(threads.min(chunks), steps, kept);
-            let one = Budget { bytes, threads, kept };
+            let one = Budget { bytes, threads, kept: (stretches > 1).then_some(kept) };
             if bytes <= limit {
                 return one;
             }

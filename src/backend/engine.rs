@@ -413,6 +413,7 @@ impl<P: Plan> Executable for Engine<P> {
         self.stretch = steps.max(1);
         // What is taken already may be more than that.
         self.memories.clear();
+        self.shares.clear();
     }
 
     fn facts(&self) -> Facts {

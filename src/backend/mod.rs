@@ -113,9 +113,10 @@ pub trait Executable {
     /// The first states of one sample for these parameters, one tensor a state.
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor>;
 
-    /// From now on keeps the forward sweep of that many steps at a time, rounded up to a block of the plan
-    /// (see [`Budget`]), and the states before each such stretch; what is not kept is computed again when
-    /// the backward sweep needs it. Every result stays the same.
+    /// From now on keeps the forward sweep of that many steps at a time, and the states before each such
+    /// stretch; what is not kept is computed again when the backward sweep needs it. The number is rounded up
+    /// to a multiple that the program asks for, so that every sum is added in the same order and every result
+    /// stays the same.
     fn keep_at_most(&mut self, steps: usize);
 
     /// What the last run took.

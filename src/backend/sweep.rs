@@ -208,16 +208,21 @@ impl<P: Plan> Shared<'_, P> {
         watch: &mut impl Watch<P::Float>,
     ) {
         let Group { first, samples } = group;
-        self.begin(group, &mut memory.states[0]);
-        memory.states[1] = memory.states[0].clone();
-        memory.kept.clear();
+        let [state, next] = &mut memory.states;
+        self.begin(group, state);
+        next.clone_from(state);
         for sample in made.iter_mut() {
             sample.asked = vec![Vec::new(); self.ports.asked.len()];
         }
         let steps = self.lengths[first];
         let stretches = self.stretches(steps);
+        let cut = stretches.len() > 1;
+        memory.kept.clear();
+        if cut {
+            memory.kept.reserve_exact(stretches.len() * memory.states[0].len());
+        }
         for stretch in &stretches {
-            if stretches.len() > 1 {
+            if cut {
                 memory.kept.extend_from_slice(&memory.states[0]);
             }
             for step in stretch.clone() {
@@ -267,8 +272,8 @@ impl<P: Plan> Shared<'_, P> {
         }
         for (number, (_, root)) in self.ports.asked.iter().enumerate() {
             let values = self.copy(plan, root, at, room);
-            for (sample_of, sample) in made.iter_mut().enumerate() {
-                sample.asked[number].extend(column(values, at.samples, sample_of));
+            for (own, sample) in made.iter_mut().enumerate() {
+                sample.asked[number].extend(column(values, at.samples, own));
             }
         }
     }

@@ -48,7 +48,9 @@ impl Backend {
                 ))
             })?,
         };
-        ready.keep_at_most(budget.kept);
+        if let Some(kept) = budget.kept {
+            ready.keep_at_most(kept);
+        }
         Ok(ready)
     }
 

@@ -14,7 +14,7 @@ use super::run::{
     PrecisionName, duration, freeze, name_of, precision, settings as settings_of, within_limits,
 };
 use super::{Terminal, print};
-use crate::backend::Cost;
+use crate::backend::{Budget, Cost};
 use crate::error::Error;
 use crate::passes::{self, Pass};
 use crate::run::{self, Batch, Border, Held, Session, Streaming};
@@ -62,8 +62,8 @@ pub(super) struct Args {
     /// Threads [default: as many as the machine has cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// The most memory that training may take, as in 4GiB: what does not fit is computed again
-    /// [default: what is free]
+    /// The most memory that training may take, as in 4GiB, of what is free: what does not fit is computed
+    /// again, if need be on fewer threads [default: all that is free]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
     /// Override a dim, a setting, an argument or an emission
@@ -137,8 +137,10 @@ struct Facts {
     passed: f64,
     /// On paper.
     cost: Cost,
-    /// Time steps of which the forward sweep is kept at a time.
-    kept: usize,
+    /// Time steps of which the forward sweep is kept at a time, where not all are.
+    kept: Option<usize>,
+    /// Threads that share a batch.
+    threads: usize,
 }
 
 /// Times a training step.
@@ -149,7 +151,7 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     let compiled = options.for_training(extent)?;
     let (ready, passed) = (start.elapsed(), passes::spent());
     let Compiled { model, border, executable, block, tasks, rate, sources, cost, .. } = compiled;
-    let kept = compiled.budget.kept;
+    let Budget { threads, kept, .. } = compiled.budget;
     let task = random(&tasks, args.timesteps)?;
     let timesteps = task.longest() as usize;
     let mut settings = settings_of(&block, vec![task], rate, (args.seed, args.batch));
@@ -170,6 +172,7 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         passed,
         cost,
         kept,
+        threads,
     };
     let mut steps = Steps::new(&mut session, &settings);
     let times = clock.measure(|| steps.next())?;
@@ -265,7 +268,8 @@ fn answer(args: &Args, clock: &Clock) -> Result<Measured, Error> {
         ready,
         passed,
         cost: Cost::of(&program, false),
-        kept: 1,
+        kept: None,
+        threads: budget.threads,
     };
     let mut stream = Streaming::new(&mut session, args.seed);
     let mut steps = inputs.iter().cycle();
@@ -428,7 +432,7 @@ impl Report<'_> {
             "mode": facts.mode,
             "backend": args.backend.name(),
             "precision": name_of(precision(args.precision)),
-            "threads": args.compile().threads(),
+            "threads": facts.threads,
             "batch": facts.batch,
             "timesteps": facts.timesteps,
             "parameters": facts.parameters,
@@ -441,7 +445,7 @@ impl Report<'_> {
             "first_s": times.first,
             "peak_rss_mb": peak.map(|bytes| bytes as f64 / f64::from(1 << 20)),
             "tape_bytes": took.tape_bytes,
-            "kept_timesteps": facts.kept,
+            "kept_timesteps": facts.kept.unwrap_or(facts.timesteps),
             "adjoint_reads_bytes": self.adjoint_reads(),
             "flops": flops,
             "gflops_per_s": flops as f64 / times.median() / 1e9,
@@ -460,7 +464,7 @@ impl Report<'_> {
     fn text(&self) -> String {
         let Report { args, measured: Measured { facts, times, took, profile }, peak, passes } =
             self;
-        let threads = match args.compile().threads() {
+        let threads = match facts.threads {
             1 => "1 thread".to_owned(),
             many => format!("{many} threads"),
         };
@@ -491,8 +495,8 @@ impl Report<'_> {
         if !args.inference {
             let reads = size(self.adjoint_reads());
             row("tape", format!("{}; the backward sweep reads {reads}", size(took.tape_bytes)));
-            if facts.kept < facts.timesteps {
-                row("", format!("{} of {} time steps at a time", facts.kept, facts.timesteps));
+            if let Some(kept) = facts.kept {
+                row("", format!("{kept} of {} time steps at a time", facts.timesteps));
             }
         }
         let flops = self.flops() as f64;

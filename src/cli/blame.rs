@@ -3,6 +3,8 @@
 //! In: the error of the loop. Out: a diagnostic. The step is run again by the interpreter, node by node;
 //! where that finds nothing, the error stays as it was. Invariant: nothing here knows a model.
 
+use super::input::free_memory;
+use crate::backend::Executable;
 use crate::backend::interp::{Bad, Interp, Made};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::Program;
@@ -59,7 +61,16 @@ fn search(scene: &Scene<'_>, batches: impl Iterator<Item = Batch>) -> Option<Bad
     scene.program.step.root("loss")?;
     let mut interp = Interp::new(scene.program, scene.session.precision(), 1);
     let params = scene.session.held().params;
-    let mut all = batches.map(|batch| interp.first_bad(&params, &batch));
+    let mut all = batches.map(|batch| {
+        // The run that failed is still there, and may have filled most of the memory.
+        let longest = batch.lengths.iter().copied().max().unwrap_or(1);
+        let precision = scene.session.precision();
+        let budget = Interp::budget(scene.program, (longest, 1), 1, precision, free_memory());
+        if let Some(kept) = budget.kept {
+            interp.keep_at_most(kept);
+        }
+        interp.first_bad(&params, &batch)
+    });
     all.find_map(|bad| bad)
 }
 

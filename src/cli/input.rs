@@ -93,7 +93,7 @@ pub(super) fn within_memory(
     what: &str,
     plan: impl FnOnce(u64) -> Budget,
 ) -> Result<Budget, Error> {
-    let free = memory();
+    let free = free_memory();
     let limit = most.map_or(free, |most| most.min(free));
     let budget = plan(limit);
     if budget.bytes <= limit {
@@ -111,7 +111,7 @@ pub(super) fn within_memory(
 }
 
 /// Free memory in bytes, or 8 GiB where the system does not say.
-fn memory() -> u64 {
+pub(super) fn free_memory() -> u64 {
     let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()

@@ -14,6 +14,7 @@ use super::stall::Stall;
 use super::start::{Start, begin, go_on, manifest};
 use super::watch::{Setup, Signals, Watch};
 use super::{Terminal, note, print, rehearsal};
+use crate::backend::Budget;
 use crate::diag::Diagnostics;
 use crate::error::Error;
 use crate::model::train::{self as block, TrainBlock};
@@ -55,8 +56,8 @@ pub(super) struct Args {
     /// Threads [default: as many as the backend can use]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// The most memory that training may take, as in 4GiB: what does not fit is computed again
-    /// [default: what is free]
+    /// The most memory that training may take, as in 4GiB, of what is free: what does not fit is computed
+    /// again, if need be on fewer threads [default: all that is free]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
     /// Override a dim, a setting, an argument or an emission
@@ -166,12 +167,7 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
     let options = options(args, terminal, terminal.progress && !json)?;
     let extent = Extent { batch: options.batch, steps: None };
     let compiled = options.compile.for_training(extent)?;
-    if compiled.budget.kept < compiled.steps {
-        let (kept, all) = (compiled.budget.kept, compiled.steps);
-        note(&format!(
-            "note: memory holds {kept} of {all} time steps at a time; the others are computed twice\n"
-        ));
-    }
+    tell_budget(&compiled, options.compile.threads());
     if options.brief {
         return rehearsal::run(compiled, &options, json);
     }
@@ -199,6 +195,20 @@ pub(super) fn run(args: Args, terminal: Terminal) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Says what was given up so that the run fits into memory.
+fn tell_budget(compiled: &Compiled, asked: usize) {
+    let Budget { threads, kept, .. } = compiled.budget;
+    if let Some(kept) = kept {
+        let all = compiled.steps;
+        note(&format!(
+            "note: memory holds {kept} of {all} time steps at a time; the others are computed twice\n"
+        ));
+    }
+    if threads < asked {
+        note(&format!("note: memory is enough for {threads} of {asked} threads\n"));
+    }
 }
 
 /// From arguments and, with `--resume`, the manifest of the run.

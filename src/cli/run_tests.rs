@@ -44,7 +44,7 @@ fn compiled() -> Compiled {
         digest: "d1".to_owned(),
         sources,
         cost: crate::backend::Cost::default(),
-        budget: crate::backend::Budget { bytes: 0, threads: 1, kept: 1 },
+        budget: crate::backend::Budget { bytes: 0, threads: 1, kept: None },
         steps: 1,
     }
 }

@@ -41,10 +41,23 @@ static ALLOCATOR: Fenced = Fenced;
 pub(crate) fn behind<T>(side: Side, seed: u64, run: impl FnOnce() -> T) -> T {
     set_aside();
     SEED.store(seed, Ordering::Relaxed);
-    SIDE.set(Some(side));
-    let result = run();
-    SIDE.set(None);
-    result
+    let _fence = Up(SIDE.replace(Some(side)));
+    run()
+}
+
+/// Takes the fence down, also where a test fails behind it.
+struct Up(Option<Side>);
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        SIDE.set(self.0);
+    }
+}
+
+/// Whether a block lies behind the fence.
+fn fenced(at: *mut u8) -> bool {
+    let first = FIRST.load(Ordering::Acquire);
+    first != 0 && (first..first + ROOM).contains(&(at as usize))
 }
 
 /// Takes addresses without memory, once, and asks to be told of wrong ones.
@@ -105,9 +118,34 @@ unsafe impl GlobalAlloc for Fenced {
         start as *mut u8
     }
 
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise; new pages hold zeros.
+        match SIDE.try_with(Cell::get) {
+            Ok(Some(_)) => unsafe { self.alloc(layout) },
+            Ok(None) | Err(_) => unsafe { System.alloc_zeroed(layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let side = SIDE.try_with(Cell::get).ok().flatten();
+        if side.is_none() && !fenced(at) {
+            // SAFETY: the caller's promise.
+            return unsafe { System.realloc(at, layout, size) };
+        }
+        let new = Layout::from_size_align(size, layout.align());
+        // SAFETY: both blocks hold what is copied; the old one is given back once.
+        unsafe {
+            let to = new.map_or(std::ptr::null_mut(), |new| self.alloc(new));
+            if !to.is_null() {
+                std::ptr::copy_nonoverlapping(at, to, size.min(layout.size()));
+                self.dealloc(at, layout);
+            }
+            to
+        }
+    }
+
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        let first = FIRST.load(Ordering::Acquire);
-        if first == 0 || !(first..first + ROOM).contains(&(at as usize)) {
+        if !fenced(at) {
             // SAFETY: the caller's promise.
             return unsafe { System.dealloc(at, layout) };
         }

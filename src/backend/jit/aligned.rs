@@ -22,9 +22,11 @@ pub(super) struct Aligned<F> {
 impl<F: Copy + Default> Aligned<F> {
     /// That many zeros.
     pub(super) fn zeros(len: usize) -> Aligned<F> {
-        let all = vec![F::default(); len + LINE / size_of::<F>()];
-        let first = all.as_ptr().addr().wrapping_neg() % LINE / size_of::<F>();
-        Aligned { all, first, len }
+        let more = LINE / size_of::<F>();
+        let all = vec![F::default(); len + more];
+        // The last such place, so that as little as can be lies behind the numbers.
+        let over = (all.as_ptr().addr() + LINE) % LINE / size_of::<F>();
+        Aligned { all, first: more - over, len }
     }
 
     /// At least that many elements: what it holds, or zeros.

@@ -1,9 +1,9 @@
 //! One pass over rows and columns, for several values.
 //!
 //! In: a [`Fused`] loop. Out: a function that computes its members point by point. What a member reads of
-//! another at its own point comes from a register. Invariants: folds over columns are carried through a
-//! row, in as many sums as a vector has numbers, added by a fixed tree; folds over rows are added up in
-//! memory, in ascending order.
+//! another at its own point comes from a register. Invariants: folds over columns are carried through each part of
+//! a row, in as many sums as its vectors have numbers; those of the parts are added in their order, then the
+//! numbers by a fixed tree. Folds over rows are added up in memory, in ascending order.
 
 use cranelift_codegen::ir::{InstBuilder, Value};
 
@@ -22,7 +22,7 @@ const MOST_CARRIED: usize = 16;
 const MOST_WRITTEN: i64 = 4;
 
 /// From, to, and by how many columns.
-type Range = (i64, i64, i64);
+type Columns = (i64, i64, i64);
 
 /// Every combination of coordinates along some axes.
 fn beside(sizes: &[u32], axes: &[usize]) -> Vec<Vec<(usize, i64)>> {
@@ -94,26 +94,26 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The parts of a row, and how neighbours in each lie in registers: what is left of the widest vectors goes
     /// into narrower ones.
-    fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<(Shape, Range)> {
+    fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<(Shape, Columns)> {
         let cols = fused.cols as usize;
         if self.samples > 1 {
             return vec![(self.shape, (0, cols as i64, 1))];
         }
         let rest = if self.wide && plain && cols > 2 * width { cols % (2 * width) } else { 0 };
-        let shape = self.along(fused, cols - rest, width);
-        let shape = if self.wide { shape.widened() } else { shape };
-        let mut strips = vec![(shape, (0, (cols - rest) as i64, shape.count() as i64))];
-        if rest > 0 {
-            let shape = Shape { width, parts: rest / width, samples: false };
-            strips.push((shape, ((cols - rest) as i64, cols as i64, rest as i64)));
+        let wide = self.along(fused, cols - rest, width);
+        if rest == 0 || wide.width == width {
+            let shape = self.along(fused, cols, width);
+            return vec![(shape, (0, cols as i64, shape.count() as i64))];
         }
-        strips
+        let last = Shape { width, parts: rest / width, samples: false };
+        let (cut, cols) = ((cols - rest) as i64, cols as i64);
+        vec![(wide, (0, cut, wide.count() as i64)), (last, (cut, cols, rest as i64))]
     }
 
     /// A part of a row; a short one may be written out, so that its places are constants.
     fn across(
         &mut self,
-        (range, written): (Range, bool),
+        (range, written): (Columns, bool),
         place: &mut Vec<Coord>,
         carried: Vec<Value>,
         body: Body<'_, 'a, 'g>,
@@ -148,8 +148,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let fits = |parts: &usize| {
             cols.is_multiple_of(parts * width) && parts * carried.max(1) <= MOST_CARRIED
         };
-        let parts = (1..=PARTS).rev().find(fits).unwrap_or(1);
-        Shape { width, parts, samples: false }
+        // Vectors that come in pairs can be wide.
+        let paired = |parts: &usize| self.wide && parts.is_multiple_of(2) && fits(parts);
+        let parts = (1..=PARTS).rev().find(paired).or_else(|| (1..=PARTS).rev().find(fits));
+        let shape = Shape { width, parts: parts.unwrap_or(1), samples: false };
+        if self.wide { shape.widened() } else { shape }
     }
 
     /// The results that a fold over columns has beside each other.

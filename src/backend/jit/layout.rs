@@ -51,11 +51,11 @@ impl Slot {
 /// Numbers of an array, of all samples together, that a second cache holds beside others.
 const NEAR: u64 = 1 << 16;
 
-/// Numbers of the tape over whose steps gradients are added up at once: 32 MiB in single precision. More
+/// Numbers of a sample's tape over whose steps gradients are added up at once: 32 MiB in single precision. More
 /// makes the sums no faster, and how few steps can be kept depends on it.
 const BLOCK: usize = 1 << 23;
 
-/// The most steps of it, and the fewest.
+/// The fewest such steps, and the most.
 const STEPS: (usize, usize) = (8, 128);
 
 /// The plan of a graph's memory.
@@ -161,11 +161,15 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let held = held(graph, wanted, &phases, tiles);
     let plain = |id: NodeId| held[id.0 as usize].then(|| row_major(&graph.node(id).space.sizes));
     let sums = sums(graph, wanted, &phases, &plain);
-    let rows = rows(graph, wanted, (&phases, &held));
     let kept = kept(graph, wanted, (&phases, &held), &sums);
     let carried = carried(graph, wanted, &phases, &held);
     let handed = handed(graph, wanted, (&phases, &held), &kept);
     let Plan { loops, inside, order } = fuse(graph, wanted, &phases, (&held, &kept, tiles));
+    let called = |id: NodeId| {
+        let fused = loops.iter().any(|one| one.members.iter().any(|member| member.node == id));
+        !fused && of_node(graph, &plain, id).is_some()
+    };
+    let rows = rows(graph, wanted, (&phases, &held), &called);
     let none = Slot { region: Region::Work, offset: 0 };
     let mut layout = Layout {
         phases,
@@ -197,11 +201,11 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
             continue;
         }
         let points = graph.node(id).space.points();
-        let held = layout.apart(id).map_or(points, |apart| {
+        let taken = layout.apart(id).map_or(points, |apart| {
             let row = graph.node(id).space.sizes.last().map_or(1, |row| u64::from(*row));
             (points / row.max(1)).saturating_mul(apart as u64)
         });
-        layout.slots[at] = Some(layout.take(region, held));
+        layout.slots[at] = Some(layout.take(region, taken));
         let arguments = tiled(graph, id, tiles).map_or(0, |function| function.row().takes.len());
         most = if arguments == 2 { points.max(most) } else { most };
     }
@@ -331,20 +335,20 @@ fn kept(
 /// The shortest row that is worth a line of its own.
 const LONG: u32 = 32;
 
-/// How far apart the rows of a parameter lie: whole lines, where kernels of products alone read it. A vector
-/// across two lines takes twice as long.
+/// How far apart the rows of a parameter lie: whole lines, where nobody but kernels of products reads it, which
+/// are told. A vector across two lines takes twice as long.
 fn rows(
     graph: &Graph,
     wanted: &Wanted,
     (phases, held): (&[Option<Phase>], &[bool]),
+    called: &dyn Fn(NodeId) -> bool,
 ) -> Vec<Option<usize>> {
-    let plain = |id: NodeId| held[id.0 as usize].then(|| row_major(&graph.node(id).space.sizes));
     let mut rows: Vec<Option<usize>> = graph.ids().map(|id| row(graph, id)).collect();
     let roots = wanted.forward.iter().chain(&wanted.backward).chain(wanted.sums.keys());
     let mut read: Vec<NodeId> =
         roots.filter_map(|name| graph.root(name)).map(|read| read.node).collect();
     for id in graph.ids().filter(|id| held[id.0 as usize] && phases[id.0 as usize].is_some()) {
-        if of_node(graph, &plain, id).is_none() {
+        if !called(id) {
             read.extend(graph.operands(id).into_iter().map(|(from, _)| from));
         }
     }
@@ -358,7 +362,8 @@ fn rows(
     rows
 }
 
-/// The same, whoever reads it.
+/// How far apart they would lie; nothing for what is no matrix of parameters, and for rows that are short or whole
+/// lines already.
 fn row(graph: &Graph, id: NodeId) -> Option<usize> {
     let node = graph.node(id);
     let (Op::Leaf(Leaf::Param(_)), [_, .., row]) = (&node.op, &node.space.sizes[..]) else {

@@ -125,16 +125,23 @@ const WEIGHTS: &str = "
 %z[j:C] = sum[i:R] %w[i, j] * %v[i] -- z
 %s[i:R] = sum[j:C] %u[i, j] * %x[j] -- s
 %t[i:R, j:C] = %u[i, j] / (2 + %w[i, 0] * 0) -- t
+%m[i:R, j:C] = input 2 -- m
+%n[i:R, j:C] = %m[i, j] * %v[i] + 0.5 -- n
+%p[i:R] = sum[j:C] %w[i, j] * %n[i, j] -- p
+%q[j:C] = sum[i:R] %n[i, j] * %v[i] -- q
 y[i:R] = %y[i]
 z[j:C] = %z[j]
 s[i:R] = %s[i]
 t[i:R, j:C] = %t[i, j]
+n[i:R, j:C] = %n[i, j]
+p[i:R] = %p[i]
+q[j:C] = %q[j]
 ";
 
 #[test]
 fn products_of_rows_of_any_length_are_those_of_the_interpreter() {
     let mut stream = Stream::new(8, &["rows"], &[]);
-    for (rows, cols) in [(3, 31), (7, 32), (40, 33), (100, 129), (6, 500)] {
+    for (rows, cols) in [(3, 31), (7, 32), (40, 33), (40, 36), (100, 129), (6, 500)] {
         // Once both matrices are read by a loop, once only the second.
         for text in [WEIGHTS.to_owned(), WEIGHTS.replace(" / (2 + %w[i, 0] * 0)", " / 2")] {
             let text = text.replace(":R", &format!(":{rows}")).replace(":C", &format!(":{cols}"));
@@ -147,7 +154,7 @@ fn products_of_rows_of_any_length_are_those_of_the_interpreter() {
             };
             let program = Program {
                 params: vec![array("w", &[rows, cols]), array("u", &[rows, cols])],
-                inputs: vec![array("x", &[cols]), array("v", &[rows])],
+                inputs: vec![array("x", &[cols]), array("v", &[rows]), array("m", &[rows, cols])],
                 step,
                 ..Program::default()
             };
@@ -165,7 +172,7 @@ fn products_of_rows_of_any_length_are_those_of_the_interpreter() {
                     inputs: inputs(&program, &mut stream, samples),
                     starts: Vec::new(),
                 };
-                let roots = ["y", "z", "s", "t"].map(str::to_owned).to_vec();
+                let roots = ["y", "z", "s", "t", "n", "p", "q"].map(str::to_owned).to_vec();
                 let want = Want { roots, gradients: false };
                 let wanted = Interp::new(&program, Precision::F64, 1).run(&values, &batch, &want);
                 for precision in [Precision::F32, Precision::F64] {
