@@ -98,8 +98,8 @@ fn heads(n: usize) -> String {
     let added = all(|at| format!("h{at}.w[i] * h{at}.a[c]"), " + ");
     format!(
         "ntm 1\nuse std.nn\nuse std.address\nmodel m[N = 16, W = 8, H = 32](x[X]) -> y[Y] {{\n  \
-         memory M[N, W] = 0.1\n  controller c = lstm[H](x)\n{}  \
-         M[i, c] = prev M[i, c] * {kept} + {added}\n  emit y[Y] from cat(c, {reads})\n}}\n{TRAIN}",
+         memory M[N, W] = 0.1\n  controller o = lstm[H](x)\n{}  \
+         M[i, c] = prev M[i, c] * {kept} + {added}\n  emit y[Y] from cat(o, {reads})\n}}\n{TRAIN}",
         (0..n).map(head).collect::<String>()
     )
 }
