@@ -74,9 +74,11 @@ pub(super) fn budget<P: Plan>(
     let step = P::size(&program.step, &wanted_of_step(program, &["y".to_owned()], true));
     let block = usize::try_from(step.block).unwrap_or(1).max(1);
     let need = need::<P>(program, step, (steps, batch));
-    let chunks = MAX_CHUNKS.min(batch.max(1));
+    // More threads than chunks take no more, and are no more.
+    let most = threads.clamp(1, MAX_CHUNKS.min(batch.max(1)));
     let mut least = Budget { bytes: u64::MAX, threads: 1, kept: None };
-    for threads in (1..=threads.max(1)).rev() {
+    for workers in (1..=most).rev() {
+        let threads = if workers == most { threads.max(1) } else { workers };
         let mut last = 0;
         for stretches in 1..=steps.clamp(1, MOST_STRETCHES) {
             let kept = match stretches {
@@ -88,7 +90,7 @@ pub(super) fn budget<P: Plan>(
                 continue;
             }
             last = kept;
-            let bytes = need.bytes(threads.min(chunks), steps, kept);
+            let bytes = need.bytes(workers, steps, kept);
             let one = Budget { bytes, threads, kept: (stretches > 1).then_some(kept) };
             if bytes <= limit {
                 return one;

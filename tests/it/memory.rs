@@ -123,6 +123,9 @@ fn a_budget_keeps_what_fits_and_says_what_it_takes() {
     let budget = |limit| jit::budget(&program, (1000, 4), 2, Precision::F32, limit);
     let all = budget(u64::MAX);
     assert_eq!((all.kept, all.threads), (None, 2));
+    // Absurd sizes are told of at once, by few tries.
+    let absurd = jit::budget(&program, (1 << 40, 1 << 30), usize::MAX, Precision::F32, 1);
+    assert!(absurd.bytes > 1 && absurd.threads == 1, "{absurd:?}");
     let half = budget(all.bytes / 2);
     assert!(half.bytes <= all.bytes / 2 && half.threads == 2, "{half:?}");
     assert!(half.kept.is_some_and(|kept| kept < 1000), "{half:?}");

@@ -52,6 +52,10 @@ const ROOTS: [&str; 19] = [
     "share", "first", "diagonal", "twice", "q", "wound",
 ];
 
+fn array(path: &str, sizes: &[u32]) -> Array {
+    Array { path: Path(path.to_owned()), sizes: sizes.to_vec(), axes: Vec::new(), ty: Type::Real }
+}
+
 fn program(rows: u32, cols: u32) -> Program {
     let mut text = GRAPH.to_owned();
     for name in ROOTS {
@@ -67,12 +71,6 @@ fn program(rows: u32, cols: u32) -> Program {
         .replace("mod C", &format!("mod {cols}"))
         .replace(":R", &format!(":{rows}"));
     let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let array = |path: &str, sizes: &[u32]| Array {
-        path: Path(path.to_owned()),
-        sizes: sizes.to_vec(),
-        axes: Vec::new(),
-        ty: Type::Real,
-    };
     let inputs = vec![
         array("a", &[rows, cols]),
         array("b", &[rows, cols]),
@@ -146,12 +144,6 @@ fn products_of_rows_of_any_length_are_those_of_the_interpreter() {
         for text in [WEIGHTS.to_owned(), WEIGHTS.replace(" / (2 + %w[i, 0] * 0)", " / 2")] {
             let text = text.replace(":R", &format!(":{rows}")).replace(":C", &format!(":{cols}"));
             let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-            let array = |path: &str, sizes: &[u32]| Array {
-                path: Path(path.to_owned()),
-                sizes: sizes.to_vec(),
-                axes: Vec::new(),
-                ty: Type::Real,
-            };
             let program = Program {
                 params: vec![array("w", &[rows, cols]), array("u", &[rows, cols])],
                 inputs: vec![array("x", &[cols]), array("v", &[rows]), array("m", &[rows, cols])],
