@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::sync::Mutex;
 
-use crate::graph::{Array, Program};
+use crate::graph::{Array, Graph, Leaf, Op, Program};
 use crate::tensor::Tensor;
 
 use super::float::{Float, round};
@@ -35,6 +35,10 @@ pub(super) struct Engine<P: Plan> {
     stretch: usize,
     pub(super) params: Vec<Part>,
     pub(super) states: Vec<Part>,
+    /// For each state, whether its first value is computed from parameters.
+    learned: Vec<bool>,
+    /// First states, where parameters have no part in them.
+    starts: Option<Vec<P::Float>>,
     param_len: usize,
     state_len: usize,
     pub(super) init: P,
@@ -105,12 +109,18 @@ impl<P: Plan> Engine<P> {
         let (states, state_len) = Part::list(program.states.iter().map(Array::len));
         let init = alone(P::new(&program.init, &wanted_of_init(program)));
         let update = program.update.as_ref().map(Rule::new);
-        Engine {
+        let leaves = |leaf: &Leaf| has(&program.init, leaf);
+        let learned: Vec<bool> =
+            (0..states.len()).map(|state| leaves(&Leaf::Seed(state as u32))).collect();
+        let constant = !(0..params.len()).any(|param| leaves(&Leaf::Param(param as u32)));
+        let mut engine = Engine {
             program: program.clone(),
             threads: threads.max(1),
             stretch: usize::MAX,
             params,
             states,
+            learned,
+            starts: None,
             param_len,
             state_len,
             init,
@@ -120,7 +130,9 @@ impl<P: Plan> Engine<P> {
             shares: Vec::new(),
             numbers: Numbers::default(),
             live: None,
-        }
+        };
+        engine.starts = constant.then(|| engine.first_states().into_owned());
+        engine
     }
 
     /// The plan for what is wanted, with these parameters in it.
@@ -183,7 +195,10 @@ impl<P: Plan> Engine<P> {
     }
 
     /// First states for the parameters set last.
-    pub(super) fn first_states(&self) -> Vec<P::Float> {
+    pub(super) fn first_states(&self) -> Cow<'_, [P::Float]> {
+        if let Some(starts) = &self.starts {
+            return Cow::Borrowed(starts);
+        }
         let mut starts = vec![P::Float::of(0.0); self.state_len];
         let roots = once(&self.init, &names("start", &self.program.states), |_, _| {});
         for (part, root) in self.states.iter().zip(roots) {
@@ -191,7 +206,12 @@ impl<P: Plan> Engine<P> {
                 part.of_mut(&mut starts).copy_from_slice(&value);
             }
         }
-        starts
+        Cow::Owned(starts)
+    }
+
+    /// Adjoints of first states that a chunk adds up.
+    fn seeds(&self) -> usize {
+        if self.learned.contains(&true) { self.state_len } else { 0 }
     }
 
     /// Lays a batch out.
@@ -228,6 +248,7 @@ impl<P: Plan> Engine<P> {
                 .checked_next_multiple_of(ready.plan.block())
                 .unwrap_or(usize::MAX),
             told,
+            learned: &self.learned,
             states: &self.states,
             lengths: &batch.lengths,
             fed,
@@ -248,7 +269,7 @@ impl<P: Plan> Engine<P> {
         let (starts, fed) = (self.first_states(), self.feed(batch));
         let shared = self.shared(ready, batch, &fed, &starts, true);
         let mut share = Share::default();
-        share.clear(self.param_len, self.state_len);
+        share.clear(self.param_len, self.seeds());
         let Share { sum, seeds, samples } = &mut share;
         let mut memory = Memory::default();
         for first in 0..batch.lengths.len() {
@@ -275,7 +296,7 @@ impl<P: Plan> Engine<P> {
         let chunk = groups.len().div_ceil(MAX_CHUNKS).max(1);
         let gradient = if shared.gradients { self.param_len } else { 0 };
         shares.resize_with(groups.len().div_ceil(chunk), Share::default);
-        shares.iter_mut().for_each(|share| share.clear(gradient, self.state_len));
+        shares.iter_mut().for_each(|share| share.clear(gradient, self.seeds()));
         let threads = self.threads.min(shares.len()).max(1);
         memories.resize_with(threads.max(memories.len()), Memory::default);
         let queue = Mutex::new(groups.chunks(chunk).zip(shares));
@@ -310,9 +331,9 @@ impl<P: Plan> Engine<P> {
     ) -> Outcome {
         let groups = groups(&batch.lengths, P::GROUPS, ready.plan.together());
         groups.iter().for_each(|group| ready.plan.prepare(group.samples));
-        let (starts, fed) = (self.first_states(), self.feed(batch));
         let mut memories = std::mem::take(&mut self.memories);
         let mut shares = std::mem::take(&mut self.shares);
+        let (starts, fed) = (self.first_states(), self.feed(batch));
         let shared = self.shared(&ready, batch, &fed, &starts, tensors);
         self.spread(&shared, &groups, &mut shares, &mut memories);
         combine(&mut shares);
@@ -390,6 +411,9 @@ impl<P: Plan> Engine<P> {
         sum: &mut [P::Float],
         watch: &mut impl Watch<P::Float>,
     ) {
+        if seeds.is_empty() {
+            return;
+        }
         let mut memory = P::Memory::default();
         self.init.fit(&mut memory, PASSING, 1);
         let fill = |source: Source, out: &mut [P::Float]| match source {
@@ -444,6 +468,11 @@ impl<P: Plan> Executable for Engine<P> {
         let parts = self.states.iter().zip(&self.program.states);
         parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(&starts)))).collect()
     }
+}
+
+/// Whether a graph holds a leaf.
+fn has(graph: &Graph, leaf: &Leaf) -> bool {
+    graph.ids().any(|id| matches!(&graph.node(id).op, Op::Leaf(own) if own == leaf))
 }
 
 /// A plan of a graph that is run on one sample at a time.

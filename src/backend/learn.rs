@@ -112,10 +112,13 @@ impl<P: Plan> Rule<P> {
             };
             self.plan.forward(memory, At::ONCE, fill, &mut Blind);
             let mut read = |root: &Option<Root<P::Read>>, out: &mut [P::Float]| {
-                if let Some(root) = root {
-                    self.plan.read(memory, root, At::ONCE, next);
-                    out[range.clone()].copy_from_slice(&next[..len]);
+                let Some(root) = root else { return };
+                let out = &mut out[range.clone()];
+                if len == self.block {
+                    return self.plan.read(memory, root, At::ONCE, out);
                 }
+                self.plan.read(memory, root, At::ONCE, next);
+                out.copy_from_slice(&next[..len]);
             };
             slots.iter_mut().zip(&self.slots).for_each(|(slot, root)| read(root, slot));
             read(&self.value, values);

@@ -24,7 +24,7 @@ impl<P: Plan> Engine<P> {
     /// Begins a sequence, by a plan with parameters in it.
     pub(super) fn live(&self, mut ready: Ready<P>, starts: &[Option<Tensor>]) -> Live<P> {
         ready.plan.prepare(1);
-        let mut state = self.first_states();
+        let mut state = self.first_states().into_owned();
         for (part, start) in self.states.iter().zip(starts) {
             if let Some(start) = start {
                 round(part.of_mut(&mut state), &flat(start));

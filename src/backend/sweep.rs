@@ -48,6 +48,8 @@ pub(super) struct Shared<'a, P: Plan> {
     pub(super) fed: &'a Fed<'a>,
     /// First states as the program computes them.
     pub(super) starts: &'a [P::Float],
+    /// For each state, whether its first value is computed from parameters.
+    pub(super) learned: &'a [bool],
 }
 
 /// The numbers of a batch.
@@ -174,8 +176,9 @@ impl<P: Plan> Shared<'_, P> {
 
     /// Adds up the adjoints of first states that the program computes.
     fn add_seeds(&self, samples: usize, seeds: &[P::Float], sums: &mut [P::Float]) {
-        let states = self.states.iter().zip(&self.fed.given);
-        for (part, _) in states.filter(|(_, given)| given.is_none()) {
+        let states = self.states.iter().zip(self.fed.given.iter().zip(self.learned));
+        let computed = states.filter(|(_, (given, learned))| given.is_none() && **learned);
+        for (part, _) in computed {
             let own = &seeds[range(*part, samples)];
             for (sum, each) in part.of_mut(sums).iter_mut().zip(own.chunks_exact(samples)) {
                 each.iter().for_each(|from| *sum += *from);
@@ -210,7 +213,7 @@ impl<P: Plan> Shared<'_, P> {
         let Group { first, samples } = group;
         let [state, next] = &mut memory.states;
         self.begin(group, state);
-        next.clone_from(state);
+        next.resize(state.len(), P::Float::of(0.0));
         for sample in made.iter_mut() {
             sample.asked = vec![Vec::new(); self.ports.asked.len()];
         }
@@ -322,11 +325,7 @@ impl<P: Plan> Shared<'_, P> {
     ) {
         let Group { first, samples } = group;
         let steps = self.lengths[first];
-        let len = memory.states[0].len();
-        for adjoint in &mut memory.adjoints {
-            adjoint.clear();
-            adjoint.resize(len, P::Float::of(0.0));
-        }
+        self.no_adjoints(memory, group);
         self.plan.turn(&mut memory.plan);
         for sample in made.iter_mut().filter(|_| self.told) {
             let each = self.fed.inputs.iter().map(|(_, len)| vec![P::Float::of(0.0); len * steps]);
@@ -347,6 +346,20 @@ impl<P: Plan> Shared<'_, P> {
         }
         for (number, sample) in made.iter_mut().enumerate().filter(|_| self.told) {
             sample.starts = column(&memory.adjoints[0], samples, number).collect();
+        }
+    }
+
+    /// The adjoints of the states after the last step: all 0. What finds its own way is written before it is read.
+    fn no_adjoints(&self, memory: &mut Memory<P>, Group { first, samples }: Group) {
+        let len = memory.states[0].len();
+        let zero = P::Float::of(0.0);
+        for adjoint in &mut memory.adjoints {
+            adjoint.resize(len, zero);
+            for (state, part) in self.states.iter().enumerate() {
+                if !self.plan.hands_on(state) || self.lengths[first] == 0 {
+                    adjoint[range(*part, samples)].fill(zero);
+                }
+            }
         }
     }
 
@@ -386,7 +399,8 @@ impl<P: Plan> Shared<'_, P> {
         let Memory { plan, adjoints: [seeds, prev], .. } = memory;
         for (state, (part, root)) in self.states.iter().zip(&self.ports.prev).enumerate() {
             let range = range(*part, at.samples);
-            if self.plan.hands_on(state) && at.step > 0 {
+            let wanted = at.step == 0 && (self.told || self.learned[state]);
+            if self.plan.hands_on(state) && !wanted {
                 continue;
             }
             match root {
