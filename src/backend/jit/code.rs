@@ -332,6 +332,7 @@ impl Code {
             careful: false,
             known: Vec::new(),
             stand: None,
+            clear: None,
             wide,
         };
         match task {

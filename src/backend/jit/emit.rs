@@ -17,6 +17,7 @@ use crate::graph::{Access, Affine, Graph, Index, NodeId, Operand};
 
 use super::apart::Stand;
 use super::called::Pointers;
+use super::clear::Clear;
 use super::layout::{Layout, Region, Slot};
 
 /// How a value lies in registers.
@@ -97,6 +98,8 @@ pub(super) struct Emitter<'a, 'g> {
     pub(super) known: Vec<(NodeId, Vec<Coord>, Vec<Value>)>,
     /// Where a fused loop of a lone sample stands, and what it reads of other places beforehand.
     pub(super) stand: Option<Stand>,
+    /// What the step of a fused loop that is being made is clear of.
+    pub(super) clear: Option<Clear>,
     /// Whether vectors may hold eight numbers.
     pub(super) wide: bool,
 }

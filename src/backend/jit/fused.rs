@@ -11,6 +11,7 @@ use crate::backend::domain::Domain;
 use crate::graph::{Cond, Fold, NodeId, Op};
 
 use super::apart::Stand;
+use super::clear::Diagonal;
 use super::emit::{Body, Coord, Emitter, Shape};
 use super::fuse::{Fused, Member, Role};
 use super::vector::PARTS;
@@ -46,6 +47,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     pub(super) fn fused(&mut self, fused: &Fused, width: usize) {
         let plain = self.shape;
         let written = self.plain(fused);
+        let diagonal = self.diagonal(fused);
         let strips = self.strips(fused, (width, written));
         let rows = (0, i64::from(fused.rows), 1);
         let mut place = vec![Coord::constant(0); 2];
@@ -64,7 +66,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             for (shape, cols) in &strips {
                 emitter.shape = *shape;
                 let start = emitter.start_row(fused);
-                let range = (*cols, written);
+                let range = (*cols, written, diagonal);
                 let carried =
                     emitter.across(range, place, start, &mut |emitter, place, carried| {
                         if emitter.samples == 1 {
@@ -113,12 +115,15 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// A part of a row; a short one may be written out, so that its places are constants.
     fn across(
         &mut self,
-        (range, written): (Columns, bool),
+        (range, written, diagonal): (Columns, bool, Option<Diagonal>),
         place: &mut Vec<Coord>,
         carried: Vec<Value>,
         body: Body<'_, 'a, 'g>,
     ) -> Vec<Value> {
         let (first, end, by) = range;
+        if let Some(diagonal) = diagonal.filter(|_| self.worth(range)) {
+            return self.around(diagonal, (end, by), place, carried, body);
+        }
         if !written || (end - first) / by > MOST_WRITTEN {
             return self.repeat(1, range, place, carried, body);
         }
@@ -126,6 +131,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
             place[1] = Coord { base: None, add: at, step: 1 };
             body(self, place, carried)
         })
+    }
+
+    /// Whether steps that are clear of a diagonal are worth a loop of their own.
+    fn worth(&self, (first, end, by): Columns) -> bool {
+        first == 0 && !self.shape.samples && by > 1 && by.count_ones() == 1 && end / by > 2
     }
 
     /// Whether rows of a loop may be written out: not where conditions ask for masks of their own at each step.

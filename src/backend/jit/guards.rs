@@ -144,6 +144,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     fn holds(&mut self, cond: &Cond, sizes: &[u32], point: &[Coord]) -> Truth {
+        match self.cleared(cond, point) {
+            Some(true) => return Truth::Always,
+            Some(false) => return Truth::Never,
+            None => {}
+        }
         let left = self.index(&cond.left, sizes, point);
         let right = self.affine(&cond.right, point);
         let apart = left.add - right.add;

@@ -141,7 +141,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     pub(super) fn fold(&mut self, fold: Fold, left: Value, right: Value) -> Value {
         match fold {
-            Fold::Sum => self.to.ins().fadd(left, right),
+            Fold::Sum => self.sum_of(left, right),
             Fold::Prod => self.to.ins().fmul(left, right),
             Fold::Max => self.larger(left, right),
             Fold::Min => self.smaller(left, right),

@@ -13,6 +13,7 @@
 mod aligned;
 mod apart;
 mod called;
+mod clear;
 mod code;
 mod describe;
 mod emit;

@@ -5,7 +5,9 @@
 //! nothing here.
 
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
+use cranelift_codegen::ir::{
+    InstBuilder, InstructionData, MemFlagsData, Opcode, Signature, Value, types,
+};
 
 use crate::graph::{Access, Leaf, NodeId, Op, Rel};
 use crate::op::{Scalar, scalar};
@@ -118,6 +120,18 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.to.ins().bitselect(mask, yes, no)
     }
 
+    /// A sum; of a number turned round, a difference, which has the same bits.
+    pub(super) fn sum_of(&mut self, left: Value, right: Value) -> Value {
+        let dfg = &self.to.func.dfg;
+        let turned = dfg.value_def(right).inst().map(|inst| dfg.insts[inst]);
+        match turned {
+            Some(InstructionData::Unary { opcode: Opcode::Fneg, arg }) => {
+                self.to.ins().fsub(left, arg)
+            }
+            Some(_) | None => self.to.ins().fadd(left, right),
+        }
+    }
+
     fn truth(&mut self, mask: Value) -> Value {
         let (one, zero) = (self.constant(1.0)[0], self.constant(0.0)[0]);
         self.choose(mask, one, zero)
@@ -161,7 +175,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// A function of the table.
     fn function(&mut self, function: Scalar, args: &[Vec<Value>]) -> Vec<Value> {
         match function {
-            scalar::ADD => self.each(args, |e, a| e.to.ins().fadd(a[0], a[1])),
+            scalar::ADD => self.each(args, |e, a| e.sum_of(a[0], a[1])),
             scalar::SUB => self.each(args, |e, a| e.to.ins().fsub(a[0], a[1])),
             scalar::MUL => self.each(args, |e, a| e.to.ins().fmul(a[0], a[1])),
             scalar::DIV => self.each(args, |e, a| e.to.ins().fdiv(a[0], a[1])),

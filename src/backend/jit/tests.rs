@@ -113,6 +113,47 @@ fn wide_and_fused_values_are_those_of_the_interpreter() {
     }
 }
 
+/// A loop with conditions that ask for one diagonal.
+const CROSSED: &str = "
+%a[i:R, j:C] = input 0 -- a
+%v[i:R] = input 1 -- v
+%w[j:C] = input 2 -- w
+%m[i:R, j:C] = join { LEFT == RIGHT: %v[i]; LEFT != RIGHT: %v[i] * %a[i, j] + %w[j] } -- m
+%row[i:R] = sum[j:C | LEFT != RIGHT] %m[i, j] * %w[j] -- row
+%col[j:C] = sum[i:R | LEFT == RIGHT] %m[i, j] * %v[i] -- col
+%most[j:C] = max[i:R] %m[i, j] -- most
+m[i:R, j:C] = %m[i, j]
+row[i:R] = %row[i]
+col[j:C] = %col[j]
+most[j:C] = %most[j]
+";
+
+#[test]
+fn loops_go_around_a_diagonal_wherever_it_lies() {
+    let mut stream = Stream::new(9, &["diagonal"], &[]);
+    let sides =
+        [("i", "j"), ("j + 1", "i"), ("i + 3", "j"), ("i", "j + 40"), ("j", "5"), ("i + j", "30")];
+    for ((left, right), (rows, cols)) in sides
+        .into_iter()
+        .flat_map(|sides| [(50, 64), (64, 48), (70, 32), (9, 256)].map(|of| (sides, of)))
+    {
+        let text = CROSSED.replace("LEFT", left).replace("RIGHT", right);
+        let text = text.replace(":R", &format!(":{rows}")).replace(":C", &format!(":{cols}"));
+        let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let inputs_of = vec![array("a", &[rows, cols]), array("v", &[rows]), array("w", &[cols])];
+        let program = Program { inputs: inputs_of, step, ..Program::default() };
+        let inputs = inputs(&program, &mut stream, 1);
+        let batch = Batch { lengths: vec![1], inputs, starts: Vec::new() };
+        let roots = ["m", "row", "col", "most"].map(str::to_owned).to_vec();
+        let want = Want { roots, gradients: false };
+        let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
+        for precision in [Precision::F32, Precision::F64] {
+            let got = ready(&program, precision, 1).unwrap().run(&[], &batch, &want).roots;
+            compare(&wanted, &got, &format!("{left} = {right}, {rows} x {cols}, {precision:?}"));
+        }
+    }
+}
+
 /// A matrix that products alone read, forward and backward, and one that is read otherwise too.
 const WEIGHTS: &str = "
 %w[i:R, j:C] = param 0 -- w

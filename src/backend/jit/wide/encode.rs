@@ -236,6 +236,10 @@ impl Writer<'_> {
                 self.whole(&[0xc1], 4, Place::Register(reg(0)), 1);
                 self.bytes.push(by);
             }
+            Inst::Mask(mask) => {
+                self.whole(&[0x81], 4, Place::Register(reg(0)), 4);
+                self.bytes.extend(mask.to_le_bytes());
+            }
             Inst::LoadWhole(mem) => self.whole(&[0x8b], reg(0), Self::memory(mem, &at[1..]), 0),
             Inst::Select(when) => {
                 self.whole(&[0x3b], reg(3), Place::Register(reg(4)), 0);

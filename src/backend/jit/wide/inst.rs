@@ -98,6 +98,8 @@ pub(super) enum Inst {
     Multiply,
     /// A whole number shifted to the left (d = a, a).
     Shift(u8),
+    /// The bits of a whole number that are set in a constant, its sign extended (d = a, a).
+    Mask(i32),
     /// A whole number from memory (d, base, index).
     LoadWhole(Mem),
     /// One of two whole numbers, by how two compare: (d = no, no, yes, x, y).

@@ -182,7 +182,8 @@ impl<'f> Select<'f> {
             {
                 self.mark_compared(value, false);
             }
-            InstructionData::Binary { opcode: Opcode::Ishl, args } if value == args[1] => {}
+            InstructionData::Binary { opcode: Opcode::Ishl | Opcode::Band, args }
+                if value == args[1] && self.constant(value).is_some() => {}
             InstructionData::Binary { opcode: Opcode::Iadd, .. }
                 if self.ty(value) == types::I64 =>
             {
@@ -200,7 +201,7 @@ impl<'f> Select<'f> {
     }
 
     /// Whether a value is a constant that is read from memory where it is spread.
-    fn known(&self, value: Value) -> bool {
+    pub(super) fn known(&self, value: Value) -> bool {
         matches!(self.by(value), Some((Opcode::F32const | Opcode::Iconst, _)))
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Select<'f> {
     constants: HashMap<(u64, bool), i32>,
     /// Where each slot of the function's own memory begins.
     slots: HashMap<ir::StackSlot, i64>,
+    /// Constants read anew in this block, if it seldom runs.
+    cold: Option<HashMap<Value, VReg>>,
     body: Body,
 }
 
@@ -100,6 +102,7 @@ impl<'f> Select<'f> {
             blocks: HashMap::default(),
             constants: HashMap::default(),
             slots: HashMap::default(),
+            cold: None,
             body: Body::default(),
         };
         select.count();
@@ -148,7 +151,32 @@ impl<'f> Select<'f> {
     }
 
     fn operand(&mut self, value: Value) -> Operand {
-        Operand::reg_use(self.register(value))
+        let register = self.fresh(value).unwrap_or_else(|| self.register(value));
+        Operand::reg_use(register)
+    }
+
+    /// A constant, read anew in a block that seldom runs: a register of its own would be taken from those that
+    /// often do.
+    fn fresh(&mut self, value: Value) -> Option<VReg> {
+        let inst = self.made(value)?;
+        let constant = match *self.data(inst) {
+            InstructionData::UnaryConst { .. } | InstructionData::UnaryIeee32 { .. } => true,
+            InstructionData::Unary { opcode: Opcode::Splat, arg } => self.known(arg),
+            _ => false,
+        };
+        let cold = self.cold.as_mut().filter(|_| constant)?;
+        if let Some(register) = cold.get(&value) {
+            return Some(*register);
+        }
+        let own = self.registers.remove(&value);
+        let register = self.register(value);
+        self.real(inst, value, lanes(self.ty(value))?)?;
+        match own {
+            Some(own) => self.registers.insert(value, own),
+            None => self.registers.remove(&value),
+        };
+        self.cold.as_mut()?.insert(value, register);
+        Some(register)
     }
 
     /// A place in memory, and the registers that it takes.
@@ -217,6 +245,7 @@ impl<'f> Select<'f> {
             let pointer = Operand::reg_fixed_def(*registers.first()?, argument());
             self.body.push(Inst::Argument, &[pointer]);
         }
+        self.cold = self.function.layout.is_cold(block).then(HashMap::default);
         self.body.blocks.push(Blocks::default());
         let number = self.body.blocks.len() - 1;
         for inst in self.function.layout.block_insts(block) {
@@ -346,6 +375,11 @@ impl<'f> Select<'f> {
                     let by = u8::try_from(self.constant(args[1])?).ok().filter(|by| *by < 64)?;
                     let operands = [Operand::reg_reuse_def(result, 1), self.operand(args[0])];
                     self.body.push(Inst::Shift(by), &operands);
+                }
+                Opcode::Band => {
+                    let mask = self.short(args[1])?;
+                    let operands = [Operand::reg_reuse_def(result, 1), self.operand(args[0])];
+                    self.body.push(Inst::Mask(mask), &operands);
                 }
                 Opcode::Smin | Opcode::Smax | Opcode::Umin => {
                     let when = match opcode {
