@@ -70,7 +70,7 @@ impl Builder {
         }
         let Key(op, space, ty, operands) = key;
         let over = if let Op::Reduce { over, .. } = &op { over.len() } else { 0 };
-        let origin = Origin { axes: distinct(&origin.axes, space.rank() + over), ..origin };
+        let origin = Origin { axes: distinct(origin.axes, space.rank() + over), ..origin };
         let at = self.graph.dag.add_node(Node { op, space, ty, origin });
         for (source, operand) in operands {
             self.graph.dag.add_edge(NodeIndex::new(source.0 as usize), at, operand);

@@ -150,6 +150,14 @@ pub struct Operand {
     pub when: Vec<Cond>,
 }
 
+impl Operand {
+    /// Whether other values say where it is read, or whether it is.
+    #[must_use]
+    pub fn is_gathered(&self) -> bool {
+        self.access.ports().next().is_some() || self.when.iter().any(Cond::is_gathered)
+    }
+}
+
 /// A value as seen from outside: what roots, and the adjoint pass, hold. The access is over the axes
 /// of the root, whose sizes are `sizes`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

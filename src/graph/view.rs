@@ -3,7 +3,7 @@
 //! In: an edge with the edges it gathers through. Out: something that can be moved from one reader
 //! to another, composed with another view, and turned back into operands.
 
-use super::{Access, Axis, Cond, Graph, Index, NodeId, Operand, Port, Read};
+use super::{Access, Axis, Cond, Graph, Index, NodeId, Op, Operand, Port, Read};
 
 /// A read that brings its gathers along: `Value(Port(k))` anywhere in it is `gathers[k]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,24 +35,33 @@ impl View {
         View { node: read.node, access: read.access.clone(), gathers: Vec::new() }
     }
 
-    /// What a node sees at each of its ports. All of them share one list of gathers.
+    /// What a node sees at each of its ports. All of them share one list of gathers, which is empty where no access
+    /// and no condition looks at it.
     #[must_use]
     pub fn ports(graph: &Graph, id: NodeId) -> Vec<View> {
         let edges = graph.operands(id);
-        let gathers: Vec<_> =
-            edges.iter().map(|(from, edge)| (*from, edge.access.clone())).collect();
-        let view = |(node, access): &(NodeId, Access)| View {
+        let conds = match &graph.node(id).op {
+            Op::Reduce { when, .. } => &when[..],
+            Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => &[],
+        };
+        let gathered =
+            conds.iter().any(Cond::is_gathered) || edges.iter().any(|(_, edge)| edge.is_gathered());
+        let gathers: Vec<_> = match gathered {
+            true => edges.iter().map(|(from, edge)| (*from, edge.access.clone())).collect(),
+            false => Vec::new(),
+        };
+        let view = |(node, edge): &(NodeId, &Operand)| View {
             node: *node,
-            access: access.clone(),
+            access: edge.access.clone(),
             gathers: gathers.clone(),
         };
-        gathers.iter().map(view).collect()
+        edges.iter().map(view).collect()
     }
 
     /// What a node sees at one port, with the gathers it needs and no others.
     #[must_use]
     pub fn port(graph: &Graph, id: NodeId, port: usize) -> View {
-        View::ports(graph, id).swap_remove(port).tidy()
+        View::ports(graph, id).swap_remove(port).tidied()
     }
 
     /// Whether it is read through other values.
@@ -65,6 +74,12 @@ impl View {
     #[must_use]
     pub fn tidy(&self) -> View {
         self.tidy_with(&[]).0
+    }
+
+    /// The same, of a view that is not needed any more.
+    #[must_use]
+    pub fn tidied(self) -> View {
+        if self.gathers.is_empty() { self } else { self.tidy() }
     }
 
     /// The same, with conditions over the same gathers.

@@ -94,7 +94,7 @@ fn array(path: &str, axes: &[Axis], sort: Sort) -> Array {
     Array {
         path: Path(path.to_owned()),
         sizes: axes.iter().map(|axis| axis.size).collect(),
-        axes: distinct(&axes.iter().map(|axis| axis.name.clone()).collect::<Vec<_>>(), axes.len()),
+        axes: distinct(axes.iter().map(|axis| axis.name.clone()).collect(), axes.len()),
         ty: type_of(sort),
     }
 }

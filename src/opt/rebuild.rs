@@ -6,8 +6,8 @@
 //! fail for want of an access.
 
 use crate::graph::{
-    self, Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space,
-    View, operands,
+    self, Access, Affine, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read,
+    Space, View, operands,
 };
 
 /// What readers of a node see instead of it; `None` to keep it.
@@ -20,8 +20,7 @@ pub(super) fn rebuild(graph: &Graph, rule: Rule<'_>) -> Graph {
         let own = copy.node(id);
         // What is seen instead must be of the same type, or a gather would read a real.
         let seen = rule(&mut copy.builder, own)
-            .filter(|view| copy.builder.graph().node(view.node).ty == graph.node(id).ty)
-            .unwrap_or_else(|| View::whole(own, graph.node(id).space.rank()));
+            .filter(|view| copy.builder.graph().node(view.node).ty == graph.node(id).ty);
         copy.images.push((own, seen));
     }
     for (path, read) in &graph.roots {
@@ -34,15 +33,19 @@ pub(super) fn rebuild(graph: &Graph, rule: Rule<'_>) -> Graph {
 struct Copy<'a> {
     old: &'a Graph,
     builder: Builder,
-    /// For each old node its copy, and what its readers see.
-    images: Vec<(NodeId, View)>,
+    /// For each old node its copy, and what its readers see instead.
+    images: Vec<(NodeId, Option<View>)>,
 }
 
 impl Copy<'_> {
     fn node(&mut self, id: NodeId) -> NodeId {
         let node = self.old.node(id);
-        let space =
-            Space { when: normal(&node.space.when, &node.space.sizes), ..node.space.clone() };
+        if let Some(edges) = self.as_it_is(id) {
+            let (op, space) = (node.op.clone(), node.space.clone());
+            return self.builder.add(op, space, node.ty, edges, node.origin.clone());
+        }
+        let when = normal(&node.space.when, &node.space.sizes);
+        let space = Space { sizes: node.space.sizes.clone(), when };
         let (op, edges) = match &node.op {
             Op::Leaf(_) => (node.op.clone(), Vec::new()),
             Op::Map(scalar) => (node.op.clone(), self.edges(id, scalar.row().takes.len(), &space)),
@@ -60,6 +63,33 @@ impl Copy<'_> {
             }
         };
         self.builder.add(op, space, node.ty, edges, node.origin.clone())
+    }
+
+    /// The operands of a node that nothing happens to: what it reads is copied as well, and there is nothing to
+    /// simplify in how. Most nodes are such, in most passes.
+    fn as_it_is(&self, id: NodeId) -> Option<Vec<(NodeId, Operand)>> {
+        let node = self.old.node(id);
+        let none = match &node.op {
+            Op::Reduce { when, .. } => when.is_empty(),
+            Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join => true,
+            Op::Opaque { .. } => false,
+        };
+        if !none || !node.space.when.is_empty() {
+            return None;
+        }
+        let scope = self.old.scope(id);
+        let normal = |index: &Index| match index {
+            Index::Affine(Affine { terms, .. }) => {
+                terms.iter().all(|(axis, _)| scope[usize::from(axis.0)] != 1)
+            }
+            Index::Digit { .. } | Index::Value(_) => false,
+        };
+        let edges = self.old.operands(id).into_iter().map(|(from, edge)| {
+            let (own, seen) = &self.images[from.0 as usize];
+            let same = seen.is_none() && edge.when.is_empty() && edge.access.0.iter().all(normal);
+            same.then(|| (*own, edge.clone()))
+        });
+        edges.collect()
     }
 
     fn edges(&self, id: NodeId, count: usize, space: &Space) -> Vec<(NodeId, Operand)> {
@@ -117,8 +147,10 @@ impl Copy<'_> {
     /// A view of the old graph as a view of the new one.
     fn carry(&self, view: &View) -> View {
         let outer = self.own(view);
-        let (_, seen) = &self.images[view.node.0 as usize];
-        seen.through(&outer).unwrap_or(outer)
+        match &self.images[view.node.0 as usize].1 {
+            Some(seen) => seen.through(&outer).unwrap_or(outer),
+            None => outer.tidied(),
+        }
     }
 
     /// The same, but never one that gathers where the old one did not.

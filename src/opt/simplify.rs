@@ -10,6 +10,8 @@
 //! It deliberately has no row that could change a bit of an `f64` result, except those marked
 //! `inexact`; so `x + 0` stays unless x is known not to be -0, and `0 - x` stays.
 
+use std::cell::OnceCell;
+
 use super::Pass;
 use super::fold::number;
 use super::rebuild::rebuild;
@@ -99,11 +101,11 @@ pub const RULES: &[Rule] = &[
     exact("select-known", "select(true, x, y) => x", |s| {
         let ports = s.arguments(scalar::SELECT)?;
         let branch = if truth(s.graph(), &ports[0])? { 1 } else { 2 };
-        Some(ports[branch].tidy())
+        Some(ports[branch].clone())
     }),
     exact("select-same", "select(c, x, x) => x", |s| {
         let ports = s.arguments(scalar::SELECT)?;
-        (ports[1].tidy() == ports[2].tidy()).then(|| ports[1].tidy())
+        (ports[1] == ports[2]).then(|| ports[1].clone())
     }),
     exact("max-same", "max(x, x) => x", |s| {
         let [x, y] = s.pair(scalar::MAX).or_else(|| s.pair(scalar::MIN))?;
@@ -124,7 +126,7 @@ const fn exact(
 
 fn run(graph: &Graph) -> Graph {
     rebuild(graph, &|builder, id| {
-        let mut site = Site { builder, id };
+        let mut site = Site { builder, id, ports: OnceCell::new() };
         RULES.iter().find_map(|rule| (rule.apply)(&mut site))
     })
 }
@@ -133,6 +135,8 @@ fn run(graph: &Graph) -> Graph {
 struct Site<'a> {
     builder: &'a mut Builder,
     id: NodeId,
+    /// What it sees at each port, once a rule has asked.
+    ports: OnceCell<Vec<View>>,
 }
 
 impl Site<'_> {
@@ -149,18 +153,19 @@ impl Site<'_> {
     }
 
     /// The arguments, if this is that function.
-    fn arguments(&self, scalar: Scalar) -> Option<Vec<View>> {
-        let ports = || View::ports(self.graph(), self.id);
-        (self.graph().node(self.id).op == Op::Map(scalar)).then(ports)
+    fn arguments(&self, scalar: Scalar) -> Option<&[View]> {
+        let ports = View::ports;
+        let all = || ports(self.graph(), self.id).into_iter().map(View::tidied).collect();
+        (self.graph().node(self.id).op == Op::Map(scalar)).then(|| &self.ports.get_or_init(all)[..])
     }
 
     fn unary(&self, scalar: Scalar) -> Option<View> {
-        Some(self.arguments(scalar)?[0].tidy())
+        Some(self.arguments(scalar)?[0].clone())
     }
 
     fn pair(&self, scalar: Scalar) -> Option<[View; 2]> {
         let ports = self.arguments(scalar)?;
-        Some([ports[0].tidy(), ports[1].tidy()])
+        Some([ports[0].clone(), ports[1].clone()])
     }
 
     /// One argument of a function of two, if their numbers fit.
@@ -170,9 +175,9 @@ impl Site<'_> {
         fits: impl Fn(Option<f64>, Option<f64>) -> bool,
         kept: usize,
     ) -> Option<View> {
-        let pair = self.pair(scalar)?;
-        let [left, right] = [&pair[0], &pair[1]].map(|view| number(self.graph(), view));
-        fits(left, right).then(|| pair[kept].clone())
+        let ports = self.arguments(scalar)?;
+        let [left, right] = [&ports[0], &ports[1]].map(|view| number(self.graph(), view));
+        fits(left, right).then(|| ports[kept].clone())
     }
 
     /// The argument of a function that a view shows.
@@ -217,8 +222,7 @@ fn never_minus_zero(graph: &Graph, view: &View) -> bool {
         Op::Map(scalar::EXP | scalar::SIGMOID | scalar::SOFTPLUS | scalar::ABS) => true,
         Op::Map(scalar::MUL) => {
             // A square.
-            let ports = View::ports(graph, view.node);
-            ports[0].tidy() == ports[1].tidy()
+            View::port(graph, view.node, 0) == View::port(graph, view.node, 1)
         }
         Op::Map(scalar::ADD) => {
             let ports = View::ports(graph, view.node);
@@ -313,7 +317,7 @@ fn fold_known(site: &mut Site<'_>) -> Option<View> {
 pub(super) fn fitting(graph: &Graph) -> Vec<&'static str> {
     let fitting = std::cell::RefCell::new(Vec::new());
     rebuild(graph, &|builder, id| {
-        let mut site = Site { builder, id };
+        let mut site = Site { builder, id, ports: OnceCell::new() };
         let fit = RULES.iter().filter(|rule| (rule.apply)(&mut site).is_some());
         fitting.borrow_mut().extend(fit.map(|rule| rule.name));
         None

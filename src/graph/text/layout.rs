@@ -63,7 +63,12 @@ pub(crate) fn fresh(name: &str, taken: &[String]) -> String {
 
 /// The names of the axes of a scope as an origin holds them: every one usable and none twice.
 #[must_use]
-pub(crate) fn distinct(axes: &[String], rank: usize) -> Vec<String> {
+pub(crate) fn distinct(axes: Vec<String>, rank: usize) -> Vec<String> {
+    let fine = |(at, name): (usize, &String)| is_axis_name(name) && !axes[..at].contains(name);
+    if axes.len() <= rank && axes.iter().enumerate().all(fine) {
+        return axes;
+    }
+    let axes = &axes;
     kept_names(&axis_names(axes, rank))
 }
 
