@@ -7,31 +7,17 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{LazyLock, Mutex};
 
-use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{
-    AbiParam, Function, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind,
-    UserFuncName, immediates::Offset32, types,
-};
-use cranelift_codegen::isa::{CallConv, OwnedTargetIsa, TargetFrontendConfig};
-use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{CodegenError, Context};
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
 
 use crate::backend::kernels::Product;
 use crate::backend::phase::Wanted;
-use crate::graph::{Access, Graph, NodeId, Op, Read};
+use crate::graph::{Access, Graph, NodeId, Read};
 
 use super::called::{Number, Pointers};
-use super::emit::{Emitter, Shape};
-use super::held::tiled;
 use super::layout::{Layout, layout};
-use super::product::of_node;
+use super::make::{Made, Maker, machine, signature};
 use super::profile::Spent;
-use super::vector::{PARTS, Vector, Work, choose};
-use super::wide;
-use crate::backend::float::MOST_ARGUMENTS;
 
 /// What one function computes.
 #[derive(Clone, Debug)]
@@ -117,12 +103,6 @@ impl fmt::Debug for Code {
     }
 }
 
-/// The machine this runs on.
-fn machine() -> Result<OwnedTargetIsa, String> {
-    static MACHINE: LazyLock<Result<OwnedTargetIsa, String>> = LazyLock::new(look);
-    MACHINE.clone()
-}
-
 /// Tries to make a function, so that a machine without a compiler or without executable memory is told
 /// of before work begins.
 pub(super) fn probe() -> Result<(), String> {
@@ -138,31 +118,6 @@ pub(super) fn probe() -> Result<(), String> {
         Code::made::<f32>(&graph, &layout, &[Task::Node(node)], group, None).map(|_| ())
     });
     PROBE.clone()
-}
-
-fn look() -> Result<OwnedTargetIsa, String> {
-    let mut flags = settings::builder();
-    let set = [
-        ("opt_level", "speed"),
-        ("use_colocated_libcalls", "false"),
-        ("is_pic", "false"),
-        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
-    ];
-    for (name, value) in set {
-        flags.set(name, value).map_err(|error| error.to_string())?;
-    }
-    let isa = cranelift_native::builder().map_err(str::to_owned)?;
-    isa.finish(settings::Flags::new(flags)).map_err(|error: CodegenError| error.to_string())
-}
-
-/// How the values of a group of samples lie in registers.
-fn shape(samples: usize, bytes: i64) -> Shape {
-    let width = (16 / bytes) as usize;
-    if samples.is_multiple_of(width) {
-        Shape { width, parts: samples / width, samples: true }
-    } else {
-        Shape { width: 1, parts: samples, samples: true }
-    }
 }
 
 impl Code {
@@ -227,58 +182,30 @@ impl Code {
             first_sum,
             spent: Vec::new(),
         };
-        let mut texts = Vec::new();
-        if !tasks.is_empty() {
-            let mut look =
-                |context: &Context| texts.extend(listing.map(|listing| shown(context, listing)));
-            code.fill::<F>((graph, layout), tasks, (samples, listing), &mut look)?;
-        }
+        let maker = Maker { graph, layout, tasks, samples, bytes: F::BYTES, listing };
+        let texts = if tasks.is_empty() { Vec::new() } else { code.fill::<F>(&maker)? };
         Ok((code, texts))
     }
 
-    /// Makes the functions; `look` sees each as soon as it is made.
-    fn fill<F: Number>(
-        &mut self,
-        (graph, layout): (&Graph, &Layout),
-        tasks: &[Task],
-        (samples, listing): (usize, Option<Listing>),
-        look: &mut dyn FnMut(&Context),
-    ) -> Result<(), String> {
+    /// Makes the functions, and gives the text of each.
+    fn fill<F: Number>(&mut self, maker: &Maker<'_>) -> Result<Vec<String>, String> {
         let said = |error: ModuleError| format!("{error:?}");
         let mut module = JITModule::new(JITBuilder::with_isa(machine()?, default_libcall_names()));
-        let config = module.target_config();
-        let mut context = module.make_context();
-        let mut room = FunctionBuilderContext::new();
-        let mut made: Vec<FuncId> = Vec::new();
-        for (number, task) in tasks.iter().enumerate() {
-            let name = format!("k{number}");
-            let signature = signature(config.default_call_conv);
-            let id = module.declare_function(&name, Linkage::Local, &signature).map_err(said)?;
-            let wide = self.bytes == 4 && wide::can() && !calls(graph, layout, task);
-            for wide in [true, false].into_iter().filter(|one| wide || !one) {
-                context.func.signature = signature.clone();
-                context.func.name = UserFuncName::user(0, number as u32);
-                let described = self.products.len();
-                let body = &mut context.func;
-                self.body::<F>(body, &mut room, (graph, layout), task, (samples, config, wide));
-                context.set_disasm(listing == Some(Listing::Asm));
-                if !wide {
-                    define(&mut module, id, &mut context)?;
-                } else if let Some(bytes) = widely(&mut context)? {
-                    module.define_function_bytes(id, 16, &bytes, &[]).map_err(said)?;
-                } else {
-                    self.products.truncate(described);
-                    module.clear_context(&mut context);
-                    continue;
-                }
-                look(&context);
-                module.clear_context(&mut context);
-                break;
-            }
-            made.push(id);
+        let signature = signature(module.target_config().default_call_conv);
+        let declare = |number: usize| {
+            module.declare_function(&format!("k{number}"), Linkage::Local, &signature)
+        };
+        let ids: Result<Vec<FuncId>, _> = (0..maker.tasks.len()).map(declare).collect();
+        let ids = ids.map_err(said)?;
+        let mut texts = Vec::new();
+        for (id, made) in ids.iter().zip(maker.all::<F>(&ids)?) {
+            let Made { bytes, align, relocs, products, text } = made;
+            module.define_function_bytes(*id, align, &bytes, &relocs).map_err(said)?;
+            self.products.extend(products);
+            texts.extend(text);
         }
         module.finalize_definitions().map_err(said)?;
-        for id in made {
+        for id in ids {
             let address = module.get_finalized_function(id);
             #[expect(unsafe_code, reason = "machine code just made for exactly this signature")]
             // SAFETY: the function was declared with `signature`, which is that of `Entry`.
@@ -286,63 +213,7 @@ impl Code {
             self.entries.push(entry);
         }
         self.module = Some(Mutex::new(module));
-        Ok(())
-    }
-
-    fn body<F: Number>(
-        &mut self,
-        function: &mut Function,
-        room: &mut FunctionBuilderContext,
-        (graph, layout): (&Graph, &Layout),
-        task: &Task,
-        (samples, config, wide): (usize, TargetFrontendConfig, bool),
-    ) {
-        let float = if self.bytes == 4 { types::F32 } else { types::F64 };
-        let shape = shape(samples, self.bytes);
-        let shape = if wide { shape.widened() } else { shape };
-        let width = (16 / self.bytes) as usize;
-        let mut to = FunctionBuilder::new(function, room);
-        let entry = to.create_block();
-        to.append_block_params_for_function_params(entry);
-        to.switch_to_block(entry);
-        let memory = to.block_params(entry)[0];
-        let regions = Pointers::each(|number| {
-            let at = Offset32::new(number * types::I64.bytes() as i32);
-            to.ins().load(types::I64, MemFlagsData::trusted(), memory, at)
-        });
-        let numbers = shape.count().max(width * PARTS) as i64;
-        let scratch = to.create_sized_stack_slot(StackSlotData::new(
-            StackSlotKind::ExplicitSlot,
-            (numbers * self.bytes * MOST_ARGUMENTS as i64) as u32,
-            4,
-        ));
-        let vector = if samples == 1 { along(graph, layout, task, (width, wide)) } else { None };
-        let mut emitter = Emitter {
-            to,
-            graph,
-            layout,
-            float,
-            shape,
-            samples,
-            regions,
-            products: &mut self.products,
-            run: F::PRODUCT,
-            scratch,
-            mask: None,
-            careful: false,
-            known: Vec::new(),
-            stand: None,
-            clear: None,
-            wide,
-        };
-        match task {
-            Task::Node(id) => emitter.node(*id, vector),
-            Task::Fused(number) => emitter.fused(&layout.fused[*number], width),
-            Task::Sum(read, offset) => emitter.sum(read, *offset, vector),
-        }
-        emitter.to.ins().return_(&[]);
-        emitter.to.seal_all_blocks();
-        emitter.to.finalize(config);
+        Ok(texts)
     }
 
     /// Runs functions of one time step, in order. They write every region but the fixed one.
@@ -419,65 +290,6 @@ impl Code {
             }
         }
     }
-}
-
-/// The text of a function just made.
-fn shown(context: &Context, listing: Listing) -> String {
-    match listing {
-        Listing::Clif => context.func.display().to_string(),
-        Listing::Asm => {
-            let text = context.compiled_code().and_then(|code| code.vcode.clone());
-            text.or_else(|| wide::listing(&context.func)).unwrap_or_default()
-        }
-    }
-}
-
-/// The axis along which a lone sample's numbers share vectors.
-fn along(
-    graph: &Graph,
-    layout: &Layout,
-    task: &Task,
-    (width, wide): (usize, bool),
-) -> Option<Vector> {
-    let work = match task {
-        Task::Node(id) => Work::Node(*id),
-        Task::Fused(_) => return None,
-        Task::Sum(read, _) => Work::Sum(read),
-    };
-    let vector = choose(graph, layout, work, width)?;
-    Some(match wide {
-        true => Vector { shape: vector.shape.widened(), ..vector },
-        false => vector,
-    })
-}
-
-/// Whether a function calls others, which need no wide vectors.
-fn calls(graph: &Graph, layout: &Layout, task: &Task) -> bool {
-    let Task::Node(id) = task else { return false };
-    let product = of_node(graph, &|id| layout.strides(graph, id), *id).is_some();
-    product
-        || tiled(graph, *id, layout.tiles).is_some()
-        || matches!(graph.node(*id).op, Op::Opaque { .. })
-}
-
-/// The bytes of a function with wide vectors, if they can be made.
-fn widely(context: &mut Context) -> Result<Option<Vec<u8>>, String> {
-    let told = |error| format!("{error:?}");
-    context.optimize(&*machine()?, &mut ControlPlane::default()).map_err(told)?;
-    Ok(wide::compile(&mut context.func))
-}
-
-fn define(module: &mut JITModule, id: FuncId, context: &mut Context) -> Result<(), String> {
-    module
-        .define_function(id, context)
-        .map_err(|error| format!("{error:?}\n{}", context.func.display()))
-}
-
-/// The signature of [`Entry`], as the machine calls C functions.
-fn signature(convention: CallConv) -> Signature {
-    let mut signature = Signature::new(convention);
-    signature.params.push(AbiParam::new(types::I64));
-    signature
 }
 
 impl Drop for Code {

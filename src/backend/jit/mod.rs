@@ -23,6 +23,7 @@ mod guards;
 mod held;
 mod kernels;
 mod layout;
+mod make;
 mod plan;
 mod product;
 mod profile;
