@@ -1,9 +1,10 @@
 //! Building graphs: nodes are added once, shared by [`Key`], never changed.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use petgraph::graph::NodeIndex;
+use rustc_hash::FxHasher;
 
 use super::text::layout::distinct;
 use super::{Bits, Graph, Leaf, Node, NodeId, Op, Operand, Origin, Path, Read, Space, Type};
@@ -25,7 +26,7 @@ impl Key {
 
 /// The same on every run and machine of one width.
 fn hash(key: &Key) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     key.hash(&mut hasher);
     hasher.finish()
 }
