@@ -25,6 +25,15 @@ const MOST_WRITTEN: i64 = 4;
 /// From, to, and by how many columns.
 type Columns = (i64, i64, i64);
 
+/// A part of a row.
+struct Strip {
+    /// How neighbours lie in registers.
+    shape: Shape,
+    /// Vectors in which each fold is carried through it: as many as a tuple has, or one.
+    sums: usize,
+    cols: Columns,
+}
+
 /// Every combination of coordinates along some axes.
 fn beside(sizes: &[u32], axes: &[usize]) -> Vec<Vec<(usize, i64)>> {
     let mut all = Vec::new();
@@ -54,7 +63,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let [before, start] = [self.to.create_block(), self.to.create_block()];
         self.to.ins().jump(before, &[]);
         self.to.switch_to_block(start);
-        for (shape, cols) in &strips {
+        for Strip { shape, cols, .. } in &strips {
             self.shape = *shape;
             self.repeat(1, *cols, &mut place, Vec::new(), &mut |emitter, place, none| {
                 emitter.clear_columns(fused, place);
@@ -63,9 +72,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
         self.repeat(0, rows, &mut place, Vec::new(), &mut |emitter, place, none| {
             let mut ended = Vec::new();
-            for (shape, cols) in &strips {
+            for Strip { shape, sums, cols } in &strips {
                 emitter.shape = *shape;
-                let start = emitter.start_row(fused);
+                let start = emitter.start_row(fused, *sums);
                 let range = (*cols, written, diagonal);
                 let carried =
                     emitter.across(range, place, start, &mut |emitter, place, carried| {
@@ -75,9 +84,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
                             let place = [place[0], place[1]];
                             emitter.stand = Some(Stand { place, cols: fused.cols, copies });
                         }
-                        emitter.at(fused, place, carried)
+                        emitter.at(fused, place, (carried, *sums))
                     });
-                ended.push((*shape, carried));
+                ended.push((*shape, *sums, carried));
             }
             emitter.shape = plain;
             emitter.end_row(fused, place, &ended);
@@ -96,20 +105,30 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The parts of a row, and how neighbours in each lie in registers: what is left of the widest vectors goes
     /// into narrower ones.
-    fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<(Shape, Columns)> {
+    fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<Strip> {
         let cols = fused.cols as usize;
+        let strip = |shape: Shape, cols| Strip { shape, sums: shape.parts, cols };
         if self.samples > 1 {
-            return vec![(self.shape, (0, cols as i64, 1))];
+            return vec![strip(self.shape, (0, cols as i64, 1))];
         }
         let rest = if self.wide && plain && cols > 2 * width { cols % (2 * width) } else { 0 };
         let wide = self.along(fused, cols - rest, width);
         if rest == 0 || wide.width == width {
             let shape = self.along(fused, cols, width);
-            return vec![(shape, (0, cols as i64, shape.count() as i64))];
+            // Folds that would leave no registers for a second vector share theirs with it.
+            if shape.width > width && shape.parts == 1 && cols.is_multiple_of(2 * shape.width) {
+                let shape = Shape { parts: 2, ..shape };
+                return vec![Strip {
+                    shape,
+                    sums: 1,
+                    cols: (0, cols as i64, shape.count() as i64),
+                }];
+            }
+            return vec![strip(shape, (0, cols as i64, shape.count() as i64))];
         }
         let last = Shape { width, parts: rest / width, samples: false };
         let (cut, cols) = ((cols - rest) as i64, cols as i64);
-        vec![(wide, (0, cut, wide.count() as i64)), (last, (cut, cols, rest as i64))]
+        vec![strip(wide, (0, cut, wide.count() as i64)), strip(last, (cut, cols, rest as i64))]
     }
 
     /// A part of a row; a short one may be written out, so that its places are constants.
@@ -216,11 +235,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
-    fn start_row(&mut self, fused: &Fused) -> Vec<Value> {
+    fn start_row(&mut self, fused: &Fused, sums: usize) -> Vec<Value> {
         let mut carried = Vec::new();
         for member in &fused.members {
             for _ in self.results(member) {
-                carried.extend(self.first(member.node));
+                carried.extend(&self.first(member.node)[..sums]);
             }
         }
         carried
@@ -228,7 +247,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// Writes what was carried through the parts of a row, each with its shape. A result is written before the
     /// next is folded, or their numbers would need registers at one time.
-    fn end_row(&mut self, fused: &Fused, place: &[Coord], carried: &[(Shape, Vec<Value>)]) {
+    fn end_row(&mut self, fused: &Fused, place: &[Coord], carried: &[(Shape, usize, Vec<Value>)]) {
         let plain = self.shape;
         let mut next = 0;
         for member in &fused.members {
@@ -236,8 +255,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let rank = self.graph.node(member.node).space.rank();
             for at in self.results(member) {
                 let mut value = Vec::new();
-                for (shape, carried) in carried {
-                    let parts = &carried[next * shape.parts..][..shape.parts];
+                for (shape, sums, carried) in carried {
+                    let parts = &carried[next * sums..][..*sums];
                     self.shape = *shape;
                     value = match (shape.samples, &value[..]) {
                         (true, _) => parts.to_vec(),
@@ -261,8 +280,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// All members at a point.
-    fn at(&mut self, fused: &Fused, place: &[Coord], carried: Vec<Value>) -> Vec<Value> {
-        let mut before = carried.chunks(self.shape.parts);
+    fn at(
+        &mut self,
+        fused: &Fused,
+        place: &[Coord],
+        (carried, sums): (Vec<Value>, usize),
+    ) -> Vec<Value> {
+        let mut before = carried.chunks(sums);
         let mut after = Vec::new();
         for member in &fused.members {
             let id = member.node;
@@ -281,7 +305,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
                     }
                     Role::Row => {
                         let Some(sum) = before.next() else { continue };
-                        after.extend(self.terms(member, &mut point, sum.to_vec()));
+                        after.extend(self.more(member, &mut point, sum.to_vec()));
                     }
                     Role::Column => {
                         let sum = self.load_at(id, &point[..rank]);
@@ -293,6 +317,19 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
         self.known.clear();
         after
+    }
+
+    /// Adds the terms of a fold that belong to a point to what a row carries. Where one vector is carried for all
+    /// parts, and a mask tells apart what counts, they are folded on their own first.
+    fn more(&mut self, member: &Member, point: &mut Vec<Coord>, sum: Vec<Value>) -> Vec<Value> {
+        let Op::Reduce { fold, when, .. } = &self.graph.node(member.node).op else { return sum };
+        let known = when.iter().all(|cond| self.cleared(cond, point).is_some());
+        if sum.len() == self.shape.parts || known {
+            return self.terms(member, point, sum);
+        }
+        let start = self.identity(*fold);
+        let own = self.terms(member, point, start);
+        self.fold_all(*fold, &sum, &own)
     }
 
     /// Adds the terms of a fold that belong to a point.

@@ -148,8 +148,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
-    fn fold_all(&mut self, fold: Fold, left: &[Value], right: &[Value]) -> Vec<Value> {
-        left.iter().zip(right).map(|(left, right)| self.fold(fold, *left, *right)).collect()
+    /// Folds a tuple into another, or into one vector, part by part.
+    pub(super) fn fold_all(&mut self, fold: Fold, left: &[Value], right: &[Value]) -> Vec<Value> {
+        if left.len() == right.len() {
+            let pairs = left.iter().zip(right);
+            return pairs.map(|(left, right)| self.fold(fold, *left, *right)).collect();
+        }
+        vec![right.iter().fold(left[0], |sum, part| self.fold(fold, sum, *part))]
     }
 
     fn reduce(
@@ -247,9 +252,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return None;
         }
         let factors = self.arguments_of(from, &operand.access, (sizes, point));
-        let parts = (0..sum.len())
-            .map(|part| self.to.ins().fma(factors[0][part], factors[1][part], sum[part]));
-        Some(parts.collect())
+        let mut sums = sum.to_vec();
+        for part in 0..factors[0].len() {
+            let sum = &mut sums[if sum.len() == 1 { 0 } else { part }];
+            *sum = self.product_and(factors[0][part], factors[1][part], *sum);
+        }
+        Some(sums)
     }
 
     fn port(

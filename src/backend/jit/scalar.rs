@@ -120,8 +120,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.to.ins().bitselect(mask, yes, no)
     }
 
-    /// A sum; of a number turned round, a difference, which has the same bits.
+    /// A sum. What is not changed by it is left alone, and of a number turned round a difference is taken: the bits
+    /// are the same.
     pub(super) fn sum_of(&mut self, left: Value, right: Value) -> Value {
+        if self.starts(left) {
+            return right;
+        }
         let dfg = &self.to.func.dfg;
         let turned = dfg.value_def(right).inst().map(|inst| dfg.insts[inst]);
         match turned {
@@ -129,6 +133,26 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 self.to.ins().fsub(left, arg)
             }
             Some(_) | None => self.to.ins().fadd(left, right),
+        }
+    }
+
+    /// A product with a sum added, rounded once; a product alone where there is no sum yet, which has the same bits.
+    pub(super) fn product_and(&mut self, left: Value, right: Value, sum: Value) -> Value {
+        match self.starts(sum) {
+            true => self.to.ins().fmul(left, right),
+            false => self.to.ins().fma(left, right, sum),
+        }
+    }
+
+    /// Whether a value is what a sum starts from: -0, for each number of a vector.
+    fn starts(&self, value: Value) -> bool {
+        let dfg = &self.to.func.dfg;
+        let data = |value: Value| dfg.value_def(value).inst().map(|inst| dfg.insts[inst]);
+        match data(value) {
+            Some(InstructionData::Unary { opcode: Opcode::Splat, arg }) => self.starts(arg),
+            Some(InstructionData::UnaryIeee32 { imm, .. }) => imm.bits() == (-0f32).to_bits(),
+            Some(InstructionData::UnaryIeee64 { imm, .. }) => imm.bits() == (-0f64).to_bits(),
+            Some(_) | None => false,
         }
     }
 
