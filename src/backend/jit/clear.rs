@@ -7,7 +7,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
-use crate::graph::{Affine, Cond, Index, Op, Rel};
+use crate::graph::{Affine, Cond, Index, Rel};
 
 use super::emit::{Body, Coord, Emitter, args};
 use super::fuse::{Fused, Member};
@@ -54,14 +54,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     pub(super) fn diagonal(&self, fused: &Fused) -> Option<Diagonal> {
         let mut all = Vec::new();
         for member in &fused.members {
-            let node = self.graph.node(member.node);
-            let own = match &node.op {
-                Op::Reduce { when, .. } => &when[..],
-                Op::Map(_) | Op::Leaf(_) | Op::Join | Op::Recur { .. } | Op::Opaque { .. } => &[],
-            };
-            let operands = self.graph.operands(member.node);
-            let arms = operands.iter().flat_map(|(_, operand)| &operand.when);
-            for cond in node.space.when.iter().chain(own).chain(arms) {
+            for cond in self.conditions(member) {
                 all.extend(Diagonal::of(cond, |axis| along(member, axis)));
             }
         }

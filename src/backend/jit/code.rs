@@ -193,10 +193,10 @@ impl Code {
         let mut module = JITModule::new(JITBuilder::with_isa(machine()?, default_libcall_names()));
         let signature = signature(module.target_config().default_call_conv);
         let declare = |number: usize| {
-            module.declare_function(&format!("k{number}"), Linkage::Local, &signature)
+            let name = format!("k{number}");
+            module.declare_function(&name, Linkage::Local, &signature).map_err(said)
         };
-        let ids: Result<Vec<FuncId>, _> = (0..maker.tasks.len()).map(declare).collect();
-        let ids = ids.map_err(said)?;
+        let ids: Vec<FuncId> = (0..maker.tasks.len()).map(declare).collect::<Result<_, _>>()?;
         let mut texts = Vec::new();
         for (id, made) in ids.iter().zip(maker.all::<F>(&ids)?) {
             let Made { bytes, align, relocs, products, text } = made;

@@ -159,16 +159,24 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// Whether rows of a loop may be written out: not where conditions ask for masks of their own at each step.
     fn plain(&self, fused: &Fused) -> bool {
-        let conditions = |member: &Member| {
-            let node = self.graph.node(member.node);
-            let own = match &node.op {
-                Op::Reduce { when, .. } => !when.is_empty(),
-                Op::Join => true,
-                Op::Map(_) | Op::Leaf(_) | Op::Recur { .. } | Op::Opaque { .. } => false,
-            };
-            own || !node.space.when.is_empty()
+        let moves = |member: &Member| {
+            let runs = |axis: usize| axis == member.rows || axis == member.cols;
+            let conds = self.conditions(member);
+            conds.into_iter().any(|cond| cond.axes().any(|axis| runs(usize::from(axis.0))))
         };
-        self.samples == 1 && !fused.members.iter().any(conditions)
+        self.samples == 1 && !fused.members.iter().any(moves)
+    }
+
+    /// All conditions that a member asks for.
+    pub(super) fn conditions(&self, member: &Member) -> Vec<&'g Cond> {
+        let node = self.graph.node(member.node);
+        let own = match &node.op {
+            Op::Reduce { when, .. } => &when[..],
+            Op::Map(_) | Op::Leaf(_) | Op::Join | Op::Recur { .. } | Op::Opaque { .. } => &[],
+        };
+        let arms = self.graph.operands(member.node);
+        let arms = arms.into_iter().flat_map(|(_, operand)| &operand.when);
+        node.space.when.iter().chain(own).chain(arms).collect()
     }
 
     /// How the neighbours along that many columns lie in registers.
@@ -258,6 +266,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 for (shape, sums, carried) in carried {
                     let parts = &carried[next * sums..][..*sums];
                     self.shape = *shape;
+                    // Nothing was folded in: all numbers are what they start from.
+                    if !shape.samples && self.constant_of(parts[0]).is_some() {
+                        continue;
+                    }
                     value = match (shape.samples, &value[..]) {
                         (true, _) => parts.to_vec(),
                         (false, []) => vec![self.narrowed(*fold, parts)],
@@ -267,9 +279,14 @@ impl<'a, 'g> Emitter<'a, 'g> {
                         }
                     };
                 }
-                if !self.shape.samples {
-                    value = vec![self.gathered(*fold, value[0])];
-                }
+                value = match value[..] {
+                    [one] if !self.shape.samples => vec![self.gathered(*fold, one)],
+                    [] => {
+                        self.shape = Shape { width: 1, parts: 1, samples: false };
+                        self.first(member.node)
+                    }
+                    _ => value,
+                };
                 self.shape = plain;
                 next += 1;
                 let mut point = self.stand(member, place);

@@ -153,9 +153,8 @@ impl Maker<'_> {
             let config = machine.frontend_config();
             context.func.signature = signature(config.default_call_conv);
             context.func.name = UserFuncName::user(0, number as u32);
-            let mut products = Vec::new();
-            let kind = (config, wide);
-            self.body::<F>(&mut context.func, builder, &self.tasks[number], &mut products, kind);
+            let task = &self.tasks[number];
+            let products = self.body::<F>(&mut context.func, builder, task, (config, wide));
             context.set_disasm(self.listing == Some(Listing::Asm));
             let (bytes, align, relocs) = if wide {
                 context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
@@ -170,16 +169,17 @@ impl Maker<'_> {
         Err("no code".to_owned())
     }
 
+    /// A function as Cranelift takes it, and the products that it calls.
+    #[expect(clippy::vec_box, reason = "the code holds the address of each")]
     fn body<F: Number>(
         &self,
         function: &mut Function,
         room: &mut FunctionBuilderContext,
         task: &Task,
-        #[expect(clippy::vec_box, reason = "the code holds the address of each")]
-        products: &mut Vec<Box<Product>>,
         (config, wide): (TargetFrontendConfig, bool),
-    ) {
+    ) -> Vec<Box<Product>> {
         let Maker { graph, layout, samples, .. } = *self;
+        let mut products = Vec::new();
         let float = if self.bytes == 4 { types::F32 } else { types::F64 };
         let shape = shape(samples, self.bytes);
         let shape = if wide { shape.widened() } else { shape };
@@ -208,7 +208,7 @@ impl Maker<'_> {
             shape,
             samples,
             regions,
-            products,
+            products: &mut products,
             run: F::PRODUCT,
             scratch,
             mask: None,
@@ -226,6 +226,7 @@ impl Maker<'_> {
         emitter.to.ins().return_(&[]);
         emitter.to.seal_all_blocks();
         emitter.to.finalize(config);
+        products
     }
 
     /// The axis along which a lone sample's numbers share vectors.

@@ -146,14 +146,21 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// Whether a value is what a sum starts from: -0, for each number of a vector.
     fn starts(&self, value: Value) -> bool {
+        self.constant_of(value).is_some_and(|number| number.to_bits() == (-0f64).to_bits())
+    }
+
+    /// The number that a value is known to be, or each number of a vector.
+    pub(super) fn constant_of(&self, value: Value) -> Option<f64> {
         let dfg = &self.to.func.dfg;
-        let data = |value: Value| dfg.value_def(value).inst().map(|inst| dfg.insts[inst]);
-        match data(value) {
-            Some(InstructionData::Unary { opcode: Opcode::Splat, arg }) => self.starts(arg),
-            Some(InstructionData::UnaryIeee32 { imm, .. }) => imm.bits() == (-0f32).to_bits(),
-            Some(InstructionData::UnaryIeee64 { imm, .. }) => imm.bits() == (-0f64).to_bits(),
-            Some(_) | None => false,
+        let data = dfg.insts[dfg.value_def(value).inst()?];
+        if let InstructionData::Unary { opcode: Opcode::Splat, arg } = data {
+            return self.constant_of(arg);
         }
+        if let InstructionData::UnaryIeee32 { imm, .. } = data {
+            return Some(f32::from_bits(imm.bits()).into());
+        }
+        let InstructionData::UnaryIeee64 { imm, .. } = data else { return None };
+        Some(f64::from_bits(imm.bits()))
     }
 
     fn truth(&mut self, mask: Value) -> Value {
