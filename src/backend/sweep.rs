@@ -120,7 +120,7 @@ impl<P: Plan> Memory<P> {
 pub(super) struct Sums<'a, F> {
     /// Gradients of the parameters.
     pub(super) gradient: &'a mut [F],
-    /// Adjoints of first states that the program computes.
+    /// Adjoints of first states that are computed from parameters; nothing, if none is.
     pub(super) seeds: &'a mut [F],
 }
 
@@ -349,7 +349,8 @@ impl<P: Plan> Shared<'_, P> {
         }
     }
 
-    /// The adjoints of the states after the last step: all 0. What finds its own way is written before it is read.
+    /// The adjoints of the states after the last step: all 0. What finds its own way is written before it is read, but
+    /// for a sequence without steps.
     fn no_adjoints(&self, memory: &mut Memory<P>, Group { first, samples }: Group) {
         let len = memory.states[0].len();
         let zero = P::Float::of(0.0);

@@ -80,6 +80,18 @@ impl Index {
         }
     }
 
+    /// Whether this is its normal form wherever those are the sizes, as far as can be told at a glance.
+    #[must_use]
+    pub fn is_normal(&self, sizes: &[u32]) -> bool {
+        match self {
+            Index::Affine(affine) => {
+                let domain = Domain { sizes, given: &[] };
+                affine.terms.iter().all(|term| domain.is_wide(term))
+            }
+            Index::Digit { .. } | Index::Value(_) => false,
+        }
+    }
+
     /// The simplest index that is equal on the domain: no axes of size 1, no division or remainder
     /// that does nothing.
     #[must_use]
@@ -315,8 +327,13 @@ fn below(left: Index, rel: Rel, right: Affine) -> Cond {
 impl Domain<'_> {
     /// Without axes of size 1, whose position is always 0.
     fn narrow(&self, affine: &Affine) -> Affine {
-        let wide = |(axis, _): &(Axis, i64)| self.sizes.get(usize::from(axis.0)) != Some(&1);
-        Affine { offset: affine.offset, terms: affine.terms.iter().copied().filter(wide).collect() }
+        let wide = affine.terms.iter().copied().filter(|term| self.is_wide(term));
+        Affine { offset: affine.offset, terms: wide.collect() }
+    }
+
+    /// Whether an axis has more positions than 0.
+    fn is_wide(&self, (axis, _): &(Axis, i64)) -> bool {
+        self.sizes.get(usize::from(axis.0)) != Some(&1)
     }
 
     /// A lower and an upper bound of an affine function over the domain.

@@ -6,8 +6,8 @@
 //! fail for want of an access.
 
 use crate::graph::{
-    self, Access, Affine, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read,
-    Space, View, operands,
+    self, Access, Builder, Cond, Domain, Graph, Index, NodeId, Op, Operand, Port, Read, Space,
+    View, operands,
 };
 
 /// What readers of a node see instead of it; `None` to keep it.
@@ -69,25 +69,19 @@ impl Copy<'_> {
     /// simplify in how. Most nodes are such, in most passes.
     fn as_it_is(&self, id: NodeId) -> Option<Vec<(NodeId, Operand)>> {
         let node = self.old.node(id);
-        let none = match &node.op {
+        let whole = match &node.op {
             Op::Reduce { when, .. } => when.is_empty(),
             Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join => true,
             Op::Opaque { .. } => false,
         };
-        if !none || !node.space.when.is_empty() {
+        if !whole || !node.space.when.is_empty() {
             return None;
         }
         let scope = self.old.scope(id);
-        let normal = |index: &Index| match index {
-            Index::Affine(Affine { terms, .. }) => {
-                terms.iter().all(|(axis, _)| scope[usize::from(axis.0)] != 1)
-            }
-            Index::Digit { .. } | Index::Value(_) => false,
-        };
         let edges = self.old.operands(id).into_iter().map(|(from, edge)| {
             let (own, seen) = &self.images[from.0 as usize];
-            let same = seen.is_none() && edge.when.is_empty() && edge.access.0.iter().all(normal);
-            same.then(|| (*own, edge.clone()))
+            let simple = edge.access.0.iter().all(|index| index.is_normal(&scope));
+            (seen.is_none() && edge.when.is_empty() && simple).then(|| (*own, edge.clone()))
         });
         edges.collect()
     }

@@ -154,9 +154,11 @@ impl Site<'_> {
 
     /// The arguments, if this is that function.
     fn arguments(&self, scalar: Scalar) -> Option<&[View]> {
-        let ports = View::ports;
-        let all = || ports(self.graph(), self.id).into_iter().map(View::tidied).collect();
-        (self.graph().node(self.id).op == Op::Map(scalar)).then(|| &self.ports.get_or_init(all)[..])
+        if self.graph().node(self.id).op != Op::Map(scalar) {
+            return None;
+        }
+        let all = || View::ports(self.graph(), self.id).into_iter().map(View::tidied).collect();
+        Some(self.ports.get_or_init(all))
     }
 
     fn unary(&self, scalar: Scalar) -> Option<View> {

@@ -52,13 +52,13 @@ impl<F> DerefMut for Aligned<F> {
     }
 }
 
-/// Bytes from which on large pages are asked for: below, none would lie inside.
+/// Bytes from which on large pages are asked for: from here on one surely lies inside.
 #[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;
 
-/// Asks the system for large pages under memory that nobody has touched yet. A big state is gone through in a few
+/// Asks the system for large pages under memory, best before it is touched. A big state is gone through in a few
 /// streams, each of which waits at every new page; large ones are 512 times as long. Whether there are any is
-/// the system's choice.
+/// the system's choice; one whose smallest pages are longer than those here does nothing.
 #[cfg(target_os = "linux")]
 fn in_large_pages<F>(all: &[F]) {
     const PAGE: usize = 4096;

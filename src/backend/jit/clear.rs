@@ -12,7 +12,8 @@ use crate::graph::{Affine, Cond, Index, Rel};
 use super::emit::{Body, Coord, Emitter, args};
 use super::fuse::{Fused, Member};
 
-/// Where `row` times the row, `col` times the column and `add` make 0.
+/// A linear form: `row` times the row, `col` times the column, and `add`. Of a diagonal, which lies where it is 0,
+/// `col` is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Diagonal {
     row: i64,

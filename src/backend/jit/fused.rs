@@ -1,9 +1,10 @@
 //! One pass over rows and columns, for several values.
 //!
 //! In: a [`Fused`] loop. Out: a function that computes its members point by point. What a member reads of
-//! another at its own point comes from a register. Invariants: folds over columns are carried through each part of
-//! a row, in as many sums as its vectors have numbers; those of the parts are added in their order, then the
-//! numbers by a fixed tree. Folds over rows are added up in memory, in ascending order.
+//! another at its own point comes from a register. A row is cut into strips, each of which goes round a diagonal
+//! that conditions ask for. Invariants: folds over columns are carried through each strip, in as many sums as a
+//! step has numbers, or as one vector has where more would leave no registers; those of the strips are added in
+//! their order, then the numbers by a fixed tree. Folds over rows are added up in memory, in ascending order.
 
 use cranelift_codegen::ir::{InstBuilder, Value};
 
@@ -14,6 +15,7 @@ use super::apart::Stand;
 use super::clear::Diagonal;
 use super::emit::{Body, Coord, Emitter, Shape};
 use super::fuse::{Fused, Member, Role};
+use super::lanes::AT_ONCE;
 use super::vector::PARTS;
 
 /// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
@@ -32,6 +34,15 @@ struct Strip {
     /// Vectors in which each fold is carried through it: as many as a tuple has, or one.
     sums: usize,
     cols: Columns,
+}
+
+/// What folds have carried through a part of a row.
+struct Ended {
+    shape: Shape,
+    sums: usize,
+    /// What they started from.
+    start: Vec<Value>,
+    carried: Vec<Value>,
 }
 
 /// Every combination of coordinates along some axes.
@@ -77,7 +88,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 let start = emitter.start_row(fused, *sums);
                 let range = (*cols, written, diagonal);
                 let carried =
-                    emitter.across(range, place, start, &mut |emitter, place, carried| {
+                    emitter.across(range, place, start.clone(), &mut |emitter, place, carried| {
                         if emitter.samples == 1 {
                             let copies =
                                 emitter.stand.take().map_or(Vec::new(), |stand| stand.copies);
@@ -86,7 +97,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
                         }
                         emitter.at(fused, place, (carried, *sums))
                     });
-                ended.push((*shape, *sums, carried));
+                ended.push(Ended { shape: *shape, sums: *sums, start, carried });
             }
             emitter.shape = plain;
             emitter.end_row(fused, place, &ended);
@@ -253,47 +264,68 @@ impl<'a, 'g> Emitter<'a, 'g> {
         carried
     }
 
-    /// Writes what was carried through the parts of a row, each with its shape. A result is written before the
-    /// next is folded, or their numbers would need registers at one time.
-    fn end_row(&mut self, fused: &Fused, place: &[Coord], carried: &[(Shape, usize, Vec<Value>)]) {
+    /// Writes what was carried through the parts of a row, some results at a time, or their numbers would need
+    /// registers all at once.
+    fn end_row(&mut self, fused: &Fused, place: &[Coord], ended: &[Ended]) {
         let plain = self.shape;
-        let mut next = 0;
+        let mut results: Vec<(&Member, Fold, Vec<Coord>)> = Vec::new();
         for member in &fused.members {
             let Op::Reduce { fold, .. } = &self.graph.node(member.node).op else { continue };
-            let rank = self.graph.node(member.node).space.rank();
             for at in self.results(member) {
-                let mut value = Vec::new();
-                for (shape, sums, carried) in carried {
-                    let parts = &carried[next * sums..][..*sums];
-                    self.shape = *shape;
-                    // Nothing was folded in: all numbers are what they start from.
-                    if !shape.samples && self.constant_of(parts[0]).is_some() {
-                        continue;
-                    }
-                    value = match (shape.samples, &value[..]) {
-                        (true, _) => parts.to_vec(),
-                        (false, []) => vec![self.narrowed(*fold, parts)],
-                        (false, [before, ..]) => {
-                            let own = self.narrowed(*fold, parts);
-                            vec![self.fold(*fold, *before, own)]
-                        }
-                    };
-                }
-                value = match value[..] {
-                    [one] if !self.shape.samples => vec![self.gathered(*fold, one)],
+                let mut point = self.stand(member, place);
+                set(&mut point, &at);
+                point.truncate(self.graph.node(member.node).space.rank());
+                results.push((member, *fold, point));
+            }
+        }
+        let alike = |left: &(_, Fold, _), right: &(_, Fold, _)| left.1 == right.1;
+        let mut next = 0;
+        for some in results.chunk_by(alike).flat_map(|alike| alike.chunks(AT_ONCE)) {
+            let vectors: Vec<Vec<Value>> =
+                some.iter().zip(next..).map(|(one, at)| self.ended(one.1, ended, at)).collect();
+            next += some.len();
+            let samples = self.shape.samples;
+            let open: Vec<Value> = match samples {
+                true => Vec::new(),
+                false => vectors.iter().filter_map(|one| one.first()).copied().collect(),
+            };
+            let mut gathered = self.gathered_all(some[0].1, &open).into_iter();
+            for ((member, _, point), own) in some.iter().zip(vectors) {
+                let value = match own[..] {
                     [] => {
                         self.shape = Shape { width: 1, parts: 1, samples: false };
                         self.first(member.node)
                     }
-                    _ => value,
+                    _ if samples => own,
+                    _ => gathered.next().into_iter().collect(),
                 };
                 self.shape = plain;
-                next += 1;
-                let mut point = self.stand(member, place);
-                set(&mut point, &at);
-                self.store_at(member.node, &point[..rank], &value);
+                self.store_at(member.node, point, &value);
             }
         }
+    }
+
+    /// What was carried for a result through the parts of a row, in one vector of the narrow kind, or in one of
+    /// samples; nothing, if nothing was folded in.
+    fn ended(&mut self, fold: Fold, ended: &[Ended], result: usize) -> Vec<Value> {
+        let mut value = Vec::new();
+        for Ended { shape, sums, start, carried } in ended {
+            let own = result * sums..(result + 1) * sums;
+            let parts = &carried[own.clone()];
+            self.shape = *shape;
+            if shape.samples {
+                return parts.to_vec();
+            }
+            if *parts == start[own] {
+                continue;
+            }
+            let own = self.narrowed(fold, parts);
+            value = match value[..] {
+                [before] => vec![self.fold(fold, before, own)],
+                _ => vec![own],
+            };
+        }
+        value
     }
 
     /// All members at a point.
@@ -322,7 +354,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
                     }
                     Role::Row => {
                         let Some(sum) = before.next() else { continue };
-                        after.extend(self.more(member, &mut point, sum.to_vec()));
+                        after.extend(self.terms_into(member, &mut point, sum.to_vec()));
                     }
                     Role::Column => {
                         let sum = self.load_at(id, &point[..rank]);
@@ -338,9 +370,18 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// Adds the terms of a fold that belong to a point to what a row carries. Where one vector is carried for all
     /// parts, and a mask tells apart what counts, they are folded on their own first.
-    fn more(&mut self, member: &Member, point: &mut Vec<Coord>, sum: Vec<Value>) -> Vec<Value> {
+    fn terms_into(
+        &mut self,
+        member: &Member,
+        point: &mut Vec<Coord>,
+        sum: Vec<Value>,
+    ) -> Vec<Value> {
         let Op::Reduce { fold, when, .. } = &self.graph.node(member.node).op else { return sum };
-        let known = when.iter().all(|cond| self.cleared(cond, point).is_some());
+        let others = self.others(member, false);
+        let known = others.iter().all(|at| {
+            set(point, at);
+            when.iter().all(|cond| self.cleared(cond, point).is_some())
+        });
         if sum.len() == self.shape.parts || known {
             return self.terms(member, point, sum);
         }

@@ -1,6 +1,7 @@
 //! Conditions, as branches and masks.
 //!
-//! In: conditions over the axes of a node. Out: a body that runs, or counts, where they hold. Invariant: what
+//! In: conditions over the axes of a node. Out: a body that runs, or counts, where they hold; what a loop that goes
+//! round a diagonal knows beforehand asks for neither. Invariant: what
 //! stands below a branch is not evaluated outside it; what stands below a mask is evaluated, at positions that
 //! [`choose`](super::vector::choose) has found to lie inside the operands, and dropped.
 
@@ -88,6 +89,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let results = body(self, point, carried.clone());
         self.mask = outer;
         let Some(mask) = mask else { return results };
+        debug_assert!(carried.is_empty() || mask.len() == results.len());
         let each = mask.into_iter().zip(results).zip(carried);
         each.map(|((mask, result), before)| self.choose(mask, result, before)).collect()
     }
@@ -100,13 +102,15 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if coord.base.is_none() {
             return (0..parts).map(|part| self.settled(compare, coord, part * width)).collect();
         }
-        let first = self.coord(Coord { step: 0, ..coord });
+        // What is added is added to all numbers at once.
+        let first = self.coord(Coord { step: 0, add: 0, ..coord });
         let first = if int == types::I32 { self.to.ins().ireduce(int, first) } else { first };
         let first = self.to.ins().splat(vector, first);
         let zero = self.to.ins().iconst(int, 0);
         let zero = self.to.ins().splat(vector, zero);
         let masks = (0..parts).map(|part| {
-            let ahead = (0..width).map(|lane| (part * width + lane) as i64 * coord.step);
+            let ahead =
+                (0..width).map(|lane| coord.add + (part * width + lane) as i64 * coord.step);
             let bytes: Vec<u8> = match int {
                 types::I32 => ahead.flat_map(|step| (step as i32).to_le_bytes()).collect(),
                 _ => ahead.flat_map(i64::to_le_bytes).collect(),

@@ -12,7 +12,7 @@ use crate::graph::{Affine, Axis, Cond, Fold, Index, NodeId, Op, Operand, Port, R
 use crate::op::{Opaque, scalar};
 
 use super::called::{Number, Order};
-use super::emit::{Coord, Emitter, Shape, flags, row_major};
+use super::emit::{Coord, Emitter, Shape, row_major};
 use super::held::tiled;
 use super::vector::Vector;
 
@@ -154,6 +154,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let pairs = left.iter().zip(right);
             return pairs.map(|(left, right)| self.fold(fold, *left, *right)).collect();
         }
+        debug_assert_eq!(left.len(), 1);
         vec![right.iter().fold(left[0], |sum, part| self.fold(fold, sum, *part))]
     }
 
@@ -325,56 +326,6 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let total = self.gather_up(fold, &all[..split.shape.parts]);
         self.shape = plain;
         vec![self.fold(fold, total, all[split.shape.parts])]
-    }
-
-    /// All numbers of a tuple folded into one: halves of the tuple first, then the numbers of the
-    /// vector that is left.
-    pub(super) fn gather_up(&mut self, fold: Fold, parts: &[Value]) -> Value {
-        let vector = self.narrowed(fold, parts);
-        self.gathered(fold, vector)
-    }
-
-    /// All numbers of a tuple folded into one vector, of the narrow kind: halves of the tuple first, then those
-    /// of a wide vector.
-    pub(super) fn narrowed(&mut self, fold: Fold, parts: &[Value]) -> Value {
-        let mut parts = parts.to_vec();
-        while parts.len() > 1 {
-            let half = parts.len().div_ceil(2);
-            let upper = parts.split_off(half);
-            let folded = self.fold_all(fold, &parts[..upper.len()], &upper);
-            parts[..upper.len()].copy_from_slice(&folded);
-        }
-        let width = self.shape.width;
-        if width <= self.narrow() {
-            return parts[0];
-        }
-        let (room, half) = (self.room(), width / 2);
-        self.store(room, 0, &parts);
-        let ty = self.float.by(half as u32).unwrap_or(self.float);
-        let second = (half as i64 * self.bytes()) as i32;
-        let [low, high] = [0, second].map(|at| self.to.ins().load(ty, flags(), room, at));
-        self.fold(fold, low, high)
-    }
-
-    /// Numbers in a vector of the narrow kind.
-    fn narrow(&self) -> usize {
-        (16 / self.bytes()) as usize
-    }
-
-    /// The numbers of a vector of the narrow kind, or of one number, folded into one, halves first.
-    pub(super) fn gathered(&mut self, fold: Fold, vector: Value) -> Value {
-        let shape = self.shape;
-        self.shape = Shape { width: shape.width.min(self.narrow()), parts: 1, ..shape };
-        let mut numbers = self.numbers(&[vector]);
-        self.shape = Shape { width: 1, parts: 1, ..shape };
-        while numbers.len() > 1 {
-            let half = numbers.len().div_ceil(2);
-            let upper = numbers.split_off(half);
-            let folded = self.fold_all(fold, &numbers[..upper.len()], &upper);
-            numbers[..upper.len()].copy_from_slice(&folded);
-        }
-        self.shape = shape;
-        numbers[0]
     }
 
     /// The axis of the space that a sum scatters along: its one condition is `value == axis`, and

@@ -146,27 +146,32 @@ impl Maker<'_> {
     /// One function: with wide vectors, if it can be made so.
     fn one<F: Number>(&self, number: usize, id: FuncId, rooms: &mut Rooms) -> Result<Made, String> {
         let told = |error| format!("{error:?}");
-        let can = self.bytes == 4 && wide::can() && !self.calls(number);
-        for wide in [true, false].into_iter().filter(|wide| can || !wide) {
-            let Rooms { context, builder, machine } = rooms;
-            context.clear();
-            let config = machine.frontend_config();
-            context.func.signature = signature(config.default_call_conv);
-            context.func.name = UserFuncName::user(0, number as u32);
-            let task = &self.tasks[number];
-            let products = self.body::<F>(&mut context.func, builder, task, (config, wide));
-            context.set_disasm(self.listing == Some(Listing::Asm));
-            let (bytes, align, relocs) = if wide {
-                context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
-                let Some(bytes) = wide::compile(&mut context.func) else { continue };
-                (bytes, 16, Vec::new())
-            } else {
-                plainly(context, machine, id)?
-            };
-            let text = self.listing.map(|listing| shown(context, listing));
-            return Ok(Made { bytes, align, relocs, products, text });
+        let text = |context: &Context| self.listing.map(|listing| shown(context, listing));
+        if self.bytes == 4 && wide::can() && !self.calls(number) {
+            let products = self.start::<F>(number, rooms, true);
+            let Rooms { context, machine, .. } = rooms;
+            context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
+            if let Some(bytes) = wide::compile(&mut context.func) {
+                let (align, relocs) = (16, Vec::new());
+                return Ok(Made { bytes, align, relocs, products, text: text(context) });
+            }
         }
-        Err("no code".to_owned())
+        let products = self.start::<F>(number, rooms, false);
+        let Rooms { context, machine, .. } = rooms;
+        let (bytes, align, relocs) = plainly(context, machine, id)?;
+        Ok(Made { bytes, align, relocs, products, text: text(context) })
+    }
+
+    /// Begins a function anew, and gives the products that it calls.
+    #[expect(clippy::vec_box, reason = "the code holds the address of each")]
+    fn start<F: Number>(&self, number: usize, rooms: &mut Rooms, wide: bool) -> Vec<Box<Product>> {
+        let Rooms { context, builder, machine } = rooms;
+        context.clear();
+        let config = machine.frontend_config();
+        context.func.signature = signature(config.default_call_conv);
+        context.func.name = UserFuncName::user(0, number as u32);
+        context.set_disasm(self.listing == Some(Listing::Asm));
+        self.body::<F>(&mut context.func, builder, &self.tasks[number], (config, wide))
     }
 
     /// A function as Cranelift takes it, and the products that it calls.
@@ -265,8 +270,7 @@ fn plainly(
     let (bytes, align) = (code.code_buffer().to_vec(), u64::from(code.buffer.alignment));
     let relocs: Vec<_> = code.buffer.relocs().to_vec();
     let reloc = |reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id);
-    let least = u64::from(machine.function_alignment().minimum).max(machine.symbol_alignment());
-    Ok((bytes, align.max(least), relocs.iter().map(reloc).collect()))
+    Ok((bytes, align, relocs.iter().map(reloc).collect()))
 }
 
 /// The text of a function just made.

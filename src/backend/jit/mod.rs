@@ -22,6 +22,7 @@ mod fused;
 mod guards;
 mod held;
 mod kernels;
+mod lanes;
 mod layout;
 mod make;
 mod plan;
@@ -44,7 +45,8 @@ use plan::Compiled;
 pub use code::Listing;
 pub use describe::{Counts, counts, describe, list};
 
-/// Makes a program ready; batches are shared by that many threads.
+/// Makes a program ready; batches are shared by that many threads. Making machine code takes the cores there are,
+/// however many that is.
 ///
 /// # Errors
 /// Why this machine cannot run machine code made for it.

@@ -154,6 +154,40 @@ fn loops_go_around_a_diagonal_wherever_it_lies() {
     }
 }
 
+/// So many folds along rows that two vectors share a sum, one of them with a diagonal of its own a term.
+const SHARED: &str = "
+%a[i:R, j:C] = input 0 -- a
+%w[j:C] = input 1 -- w
+%q[n:4, k:2] = input 2 -- q
+%m[i:R, j:C] = join { i == j: 0; i != j: %a[i, j] * %w[j] } -- m
+%row[i:R] = sum[j:C | i != j] %m[i, j] * %a[i, j] -- row
+%out[n:4, i:R] = sum[j:C, k:2 | i != j + k] %m[i, j] * %q[n, k] -- out
+%in[n:4, i:R] = sum[j:C, k:2 | i == j + k] %m[i, j] * %q[n, k] -- in
+m[i:R, j:C] = %m[i, j]
+row[i:R] = %row[i]
+out[n:4, i:R] = %out[n, i]
+in[n:4, i:R] = %in[n, i]
+";
+
+#[test]
+fn folds_that_share_a_sum_ask_every_term_for_its_condition() {
+    let mut stream = Stream::new(10, &["shared"], &[]);
+    for (left_out, roots) in [("%in", ["m", "row", "out"]), ("%out", ["m", "row", "in"])] {
+        let lines = SHARED.lines().filter(|line| !line.contains(left_out));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let text = text.replace(":R", ":70").replace(":C", ":64");
+        let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let inputs_of = vec![array("a", &[70, 64]), array("w", &[64]), array("q", &[4, 2])];
+        let program = Program { inputs: inputs_of, step, ..Program::default() };
+        let inputs = inputs(&program, &mut stream, 1);
+        let batch = Batch { lengths: vec![1], inputs, starts: Vec::new() };
+        let want = Want { roots: roots.map(str::to_owned).to_vec(), gradients: false };
+        let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
+        let got = ready(&program, Precision::F32, 1).unwrap().run(&[], &batch, &want).roots;
+        compare(&wanted, &got, left_out);
+    }
+}
+
 /// A matrix that products alone read, forward and backward, and one that is read otherwise too.
 const WEIGHTS: &str = "
 %w[i:R, j:C] = param 0 -- w

@@ -68,8 +68,7 @@ pub(crate) fn distinct(axes: Vec<String>, rank: usize) -> Vec<String> {
     if axes.len() <= rank && axes.iter().enumerate().all(fine) {
         return axes;
     }
-    let axes = &axes;
-    kept_names(&axis_names(axes, rank))
+    kept_names(&axis_names(&axes, rank))
 }
 
 fn is_axis_name(name: &str) -> bool {

@@ -10,7 +10,7 @@
 
 use regalloc2::{Allocation, Block, Edit, InstOrEdit, Output, RegClass};
 
-use super::inst::{Base, Body, Inst, Lanes, Math, Mem, Source, When};
+use super::inst::{Base, Body, Inst, Lanes, Math, Mem, Mix, Source, When};
 
 /// The stack pointer.
 const STACK: u8 = 4;
@@ -269,6 +269,7 @@ impl Writer<'_> {
         use Map::{X0F, X0F3A, X0F38};
         use Prefix::X66;
         let reg = |number: usize| register(at[number]);
+        let register_of = |number: usize| Place::Register(reg(number));
         match inst {
             Inst::Load(lanes, mem) => {
                 let vex = (scalar(lanes), X0F, 0x10);
@@ -291,6 +292,23 @@ impl Writer<'_> {
                 self.vex((X66, X0F, 0x6e), Lanes::Four, (reg(0), 0), from, None);
                 let own = Place::Register(reg(0));
                 self.vex((X66, X0F38, 0x58), lanes, (reg(0), 0), own, None);
+            }
+            Inst::Lane(0) => {
+                self.vex((Prefix::None, X0F, 0x28), Lanes::Four, (reg(0), 0), register_of(1), None);
+            }
+            Inst::Lane(lane) => {
+                let vex = (X66, X0F3A, 0x04);
+                self.vex(vex, Lanes::Four, (reg(0), 0), register_of(1), Some(lane));
+            }
+            Inst::Mix(mix) => {
+                let (prefix, opcode) = match mix {
+                    Mix::LowInTurn => (Prefix::None, 0x14),
+                    Mix::HighInTurn => (Prefix::None, 0x15),
+                    Mix::LowHalves => (X66, 0x14),
+                    Mix::HighHalves => (X66, 0x15),
+                };
+                let vex = (prefix, X0F, opcode);
+                self.vex(vex, Lanes::Four, (reg(0), reg(1)), register_of(2), None);
             }
             Inst::Math(math, lanes, source) => {
                 let place = Self::source(source, &at[2..]);

@@ -65,6 +65,19 @@ pub(super) enum Math {
     LargerWhole,
 }
 
+/// Which numbers of two vectors of four become a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mix {
+    /// The first two of each, in turn.
+    LowInTurn,
+    /// The last two of each, in turn.
+    HighInTurn,
+    /// The first two of either, one behind the other.
+    LowHalves,
+    /// The last two of either.
+    HighHalves,
+}
+
 /// Conditions of whole numbers, by their number in an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -124,6 +137,10 @@ pub(super) enum Inst {
     Compare(Lanes, u8),
     /// One of two numbers, by the bits of a third (d, mask, yes, no).
     Choose(Lanes),
+    /// One number of four (d, a).
+    Lane(u8),
+    /// Two numbers of each of two vectors of four (d, a, b).
+    Mix(Mix),
     /// Goes on in the only successor.
     Jump,
     /// Goes on in the first successor if two whole numbers compare so, else in the second (x, y).

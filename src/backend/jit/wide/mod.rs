@@ -7,6 +7,7 @@
 mod early;
 mod encode;
 mod inst;
+mod integer;
 mod look;
 mod select;
 

@@ -9,14 +9,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{self, Block, Function, InstructionData, Opcode, Type, Value, types};
 use regalloc2::{Operand, VReg};
 
-use super::inst::{
-    Base, Blocks, Body, Inst, Lanes, Math, Mem, REAL, Source, WHOLE, When, argument,
-};
+use super::inst::{Base, Blocks, Body, Inst, Lanes, Math, Mem, Mix, REAL, Source, WHOLE, argument};
 use super::look::Address;
+use crate::backend::jit::lanes::{HALVES, TURNS};
 
 pub(super) struct Select<'f> {
     pub(super) function: &'f Function,
@@ -33,31 +32,25 @@ pub(super) struct Select<'f> {
     slots: HashMap<ir::StackSlot, i64>,
     /// Constants read anew in this block, if it seldom runs.
     cold: Option<HashMap<Value, VReg>>,
-    body: Body,
+    pub(super) body: Body,
 }
+
+/// The ways in which two vectors are mixed, by the bytes of the two that are taken.
+const MIXES: [([u8; 16], Mix); 4] = [
+    (TURNS[0], Mix::LowInTurn),
+    (TURNS[1], Mix::HighInTurn),
+    (HALVES[0], Mix::LowHalves),
+    (HALVES[1], Mix::HighHalves),
+];
 
 fn lanes(ty: Type) -> Option<Lanes> {
     match (ty.lane_type(), ty.lane_count()) {
         // A truth value is all bits of a number.
         (types::F32 | types::I8, 1) => Some(Lanes::One),
-        (types::F32 | types::I32, 4) => Some(Lanes::Four),
+        // Mixed as bytes, never reckoned with as such.
+        (types::F32 | types::I32, 4) | (types::I8, 16) => Some(Lanes::Four),
         (types::F32 | types::I32, 8) => Some(Lanes::Eight),
         _ => None,
-    }
-}
-
-fn when(compare: IntCC) -> When {
-    match compare {
-        IntCC::Equal => When::Equal,
-        IntCC::NotEqual => When::NotEqual,
-        IntCC::SignedLessThan => When::Less,
-        IntCC::SignedGreaterThanOrEqual => When::GreaterEqual,
-        IntCC::SignedGreaterThan => When::Greater,
-        IntCC::SignedLessThanOrEqual => When::LessEqual,
-        IntCC::UnsignedLessThan => When::Below,
-        IntCC::UnsignedGreaterThanOrEqual => When::AboveEqual,
-        IntCC::UnsignedGreaterThan => When::Above,
-        IntCC::UnsignedLessThanOrEqual => When::BelowEqual,
     }
 }
 
@@ -139,7 +132,7 @@ impl<'f> Select<'f> {
         }
     }
 
-    fn register(&mut self, value: Value) -> VReg {
+    pub(super) fn register(&mut self, value: Value) -> VReg {
         let value = self.same(value);
         if let Some(register) = self.registers.get(&value) {
             return *register;
@@ -150,7 +143,7 @@ impl<'f> Select<'f> {
         register
     }
 
-    fn operand(&mut self, value: Value) -> Operand {
+    pub(super) fn operand(&mut self, value: Value) -> Operand {
         let register = self.fresh(value).unwrap_or_else(|| self.register(value));
         Operand::reg_use(register)
     }
@@ -164,23 +157,25 @@ impl<'f> Select<'f> {
             InstructionData::Unary { opcode: Opcode::Splat, arg } => self.known(arg),
             _ => false,
         };
-        let cold = self.cold.as_mut().filter(|_| constant)?;
+        let lanes = lanes(self.ty(value)).filter(|_| constant)?;
+        let cold = self.cold.as_mut()?;
         if let Some(register) = cold.get(&value) {
             return Some(*register);
         }
         let own = self.registers.remove(&value);
         let register = self.register(value);
-        self.real(inst, value, lanes(self.ty(value))?)?;
+        let made = self.real(inst, value, lanes);
         match own {
             Some(own) => self.registers.insert(value, own),
             None => self.registers.remove(&value),
         };
+        made?;
         self.cold.as_mut()?.insert(value, register);
         Some(register)
     }
 
     /// A place in memory, and the registers that it takes.
-    fn memory(&mut self, value: Value, offset: i64) -> Option<(Mem, Vec<Operand>)> {
+    pub(super) fn memory(&mut self, value: Value, offset: i64) -> Option<(Mem, Vec<Operand>)> {
         let Address { base, index, offset } = self.address(value, offset);
         let own = self.own(base);
         let mut operands = Vec::new();
@@ -215,7 +210,7 @@ impl<'f> Select<'f> {
     }
 
     /// The place of a constant of 32 bits, alone or eight times.
-    fn pool(&mut self, bits: u32, many: bool) -> Mem {
+    pub(super) fn pool(&mut self, bits: u32, many: bool) -> Mem {
         let pool = &mut self.body.pool;
         let offset = *self.constants.entry((u64::from(bits), many)).or_insert_with(|| {
             let offset = pool.len() as i32;
@@ -311,25 +306,6 @@ impl<'f> Select<'f> {
         Some(())
     }
 
-    /// A branch by a comparison.
-    fn compared(&mut self, value: Value) -> Option<()> {
-        let InstructionData::IntCompare { args, cond, .. } = *self.data(self.made(value)?) else {
-            return None;
-        };
-        if self.ty(args[0]) != types::I64 {
-            return None;
-        }
-        let first = self.operand(args[0]);
-        match self.short(args[1]) {
-            Some(number) => self.body.push(Inst::BranchAt(when(cond), number), &[first]),
-            None => {
-                let second = self.operand(args[1]);
-                self.body.push(Inst::Branch(when(cond)), &[first, second]);
-            }
-        }
-        Some(())
-    }
-
     /// An instruction that makes a value.
     fn value(&mut self, inst: ir::Inst, value: Value) -> Option<()> {
         let ty = self.ty(value);
@@ -337,87 +313,6 @@ impl<'f> Select<'f> {
             types::I64 => self.whole(inst, value),
             _ => self.real(inst, value, lanes(ty)?),
         }
-    }
-
-    fn whole(&mut self, inst: ir::Inst, value: Value) -> Option<()> {
-        let result = self.register(value);
-        let def = Operand::reg_def(result);
-        let args = self.function.dfg.inst_args(inst);
-        match *self.data(inst) {
-            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
-                self.body.push(Inst::Whole(imm.bits()), &[def]);
-            }
-            InstructionData::Load { arg, offset, .. } => {
-                let (mem, operands) = self.memory(arg, offset.into())?;
-                self.body.push(Inst::LoadWhole(mem), &[&[def], &operands[..]].concat());
-            }
-            InstructionData::Binary { opcode, .. } => match opcode {
-                Opcode::Iadd => {
-                    let (rest, offset) = self.moved(value, 0);
-                    let (base, offset, index) = match i32::try_from(offset) {
-                        Ok(offset) if rest != value => (rest, offset, None),
-                        _ => (args[0], 0, Some(args[1])),
-                    };
-                    let mut operands = vec![def, self.operand(base)];
-                    if let Some(index) = index {
-                        operands.push(self.operand(index));
-                    }
-                    let mem = Mem { base: Base::Register, index: index.map(|_| 0), offset };
-                    self.body.push(Inst::Address(mem), &operands);
-                }
-                Opcode::Isub | Opcode::Imul => {
-                    let inst = if opcode == Opcode::Isub { Inst::Subtract } else { Inst::Multiply };
-                    let def = Operand::reg_reuse_def(result, 1);
-                    let operands = [def, self.operand(args[0]), self.operand(args[1])];
-                    self.body.push(inst, &operands);
-                }
-                Opcode::Ishl => {
-                    let by = u8::try_from(self.constant(args[1])?).ok().filter(|by| *by < 64)?;
-                    let operands = [Operand::reg_reuse_def(result, 1), self.operand(args[0])];
-                    self.body.push(Inst::Shift(by), &operands);
-                }
-                Opcode::Band => {
-                    let mask = self.short(args[1])?;
-                    let operands = [Operand::reg_reuse_def(result, 1), self.operand(args[0])];
-                    self.body.push(Inst::Mask(mask), &operands);
-                }
-                Opcode::Smin | Opcode::Smax | Opcode::Umin => {
-                    let when = match opcode {
-                        Opcode::Smin => When::Less,
-                        Opcode::Smax => When::Greater,
-                        _ => When::Below,
-                    };
-                    let [first, second] = [args[0], args[1]].map(|arg| self.operand(arg));
-                    let def = Operand::reg_reuse_def(result, 1);
-                    // The second, or the first if it compares so.
-                    self.body.push(Inst::Select(when), &[def, second, first, first, second]);
-                }
-                _ => return None,
-            },
-            InstructionData::Unary { opcode: Opcode::Ineg, arg } => {
-                let operands = [Operand::reg_reuse_def(result, 1), self.operand(arg)];
-                self.body.push(Inst::Negate, &operands);
-            }
-            InstructionData::Ternary { opcode: Opcode::Select, args } => {
-                let IntCompare { x, y, when } = self.comparison(args[0])?;
-                let [yes, no] = [args[1], args[2]].map(|arg| self.operand(arg));
-                let def = Operand::reg_reuse_def(result, 1);
-                let [x, y] = [x, y].map(|arg| self.operand(arg));
-                self.body.push(Inst::Select(when), &[def, no, yes, x, y]);
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// A comparison of two values in registers.
-    fn comparison(&self, value: Value) -> Option<IntCompare> {
-        let InstructionData::IntCompare { args, cond, .. } = *self.data(self.made(value)?) else {
-            return None;
-        };
-        let held = args.iter().all(|arg| self.needed.contains(&self.same(*arg)))
-            && self.ty(args[0]) == types::I64;
-        held.then_some(IntCompare { x: args[0], y: args[1], when: when(cond) })
     }
 
     fn real(&mut self, inst: ir::Inst, value: Value, lanes: Lanes) -> Option<()> {
@@ -444,6 +339,18 @@ impl<'f> Select<'f> {
                 self.body.push(Inst::Load(lanes, mem), &[def]);
             }
             InstructionData::Unary { opcode, arg } => self.unary(opcode, arg, (def, lanes))?,
+            InstructionData::BinaryImm8 { opcode: Opcode::Extractlane, arg, imm }
+                if self.ty(arg) == types::F32X4 =>
+            {
+                let arg = self.operand(arg);
+                self.body.push(Inst::Lane(imm), &[def, arg]);
+            }
+            InstructionData::Shuffle { args, imm, .. } => {
+                let bytes = self.function.dfg.immediates.get(imm)?.as_slice();
+                let mix = MIXES.into_iter().find(|mix| mix.0[..] == *bytes)?.1;
+                let [a, b] = args.map(|arg| self.operand(arg));
+                self.body.push(Inst::Mix(mix), &[def, a, b]);
+            }
             InstructionData::Binary { opcode, .. } => {
                 let math = math(opcode)?;
                 // Where either may be read from memory, that one comes last.
@@ -549,39 +456,6 @@ impl<'f> Select<'f> {
         Some(())
     }
 
-    /// A comparison of whole numbers, for each of a vector.
-    fn compare_whole(
-        &mut self,
-        cond: IntCC,
-        args: [Value; 2],
-        (value, lanes): (Value, Lanes),
-    ) -> Option<()> {
-        if lanes == Lanes::One {
-            return None;
-        }
-        let (math, swap, turn) = match cond {
-            IntCC::Equal => (Math::EqualWhole, false, false),
-            IntCC::NotEqual => (Math::EqualWhole, false, true),
-            IntCC::SignedGreaterThan => (Math::LargerWhole, false, false),
-            IntCC::SignedLessThan => (Math::LargerWhole, true, false),
-            IntCC::SignedGreaterThanOrEqual => (Math::LargerWhole, true, true),
-            IntCC::SignedLessThanOrEqual => (Math::LargerWhole, false, true),
-            _ => return None,
-        };
-        let [a, b] = if swap { [args[1], args[0]] } else { args };
-        let [a, b] = [a, b].map(|arg| self.operand(arg));
-        let result = self.register(value);
-        let found = if turn { self.body.vreg(REAL) } else { result };
-        let def = Operand::reg_def(found);
-        self.body.push(Inst::Math(math, lanes, Source::Register), &[def, a, b]);
-        if turn {
-            let mem = self.pool(u32::MAX, true);
-            let operands = [Operand::reg_def(result), Operand::reg_use(found)];
-            self.body.push(Inst::Math(Math::Xor, lanes, Source::Memory(mem)), &operands);
-        }
-        Some(())
-    }
-
     /// Tells every block where it is come from.
     fn link(&mut self) {
         for number in 0..self.body.blocks.len() {
@@ -590,11 +464,4 @@ impl<'f> Select<'f> {
             }
         }
     }
-}
-
-/// A comparison of two values.
-struct IntCompare {
-    x: Value,
-    y: Value,
-    when: When,
 }
