@@ -1,8 +1,8 @@
 //! One pass over rows and columns, for several values.
 //!
 //! In: a [`Fused`] loop. Out: a function that computes its members point by point. What a member reads of
-//! another at its own point comes from a register. A row is cut into strips, each of which goes round a diagonal
-//! that conditions ask for. Invariants: folds over columns are carried through each strip, in as many sums as a
+//! another at its own point comes from a register. A row is cut into strips, or goes round a diagonal that
+//! conditions ask for. Invariants: folds over columns are carried through each strip, in as many sums as a
 //! step has numbers, or as one vector has where more would leave no registers; those of the strips are added in
 //! their order, then the numbers by a fixed tree. Folds over rows are added up in memory, in ascending order.
 
@@ -305,7 +305,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
-    /// What was carried for a result through the parts of a row, in one vector of the narrow kind, or in one of
+    /// What was carried for a result through the parts of a row, in one vector of the narrow kind, or in all of
     /// samples; nothing, if nothing was folded in.
     fn ended(&mut self, fold: Fold, ended: &[Ended], result: usize) -> Vec<Value> {
         let mut value = Vec::new();

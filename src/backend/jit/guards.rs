@@ -1,11 +1,11 @@
 //! Conditions, as branches and masks.
 //!
 //! In: conditions over the axes of a node. Out: a body that runs, or counts, where they hold; what a loop that goes
-//! round a diagonal knows beforehand asks for neither. Invariant: what
-//! stands below a branch is not evaluated outside it; what stands below a mask is evaluated, at positions that
-//! [`choose`](super::vector::choose) has found to lie inside the operands, and dropped.
+//! round a diagonal knows beforehand asks for neither. Invariant: what stands below a branch is not evaluated
+//! outside it; what stands below a mask is evaluated, at positions that [`choose`](super::vector::choose) has found
+//! to lie inside the operands, and dropped.
 
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
 use crate::graph::{Cond, Rel};
@@ -102,7 +102,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if coord.base.is_none() {
             return (0..parts).map(|part| self.settled(compare, coord, part * width)).collect();
         }
-        // What is added is added to all numbers at once.
+        // What is added is added to all numbers at once: to the first alone it would be in 32 bits, which wide code
+        // cannot.
         let first = self.coord(Coord { step: 0, add: 0, ..coord });
         let first = if int == types::I32 { self.to.ins().ireduce(int, first) } else { first };
         let first = self.to.ins().splat(vector, first);
@@ -163,6 +164,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
             Rel::Ge => IntCC::SignedGreaterThanOrEqual,
         };
         if left.step != right.step {
+            // A coordinate turned round alone would be reckoned with in 32 bits, which wide code cannot.
+            if left.base.is_none() && right.base.is_some() {
+                let left = self.times(left, -1);
+                return Truth::Differs(compare.swap_args(), self.plus(right, left));
+            }
             let right = self.times(right, -1);
             return Truth::Differs(compare, self.plus(left, right));
         }

@@ -1,6 +1,6 @@
 //! The numbers of vectors, folded into one each.
 //!
-//! In: vectors of a row. Out: a number for each. Invariant: the same tree for every vector: its upper half onto its
+//! In: vectors of sums. Out: a number for each. Invariant: the same tree for every vector: its upper half onto its
 //! lower, until one number is left; whether several are folded at a time changes no bit.
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};

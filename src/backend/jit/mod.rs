@@ -45,8 +45,8 @@ use plan::Compiled;
 pub use code::Listing;
 pub use describe::{Counts, counts, describe, list};
 
-/// Makes a program ready; batches are shared by that many threads. Making machine code takes the cores there are,
-/// however many that is.
+/// Makes a program ready; batches are shared by that many threads. Making machine code takes up to
+/// four of the cores there are, whatever that number says.
 ///
 /// # Errors
 /// Why this machine cannot run machine code made for it.

@@ -188,6 +188,55 @@ fn folds_that_share_a_sum_ask_every_term_for_its_condition() {
     }
 }
 
+/// Folds of every kind along rows, several of a kind.
+const FOLDS: &str = "
+%a[i:R, j:C] = input 0 -- a
+%k[n:3, j:C] = input 1 -- k
+%most[n:3, i:R] = max[j:C] %a[i, j] + %k[n, j] -- most
+%least[n:2, i:R] = min[j:C] %a[i, j] * %k[n, j] -- least
+%sum[n:3, i:R] = sum[j:C] %a[i, j] * %k[n, j] -- sum
+%whole[i:R] = sum[j:C] %a[i, j] - %k[2, j] -- whole
+%times[i:R] = prod[j:C] %a[i, j] * %a[i, j] + 0.5 -- times
+%known[i:R] = sum[j:C | j == 3] %a[i, j] -- known
+most[n:3, i:R] = %most[n, i]
+least[n:2, i:R] = %least[n, i]
+sum[n:3, i:R] = %sum[n, i]
+whole[i:R] = %whole[i]
+times[i:R] = %times[i]
+known[i:R] = %known[i]
+";
+
+#[test]
+fn results_of_several_folds_go_where_they_belong() {
+    let mut stream = Stream::new(11, &["folds"], &[]);
+    for (cols, masked) in
+        [(8, false), (16, false), (20, false), (36, false), (20, true), (64, true)]
+    {
+        let lines = FOLDS.lines().filter(|line| masked || !line.contains("known"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let text = text.replace(":R", ":40").replace(":C", &format!(":{cols}"));
+        let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let inputs_of = vec![array("a", &[40, cols]), array("k", &[3, cols])];
+        let program = Program { inputs: inputs_of, step, ..Program::default() };
+        let mut roots = ["most", "least", "sum", "whole", "times"].map(str::to_owned).to_vec();
+        roots.extend(masked.then(|| "known".to_owned()));
+        let want = Want { roots, gradients: false };
+        for samples in [1, 9] {
+            let inputs = inputs(&program, &mut stream, samples);
+            let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+            let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
+            for precision in [Precision::F32, Precision::F64] {
+                let got = ready(&program, precision, 1).unwrap().run(&[], &batch, &want).roots;
+                compare(
+                    &wanted,
+                    &got,
+                    &format!("{cols} columns, {samples} samples, {precision:?}"),
+                );
+            }
+        }
+    }
+}
+
 /// A matrix that products alone read, forward and backward, and one that is read otherwise too.
 const WEIGHTS: &str = "
 %w[i:R, j:C] = param 0 -- w

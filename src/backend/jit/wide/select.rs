@@ -318,6 +318,10 @@ impl<'f> Select<'f> {
     fn real(&mut self, inst: ir::Inst, value: Value, lanes: Lanes) -> Option<()> {
         let def = Operand::reg_def(self.register(value));
         let args = self.function.dfg.inst_args(inst);
+        let mixed = matches!(self.data(inst), InstructionData::Shuffle { .. });
+        if self.ty(value) == types::I8X16 && !mixed {
+            return None;
+        }
         match *self.data(inst) {
             InstructionData::Load { arg, offset, .. }
                 if self.ty(value).lane_type() == types::F32 =>
