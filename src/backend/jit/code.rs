@@ -12,23 +12,12 @@ use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_nam
 
 use crate::backend::kernels::Product;
 use crate::backend::phase::Wanted;
-use crate::graph::{Access, Graph, NodeId, Read};
+use crate::graph::{Access, Graph, Read};
 
 use super::called::{Number, Pointers};
 use super::layout::{Layout, layout};
-use super::make::{Made, Maker, machine, signature};
+use super::make::{Listing, Made, Maker, Task, machine, signature};
 use super::profile::Spent;
-
-/// What one function computes.
-#[derive(Clone, Debug)]
-pub(super) enum Task {
-    /// A node that is held.
-    Node(NodeId),
-    /// A fused loop of the layout, by its number.
-    Fused(usize),
-    /// A root, added to the gradient from that place on.
-    Sum(Read, usize),
-}
 
 /// The memory of a call; see [`Region`](super::layout::Region).
 pub(super) struct Regions<'a, F> {
@@ -46,15 +35,6 @@ pub(super) struct Regions<'a, F> {
     pub(super) leaving: &'a mut [F],
     /// Sums over steps and samples.
     pub(super) gradient: &'a mut [F],
-}
-
-/// How functions are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// As Cranelift takes them.
-    Clif,
-    /// As the machine runs them.
-    Asm,
 }
 
 /// For what functions are made.

@@ -8,10 +8,11 @@ use std::fmt::Write;
 use crate::backend::phase::{Phase, Wanted, wanted_of_step};
 use crate::graph::{Graph, NodeId, Op, Program};
 
-use super::code::{Code, Group, Listing, Task, probe};
+use super::code::{Code, Group, probe};
 use super::fuse::{Fused, Role};
 use super::held::tiled;
 use super::layout::{Layout, Region, layout};
+use super::make::{Listing, Task};
 use super::plan::Lists;
 use super::product::of_node;
 

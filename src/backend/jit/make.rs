@@ -21,10 +21,9 @@ use cranelift_module::{FuncId, ModuleReloc};
 
 use crate::backend::float::MOST_ARGUMENTS;
 use crate::backend::kernels::Product;
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, NodeId, Op, Read};
 
 use super::called::{Number, Pointers};
-use super::code::{Listing, Task};
 use super::emit::{Emitter, Shape};
 use super::held::tiled;
 use super::layout::Layout;
@@ -38,6 +37,26 @@ const FEW: usize = 16;
 const MOST_THREADS: usize = 4;
 /// Bytes of the stack of each: values that are computed where they are read are made one inside the other.
 const STACK: usize = 8 << 20;
+
+/// What one function computes.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    /// A node that is held.
+    Node(NodeId),
+    /// A fused loop of the layout, by its number.
+    Fused(usize),
+    /// A root, added to the gradient from that place on.
+    Sum(Read, usize),
+}
+
+/// How functions are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// As Cranelift takes them.
+    Clif,
+    /// As the machine runs them.
+    Asm,
+}
 
 /// What functions are made from.
 pub(super) struct Maker<'a> {

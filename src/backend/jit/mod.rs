@@ -42,8 +42,8 @@ use super::engine::Engine;
 use super::{Budget, Precision, Trainable};
 use plan::Compiled;
 
-pub use code::Listing;
 pub use describe::{Counts, counts, describe, list};
+pub use make::Listing;
 
 /// Makes a program ready; batches are shared by that many threads. Making machine code takes up to
 /// four of the cores there are, whatever that number says.

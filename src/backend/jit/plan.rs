@@ -18,10 +18,11 @@ use crate::passes::timed;
 
 use super::aligned::Aligned;
 use super::called::Number;
-use super::code::{Code, Group, Regions, Task};
+use super::code::{Code, Group, Regions};
 use super::emit::row_major;
 use super::fuse::Step;
 use super::layout::{Layout, Region, Slot, layout};
+use super::make::Task;
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
 
