@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::sync::Mutex;
 
-use crate::graph::{Array, Graph, Leaf, Op, Program};
+use crate::graph::{Array, Leaf, Program};
 use crate::tensor::Tensor;
 
 use super::float::{Float, round};
@@ -109,10 +109,10 @@ impl<P: Plan> Engine<P> {
         let (states, state_len) = Part::list(program.states.iter().map(Array::len));
         let init = alone(P::new(&program.init, &wanted_of_init(program)));
         let update = program.update.as_ref().map(Rule::new);
-        let leaves = |leaf: &Leaf| has(&program.init, leaf);
+        let holds = |leaf: &Leaf| program.init.leaf(leaf).is_some();
         let learned: Vec<bool> =
-            (0..states.len()).map(|state| leaves(&Leaf::Seed(state as u32))).collect();
-        let constant = !(0..params.len()).any(|param| leaves(&Leaf::Param(param as u32)));
+            (0..states.len()).map(|state| holds(&Leaf::Seed(state as u32))).collect();
+        let constant = !(0..params.len()).any(|param| holds(&Leaf::Param(param as u32)));
         let mut engine = Engine {
             program: program.clone(),
             threads: threads.max(1),
@@ -468,11 +468,6 @@ impl<P: Plan> Executable for Engine<P> {
         let parts = self.states.iter().zip(&self.program.states);
         parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(&starts)))).collect()
     }
-}
-
-/// Whether a graph holds a leaf.
-fn has(graph: &Graph, leaf: &Leaf) -> bool {
-    graph.ids().any(|id| matches!(&graph.node(id).op, Op::Leaf(own) if own == leaf))
 }
 
 /// A plan of a graph that is run on one sample at a time.

@@ -400,6 +400,12 @@ impl Graph {
     pub fn root(&self, name: &str) -> Option<&Read> {
         self.roots.iter().find(|(path, _)| path.0 == name).map(|(_, read)| read)
     }
+
+    /// The node that is this leaf, if there is one.
+    #[must_use]
+    pub fn leaf(&self, leaf: &Leaf) -> Option<NodeId> {
+        self.ids().find(|id| matches!(&self.node(*id).op, Op::Leaf(own) if own == leaf))
+    }
 }
 
 impl Space {

@@ -224,7 +224,7 @@ impl Layout {
             let points = graph.node(leaving).space.points();
             let slot = self.take(Region::Leaving, points);
             self.slots[leaving.0 as usize] = Some(slot);
-            if let Some(leaf) = leaf(graph, &Leaf::Seed(state as u32)) {
+            if let Some(leaf) = graph.leaf(&Leaf::Seed(state as u32)) {
                 self.slots[leaf.0 as usize] = Some(Slot { region: Region::Arriving, ..slot });
             }
         }
@@ -235,15 +235,11 @@ impl Layout {
         for state in 0..self.carried.len() {
             let Some(from) = self.carried[state] else { continue };
             let Some(slot) = self.slot(from) else { continue };
-            if let Some(leaf) = leaf(graph, &Leaf::Prev(state as u32)) {
+            if let Some(leaf) = graph.leaf(&Leaf::Prev(state as u32)) {
                 self.slots[leaf.0 as usize] = Some(Slot { region: Region::Before, ..slot });
             }
         }
     }
-}
-
-fn leaf(graph: &Graph, leaf: &Leaf) -> Option<NodeId> {
-    graph.ids().find(|id| matches!(&graph.node(*id).op, Op::Leaf(own) if own == leaf))
 }
 
 /// The node whose value a root is, whole and in order.
@@ -285,7 +281,7 @@ fn handed(
     let mut used = vec![false; graph.len()];
     let mut of = |(state, path): (usize, &String)| {
         // What a gradient is computed from in the end must stay in the tape.
-        let arrives = leaf(graph, &Leaf::Seed(state as u32));
+        let arrives = graph.leaf(&Leaf::Seed(state as u32));
         if arrives.is_some_and(|leaf| kept[leaf.0 as usize]) {
             return None;
         }
