@@ -150,6 +150,17 @@ pub struct Operand {
     pub when: Vec<Cond>,
 }
 
+impl Op {
+    /// Under which conditions a term counts, over the axes of the scope; only a fold has some.
+    #[must_use]
+    pub fn conditions(&self) -> &[Cond] {
+        match self {
+            Op::Reduce { when, .. } => when,
+            Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => &[],
+        }
+    }
+}
+
 impl Operand {
     /// Whether other values say where it is read, or whether it is.
     #[must_use]

@@ -3,7 +3,7 @@
 //! In: an edge with the edges it gathers through. Out: something that can be moved from one reader
 //! to another, composed with another view, and turned back into operands.
 
-use super::{Access, Axis, Cond, Graph, Index, NodeId, Op, Operand, Port, Read};
+use super::{Access, Axis, Cond, Graph, Index, NodeId, Operand, Port, Read};
 
 /// A read that brings its gathers along: `Value(Port(k))` anywhere in it is `gathers[k]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,10 +40,7 @@ impl View {
     #[must_use]
     pub fn ports(graph: &Graph, id: NodeId) -> Vec<View> {
         let edges = graph.operands(id);
-        let conds = match &graph.node(id).op {
-            Op::Reduce { when, .. } => &when[..],
-            Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => &[],
-        };
+        let conds = graph.node(id).op.conditions();
         let gathered =
             conds.iter().any(Cond::is_gathered) || edges.iter().any(|(_, edge)| edge.is_gathered());
         let gathers: Vec<_> = match gathered {

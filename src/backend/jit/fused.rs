@@ -181,13 +181,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// All conditions that a member asks for.
     pub(super) fn conditions(&self, member: &Member) -> Vec<&'g Cond> {
         let node = self.graph.node(member.node);
-        let own = match &node.op {
-            Op::Reduce { when, .. } => &when[..],
-            Op::Map(_) | Op::Leaf(_) | Op::Join | Op::Recur { .. } | Op::Opaque { .. } => &[],
-        };
         let arms = self.graph.operands(member.node);
         let arms = arms.into_iter().flat_map(|(_, operand)| &operand.when);
-        node.space.when.iter().chain(own).chain(arms).collect()
+        node.space.when.iter().chain(node.op.conditions()).chain(arms).collect()
     }
 
     /// How the neighbours along that many columns lie in registers.

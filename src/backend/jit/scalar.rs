@@ -150,7 +150,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// The number that a value is known to be, or each number of a vector.
-    pub(super) fn constant_of(&self, value: Value) -> Option<f64> {
+    fn constant_of(&self, value: Value) -> Option<f64> {
         let dfg = &self.to.func.dfg;
         let data = dfg.insts[dfg.value_def(value).inst()?];
         if let InstructionData::Unary { opcode: Opcode::Splat, arg } = data {

@@ -70,7 +70,6 @@ fn program(rows: u32, cols: u32) -> Program {
         .replace(":C", &format!(":{cols}"))
         .replace("mod C", &format!("mod {cols}"))
         .replace(":R", &format!(":{rows}"));
-    let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let inputs = vec![
         array("a", &[rows, cols]),
         array("b", &[rows, cols]),
@@ -78,6 +77,12 @@ fn program(rows: u32, cols: u32) -> Program {
         array("w", &[cols]),
         array("k", &[2, cols]),
     ];
+    program_of(&text, inputs)
+}
+
+/// A program whose step is that text.
+fn program_of(text: &str, inputs: Vec<Array>) -> Program {
+    let step = parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     Program { inputs, step, ..Program::default() }
 }
 
@@ -139,9 +144,10 @@ fn loops_go_around_a_diagonal_wherever_it_lies() {
     {
         let text = CROSSED.replace("LEFT", left).replace("RIGHT", right);
         let text = text.replace(":R", &format!(":{rows}")).replace(":C", &format!(":{cols}"));
-        let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let inputs_of = vec![array("a", &[rows, cols]), array("v", &[rows]), array("w", &[cols])];
-        let program = Program { inputs: inputs_of, step, ..Program::default() };
+        let program = program_of(
+            &text,
+            vec![array("a", &[rows, cols]), array("v", &[rows]), array("w", &[cols])],
+        );
         let inputs = inputs(&program, &mut stream, 1);
         let batch = Batch { lengths: vec![1], inputs, starts: Vec::new() };
         let roots = ["m", "row", "col", "most"].map(str::to_owned).to_vec();
@@ -176,9 +182,8 @@ fn folds_that_share_a_sum_ask_every_term_for_its_condition() {
         let lines = SHARED.lines().filter(|line| !line.contains(left_out));
         let text = lines.collect::<Vec<_>>().join("\n");
         let text = text.replace(":R", ":70").replace(":C", ":64");
-        let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let inputs_of = vec![array("a", &[70, 64]), array("w", &[64]), array("q", &[4, 2])];
-        let program = Program { inputs: inputs_of, step, ..Program::default() };
+        let program =
+            program_of(&text, vec![array("a", &[70, 64]), array("w", &[64]), array("q", &[4, 2])]);
         let inputs = inputs(&program, &mut stream, 1);
         let batch = Batch { lengths: vec![1], inputs, starts: Vec::new() };
         let want = Want { roots: roots.map(str::to_owned).to_vec(), gradients: false };
@@ -215,9 +220,7 @@ fn results_of_several_folds_go_where_they_belong() {
         let lines = FOLDS.lines().filter(|line| masked || !line.contains("known"));
         let text = lines.collect::<Vec<_>>().join("\n");
         let text = text.replace(":R", ":40").replace(":C", &format!(":{cols}"));
-        let step = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let inputs_of = vec![array("a", &[40, cols]), array("k", &[3, cols])];
-        let program = Program { inputs: inputs_of, step, ..Program::default() };
+        let program = program_of(&text, vec![array("a", &[40, cols]), array("k", &[3, cols])]);
         let mut roots = ["most", "least", "sum", "whole", "times"].map(str::to_owned).to_vec();
         roots.extend(masked.then(|| "known".to_owned()));
         let want = Want { roots, gradients: false };

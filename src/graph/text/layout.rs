@@ -134,11 +134,7 @@ pub(in crate::graph) fn picked<'a>(
     node: &'a Node,
     operand: &'a Operand,
 ) -> impl Iterator<Item = &'a Cond> {
-    let counted: &[Cond] = match &node.op {
-        Op::Reduce { when, .. } => when,
-        Op::Leaf(_) | Op::Map(_) | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => &[],
-    };
-    node.space.when.iter().chain(counted).chain(&operand.when)
+    node.space.when.iter().chain(node.op.conditions()).chain(&operand.when)
 }
 
 /// Whether every axis of a node's space occurs in the indices at which it reads.
