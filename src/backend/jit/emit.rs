@@ -19,6 +19,7 @@ use super::apart::Stand;
 use super::called::Pointers;
 use super::clear::Clear;
 use super::layout::{Layout, Region, Slot};
+use super::rings::Ring;
 
 /// How a value lies in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,10 @@ pub(super) struct Emitter<'a, 'g> {
     pub(super) known: Vec<(NodeId, Vec<Coord>, Vec<Value>)>,
     /// Where a fused loop of a lone sample stands, and what it reads of other places beforehand.
     pub(super) stand: Option<Stand>,
+    /// Arrays that are read round their ends, copied beforehand.
+    pub(super) rings: Vec<Ring>,
+    /// An axis of the join that is being made, and a place of it that all numbers of its strip are like.
+    pub(super) known_arm: Option<(usize, i64)>,
     /// What the step of a fused loop that is being made is clear of.
     pub(super) clear: Option<Clear>,
     /// Whether vectors may hold eight numbers.
@@ -378,6 +383,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return self.constant(0.0);
         }
         if let Some(values) = self.copied(slot, sizes, access, reader) {
+            return values;
+        }
+        if let Some(values) = self.round(slot, sizes, access, reader) {
             return values;
         }
         if let Some(values) = self.rolled(slot, sizes, access, reader) {

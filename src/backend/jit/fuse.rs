@@ -241,7 +241,7 @@ impl Search<'_> {
         let size = (scope[rows], scope[cols]);
         let long = size.0 >= SHORT.0 && size.1 >= SHORT.1 && size.1.is_multiple_of(WHOLE);
         let large = u64::from(size.0) * u64::from(size.1) >= FEW;
-        let weigh = Weigh { graph, held: &|id| self.held[id.0 as usize] };
+        let weigh = Weigh { graph, held: &|id| self.held[id.0 as usize], cut: false };
         let fits = whole && long && large && beside <= MOST_BESIDE;
         (fits && weigh.node(id, cols).is_some()).then_some((
             Member { node: id, role, rows, cols },

@@ -110,6 +110,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if let Some(stand) = self.stand.take() {
             self.copy(&stand);
         }
+        self.copy_rings();
         self.to.ins().jump(start, &[]);
         self.to.switch_to_block(end);
     }

@@ -22,12 +22,26 @@ type Operands<'g> = Vec<(NodeId, &'g Operand)>;
 impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a node.
     pub(super) fn node(&mut self, id: NodeId, vector: Option<Vector>) {
-        let node = self.graph.node(id);
         if let Some(function) = tiled(self.graph, id, self.layout.tiles)
             && (self.slot(id).per_sample() || function.row().takes.len() == 1)
         {
             return self.tile(id, function, vector);
         }
+        let [before, start] = [self.to.create_block(), self.to.create_block()];
+        self.to.ins().jump(before, &[]);
+        self.to.switch_to_block(start);
+        self.loops(id, vector);
+        let end = self.to.create_block();
+        self.to.ins().jump(end, &[]);
+        self.to.switch_to_block(before);
+        self.copy_rings();
+        self.to.ins().jump(start, &[]);
+        self.to.switch_to_block(end);
+    }
+
+    /// The loops of a node.
+    fn loops(&mut self, id: NodeId, vector: Option<Vector>) {
+        let node = self.graph.node(id);
         match &node.op {
             Op::Map(_) | Op::Leaf(_) => self.points(id, vector, &mut |emitter, point| {
                 let value = emitter.compute(id, point);
@@ -46,87 +60,6 @@ impl<'a, 'g> Emitter<'a, 'g> {
             }
             Op::Opaque { op, along } => self.opaque(id, *op, usize::from(along.0)),
         }
-    }
-
-    /// Visits the points of a node's space.
-    pub(super) fn points(
-        &mut self,
-        id: NodeId,
-        vector: Option<Vector>,
-        body: &mut dyn FnMut(&mut Emitter<'a, 'g>, &mut Vec<Coord>),
-    ) {
-        let node = self.graph.node(id);
-        let sizes = &node.space.sizes;
-        let conds: Vec<&Cond> = node.space.when.iter().collect();
-        let axes: Vec<(usize, u32)> = sizes.iter().copied().enumerate().collect();
-        let mut point = vec![Coord::constant(0); sizes.len()];
-        self.spread(&axes, vector, &mut point, &mut |emitter, point| {
-            emitter.guard(&conds, sizes, point, Vec::new(), &mut |emitter, point, none| {
-                body(emitter, point);
-                none
-            });
-        });
-    }
-
-    /// Loops over axes, the one whose neighbours share a vector innermost: whole tuples first, then
-    /// what is left number by number.
-    fn spread(
-        &mut self,
-        axes: &[(usize, u32)],
-        vector: Option<Vector>,
-        point: &mut Vec<Coord>,
-        body: &mut dyn FnMut(&mut Emitter<'a, 'g>, &mut Vec<Coord>),
-    ) {
-        let along = vector.and_then(|vector| axes.iter().find(|(axis, _)| *axis == vector.axis));
-        let Some((vector, (axis, size))) = vector.zip(along) else {
-            self.nest(axes, point, Vec::new(), &mut |emitter, point, none| {
-                body(emitter, point);
-                none
-            });
-            return;
-        };
-        let others: Vec<(usize, u32)> =
-            axes.iter().copied().filter(|(other, _)| other != axis).collect();
-        self.nest(&others, point, Vec::new(), &mut |emitter, point, none| {
-            emitter.strip(*axis, *size, vector.shape, point, body);
-            none
-        });
-    }
-
-    /// One axis: whole tuples, then number by number.
-    fn strip(
-        &mut self,
-        axis: usize,
-        size: u32,
-        shape: Shape,
-        point: &mut Vec<Coord>,
-        body: &mut dyn FnMut(&mut Emitter<'a, 'g>, &mut Vec<Coord>),
-    ) {
-        let plain = self.shape;
-        let (size, by) = (i64::from(size), shape.count() as i64);
-        let whole = size - size % by;
-        for (shape, range) in [(shape, (0, whole, by)), (plain, (whole, size, 1))] {
-            self.shape = shape;
-            self.repeat(axis, range, point, Vec::new(), &mut |emitter, point, none| {
-                body(emitter, point);
-                none
-            });
-        }
-        self.shape = plain;
-    }
-
-    /// The arm of a join that holds at a point; each is read only where it does.
-    pub(super) fn join(&mut self, id: NodeId, point: &mut Vec<Coord>) -> Vec<Value> {
-        let graph = self.graph;
-        let operands = graph.operands(id);
-        let sizes = &graph.node(id).space.sizes;
-        let none = self.constant(0.0);
-        operands[..graph.arity(id)].iter().fold(none, |value, (from, operand)| {
-            let conds: Vec<&Cond> = operand.when.iter().collect();
-            self.guard(&conds, sizes, point, value, &mut |emitter, point, _| {
-                emitter.read(*from, &operand.access, (sizes, point), &operands)
-            })
-        })
     }
 
     /// What a fold over nothing gives; a sum starts from -0, to which any number can be added.
@@ -432,7 +365,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             sizes.iter().copied().enumerate().filter(|(axis, _)| *axis != along).collect();
         let size = i64::from(sizes[along]);
         let mut point = vec![Coord::constant(0); sizes.len()];
-        self.spread(&axes, vector, &mut point, &mut |emitter, point| {
+        self.spread((&axes, vector, &[]), &mut point, &mut |emitter, point| {
             let start = emitter.constant(start);
             let range = (0, size, 1);
             emitter.repeat(along, range, point, start, &mut |emitter, point, carried| {
@@ -508,7 +441,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let mut point = vec![Coord::constant(0); sizes.len()];
         let bytes = self.bytes();
         let strides = row_major(sizes);
-        self.spread(&axes, vector, &mut point, &mut |emitter, point| {
+        self.spread((&axes, vector, &[]), &mut point, &mut |emitter, point| {
             let mut value = emitter.read(read.node, &read.access, (sizes, point), &[]);
             let terms = strides.iter().enumerate().map(|(axis, by)| (Axis(axis as u8), by * bytes));
             let at = emitter.affine(&Affine::new(0, terms), point);

@@ -239,6 +239,8 @@ impl Maker<'_> {
             careful: false,
             known: Vec::new(),
             stand: None,
+            rings: Vec::new(),
+            known_arm: None,
             clear: None,
             wide,
         };

@@ -28,7 +28,9 @@ mod make;
 mod plan;
 mod product;
 mod profile;
+mod rings;
 mod scalar;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod vector;

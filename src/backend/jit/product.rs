@@ -91,19 +91,37 @@ fn factor(
 /// Below that many terms in all, a call costs more than it saves.
 const FEW: u64 = 32;
 
-/// The factors of a node that is a sum of products over one axis.
+/// The factors of a node that is a sum of products over axes that are one: in both factors each goes on where
+/// the next one ends.
 pub(super) fn of_node(graph: &Graph, held: Held<'_>, id: NodeId) -> Option<Pair> {
     let node = graph.node(id);
     let Op::Reduce { fold: Fold::Sum, over, when } = &node.op else { return None };
     let operands = graph.operands(id);
-    let ([(from, operand)], [terms]) = (&operands[..], &over[..]) else { return None };
-    let points = node.space.points().saturating_mul(u64::from(*terms));
-    if !when.is_empty() || !node.space.when.is_empty() || points < FEW {
+    let [(from, operand)] = &operands[..] else { return None };
+    let (scope, rank) = (scope(graph, id), node.space.rank());
+    let points = scope.iter().fold(1, |all: u64, size| all.saturating_mul(u64::from(*size)));
+    if over.is_empty() || !when.is_empty() || !node.space.when.is_empty() || points < FEW {
         return None;
     }
-    let rank = node.space.rank();
-    let pair = pair(graph, held, *from, &affine(&operand.access)?, rank + 1)?;
+    let mut pair = pair(graph, held, *from, &affine(&operand.access)?, rank + over.len())?;
+    for Factor { steps, .. } in &mut pair {
+        let goes_on =
+            |at: usize| steps[rank + at] == steps[rank + at + 1] * i64::from(over[at + 1]);
+        if !(0..over.len() - 1).all(goes_on) {
+            return None;
+        }
+        steps.drain(rank..rank + over.len() - 1);
+    }
     pair.iter().all(|factor| factor.steps[rank] != 0).then_some(pair)
+}
+
+/// The axes of a sum of products: those of its space, then all that it sums over as one.
+pub(super) fn scope(graph: &Graph, id: NodeId) -> Vec<u32> {
+    let node = graph.node(id);
+    let mut sizes = node.space.sizes.clone();
+    let terms = graph.scope(id)[sizes.len()..].iter().copied().reduce(u32::saturating_mul);
+    sizes.extend(terms);
+    sizes
 }
 
 /// The factors of a value that is a product of two held ones.

@@ -9,6 +9,7 @@ use crate::graph::{Access, Affine, Axis, Cond, Graph, Index, Leaf, NodeId, Op, O
 use super::emit::{Shape, row_major};
 use super::kernels::mentions;
 use super::layout::Layout;
+use super::strips::cuts_of_arms;
 
 /// The axis of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub(super) fn choose(
     work: Work<'_>,
     width: usize,
 ) -> Option<Vector> {
-    let weigh = Weigh { graph, held: &|id| layout.slot(id).is_some() };
+    let weigh = Weigh { graph, held: &|id| layout.slot(id).is_some(), cut: true };
     let (sizes, stored) = match work {
         Work::Node(id) => (graph.scope(id), graph.node(id).space.sizes.clone()),
         Work::Sum(read) => (read.sizes.clone(), read.sizes.clone()),
@@ -76,6 +77,8 @@ pub(super) struct Weigh<'g> {
     pub(super) graph: &'g Graph,
     /// Whether a value is held in memory.
     pub(super) held: &'g dyn Fn(NodeId) -> bool,
+    /// Whether an axis may be cut where the arms of a join change.
+    pub(super) cut: bool,
 }
 
 impl Weigh<'_> {
@@ -101,7 +104,9 @@ impl Weigh<'_> {
         match &node.op {
             Op::Map(_) | Op::Leaf(_) => self.compute(id, &steps),
             Op::Join => {
-                let fixed = operands.iter().all(|(_, operand)| operand.when.iter().all(steady));
+                let arms = || operands.iter().flat_map(|(_, operand)| &operand.when);
+                let apart = |size: &u32| self.cut && cuts_of_arms(arms(), (axis, *size)).is_some();
+                let fixed = arms().all(steady) || node.space.sizes.get(axis).is_some_and(apart);
                 if fixed { all(&operands) } else { None }
             }
             Op::Reduce { when, .. } => {

@@ -12,7 +12,7 @@ use crate::op::Scalar;
 use super::called::{Tile, tile};
 use super::emit::{Coord, Emitter, row_major};
 use super::layout::Slot;
-use super::product::{Factor, Pair, Roles, of_node, product};
+use super::product::{Factor, Pair, Roles, of_node, product, scope};
 use super::vector::Vector;
 
 /// The largest of some axes that fit.
@@ -57,7 +57,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let pair = if swap { [right, left] } else { [left, right] };
         let slots = [self.slot(pair[0].from), self.slot(pair[1].from), self.slot(id)];
         let (product, order, roles) = self.describe(id, &pair, slots);
-        let (scope, rank) = (self.graph.scope(id), self.graph.node(id).space.rank());
+        let (scope, rank) = (scope(self.graph, id), self.graph.node(id).space.rank());
         let out = row_major(&scope[..rank]);
         let axes: Vec<(usize, u32)> =
             roles.others.iter().map(|axis| (*axis, scope[*axis])).collect();
@@ -87,7 +87,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The product, whether its factors change places, and which axes are left to loop over.
     fn describe(&self, id: NodeId, pair: &Pair, slots: [Slot; 3]) -> (Product, bool, Roles) {
-        let (scope, rank) = (self.graph.scope(id), self.graph.node(id).space.rank());
+        let (scope, rank) = (scope(self.graph, id), self.graph.node(id).space.rank());
         let out = row_major(&scope[..rank]);
         let samples = self.samples as i64;
         let apart = slots.map(|slot| if slot.per_sample() { samples } else { 1 });
