@@ -15,6 +15,7 @@ use super::layout::{Layout, Region, layout};
 use super::make::{Listing, Task};
 use super::plan::Lists;
 use super::product::of_node;
+use super::turn::turned;
 
 /// Numbers of a plan in single precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub struct Counts {
 /// Bytes of a number in single precision.
 const BYTES: usize = 4;
 
-struct Look<'g> {
-    graph: &'g Graph,
+struct Look {
+    graph: Graph,
     layout: Layout,
     wanted: Wanted,
     tasks: [Vec<Task>; 4],
@@ -55,14 +56,14 @@ const PHASES: [(&str, Phase); 4] = [
     ("backward, at every step", Phase::Backward),
 ];
 
-impl<'g> Look<'g> {
-    fn new(program: &'g Program) -> Look<'g> {
+impl Look {
+    fn new(program: &Program) -> Look {
         let gradients = program.step.roots.iter().any(|(path, _)| path.0.starts_with("grad/"));
         let wanted = wanted_of_step(program, &["y".to_owned()], gradients);
-        let graph = &program.step;
-        let layout = layout(graph, &wanted, true);
-        let Lists { tasks, .. } = Lists::of(graph, &layout, &wanted);
-        Look { graph, layout, wanted, tasks }
+        let turned = turned(&program.step);
+        let layout = layout(&turned.graph, &wanted, true);
+        let Lists { tasks, .. } = Lists::of(&turned, &layout, &wanted);
+        Look { graph: turned.graph, layout, wanted, tasks }
     }
 
     /// The functions of a phase, but for those that add to gradients.
@@ -73,7 +74,7 @@ impl<'g> Look<'g> {
     /// What a function does.
     fn kind(&self, id: NodeId) -> String {
         let node = self.graph.node(id);
-        if let Some(function) = tiled(self.graph, id, true) {
+        if let Some(function) = tiled(&self.graph, id, true) {
             return format!("{} of the whole array", function.row().name);
         }
         match &node.op {
@@ -92,7 +93,7 @@ impl<'g> Look<'g> {
     }
 
     fn is_product(&self, id: NodeId) -> bool {
-        of_node(self.graph, &|id| self.layout.strides(self.graph, id), id).is_some()
+        of_node(&self.graph, &|id| self.layout.strides(&self.graph, id), id).is_some()
     }
 
     fn line(&self, text: &mut String, number: usize, task: &Task) {
@@ -136,7 +137,7 @@ impl<'g> Look<'g> {
         };
         let steps: Vec<NodeId> = tasks.iter().filter_map(node).collect();
         let sums = self.tasks.iter().flatten().filter(|task| matches!(task, Task::Sum(..))).count();
-        let tiled = |id: &&NodeId| tiled(self.graph, **id, true).is_some();
+        let tiled = |id: &&NodeId| tiled(&self.graph, **id, true).is_some();
         let work = self.layout.work.saturating_add(self.layout.seeds.saturating_mul(2));
         Counts {
             functions: tasks.len() + sums,
@@ -210,7 +211,7 @@ pub fn list(program: &Program, listing: Listing, samples: usize) -> Result<Strin
     for (tasks, group) in
         [([&constants[..], params].concat(), fixed), ([&forward[..], backward].concat(), group)]
     {
-        let all = Code::listing::<f32>(look.graph, &look.layout, &tasks, group, listing);
+        let all = Code::listing::<f32>(&look.graph, &look.layout, &tasks, group, listing);
         for (task, code) in tasks.iter().zip(all) {
             look.line(&mut text, number, task);
             text.push_str(&code);

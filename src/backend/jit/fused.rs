@@ -4,7 +4,8 @@
 //! another at its own point comes from a register. A row is cut into strips, or goes round a diagonal that
 //! conditions ask for. Invariants: folds over columns are carried through each strip, in as many sums as a
 //! step has numbers, or as one vector has where more would leave no registers; those of the strips are added in
-//! their order, then the numbers by a fixed tree. Folds over rows are added up in memory, in ascending order.
+//! their order, then the numbers by a fixed tree. Folds over rows are added up in ascending order, in memory, or in
+//! registers where there are no others.
 
 use cranelift_codegen::ir::{InstBuilder, Value};
 
@@ -20,6 +21,9 @@ use super::vector::PARTS;
 
 /// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
 const MOST_CARRIED: usize = 16;
+
+/// The most points of a loop that goes down its columns: an array of them fits the first cache.
+const MOST_NEAR: u64 = 1 << 13;
 
 /// The most steps of a row that are written out one after the other.
 const MOST_WRITTEN: i64 = 4;
@@ -69,40 +73,14 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let written = self.plain(fused);
         let diagonal = self.diagonal(fused);
         let strips = self.strips(fused, (width, written));
-        let rows = (0, i64::from(fused.rows), 1);
-        let mut place = vec![Coord::constant(0); 2];
         let [before, start] = [self.to.create_block(), self.to.create_block()];
         self.to.ins().jump(before, &[]);
         self.to.switch_to_block(start);
-        for Strip { shape, cols, .. } in &strips {
-            self.shape = *shape;
-            self.repeat(1, *cols, &mut place, Vec::new(), &mut |emitter, place, none| {
-                emitter.clear_columns(fused, place);
-                none
-            });
+        if self.goes_down(fused) {
+            self.down(fused, &strips);
+        } else {
+            self.row_by_row(fused, &strips, (written, diagonal));
         }
-        self.repeat(0, rows, &mut place, Vec::new(), &mut |emitter, place, none| {
-            let mut ended = Vec::new();
-            for Strip { shape, sums, cols } in &strips {
-                emitter.shape = *shape;
-                let start = emitter.start_row(fused, *sums);
-                let range = (*cols, written, diagonal);
-                let carried =
-                    emitter.across(range, place, start.clone(), &mut |emitter, place, carried| {
-                        if emitter.samples == 1 {
-                            let copies =
-                                emitter.stand.take().map_or(Vec::new(), |stand| stand.copies);
-                            let place = [place[0], place[1]];
-                            emitter.stand = Some(Stand { place, cols: fused.cols, copies });
-                        }
-                        emitter.at(fused, place, (carried, *sums))
-                    });
-                ended.push(Ended { shape: *shape, sums: *sums, start, carried });
-            }
-            emitter.shape = plain;
-            emitter.end_row(fused, place, &ended);
-            none
-        });
         self.shape = plain;
         let end = self.to.create_block();
         self.to.ins().jump(end, &[]);
@@ -113,6 +91,86 @@ impl<'a, 'g> Emitter<'a, 'g> {
         self.copy_rings();
         self.to.ins().jump(start, &[]);
         self.to.switch_to_block(end);
+    }
+
+    /// One row after the other; folds over rows are added up in memory.
+    fn row_by_row(
+        &mut self,
+        fused: &Fused,
+        strips: &[Strip],
+        (written, diagonal): (bool, Option<Diagonal>),
+    ) {
+        let plain = self.shape;
+        let rows = (0, i64::from(fused.rows), 1);
+        let mut place = vec![Coord::constant(0); 2];
+        for Strip { shape, cols, .. } in strips {
+            self.shape = *shape;
+            self.repeat(1, *cols, &mut place, Vec::new(), &mut |emitter, place, none| {
+                emitter.clear_columns(fused, place);
+                none
+            });
+        }
+        self.repeat(0, rows, &mut place, Vec::new(), &mut |emitter, place, none| {
+            let mut ended = Vec::new();
+            for Strip { shape, sums, cols } in strips {
+                emitter.shape = *shape;
+                let start = emitter.start_row(fused, *sums);
+                let range = (*cols, written, diagonal);
+                let carried =
+                    emitter.across(range, place, start.clone(), &mut |emitter, place, carried| {
+                        emitter.stand_at(fused, place);
+                        emitter.at(fused, place, (carried, *sums))
+                    });
+                ended.push(Ended { shape: *shape, sums: *sums, start, carried });
+            }
+            emitter.shape = plain;
+            emitter.end_row(fused, place, &ended);
+            none
+        });
+    }
+
+    /// Whether a loop goes down its columns: nothing is folded along a row, and what it goes through stays near the
+    /// core though neighbours of a column lie apart.
+    fn goes_down(&self, fused: &Fused) -> bool {
+        let folds = fused.members.iter().filter(|member| member.role == Role::Column).count();
+        let near = u64::from(fused.rows) * u64::from(fused.cols) <= MOST_NEAR;
+        let along = fused.members.iter().any(|member| member.role == Role::Row);
+        self.samples == 1 && near && folds > 0 && !along
+    }
+
+    /// Some columns after the others, each row by row; folds over rows stay in registers.
+    fn down(&mut self, fused: &Fused, strips: &[Strip]) {
+        let mut place = vec![Coord::constant(0); 2];
+        let rows = (0, i64::from(fused.rows), 1);
+        for Strip { shape, cols, .. } in strips {
+            self.shape = *shape;
+            self.repeat(1, *cols, &mut place, Vec::new(), &mut |emitter, place, none| {
+                let start = emitter.start_row(fused, shape.parts);
+                let sums = emitter.repeat(0, rows, place, start, &mut |emitter, place, carried| {
+                    emitter.stand_at(fused, place);
+                    emitter.at(fused, place, (carried, shape.parts))
+                });
+                let mut sums = sums.chunks(shape.parts);
+                for member in &fused.members {
+                    for (at, sum) in emitter.results(fused, member).iter().zip(&mut sums) {
+                        let mut point = emitter.stand(member, place);
+                        set(&mut point, at);
+                        point.truncate(emitter.graph.node(member.node).space.rank());
+                        emitter.store_at(member.node, &point, sum);
+                    }
+                }
+                none
+            });
+        }
+    }
+
+    /// Where the loop stands, if a lone sample goes through it.
+    fn stand_at(&mut self, fused: &Fused, place: &[Coord]) {
+        if self.samples == 1 {
+            let copies = self.stand.take().map_or(Vec::new(), |stand| stand.copies);
+            let place = [place[0], place[1]];
+            self.stand = Some(Stand { place, cols: fused.cols, copies });
+        }
     }
 
     /// The parts of a row, and how neighbours in each lie in registers: what is left of the widest vectors goes
@@ -128,7 +186,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if rest == 0 || wide.width == width {
             let shape = self.along(fused, cols, width);
             // Folds that would leave no registers for a second vector share theirs with it.
-            if shape.width > width && shape.parts == 1 && cols.is_multiple_of(2 * shape.width) {
+            let second = shape.width > width && shape.parts == 1 && !self.goes_down(fused);
+            if second && cols.is_multiple_of(2 * shape.width) {
                 let shape = Shape { parts: 2, ..shape };
                 return vec![Strip {
                     shape,
@@ -189,7 +248,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// How the neighbours along that many columns lie in registers.
     fn along(&self, fused: &Fused, cols: usize, width: usize) -> Shape {
-        let carried: usize = fused.members.iter().map(|member| self.results(member).len()).sum();
+        let carried: usize =
+            fused.members.iter().map(|member| self.results(fused, member).len()).sum();
         let fits = |parts: &usize| {
             cols.is_multiple_of(parts * width) && parts * carried.max(1) <= MOST_CARRIED
         };
@@ -200,11 +260,17 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if self.wide { shape.widened() } else { shape }
     }
 
-    /// The results that a fold over columns has beside each other.
-    fn results(&self, member: &Member) -> Vec<Vec<(usize, i64)>> {
+    /// The results beside each other of a fold that stays in registers.
+    fn results(&self, fused: &Fused, member: &Member) -> Vec<Vec<(usize, i64)>> {
+        if self.carries(fused, member) { self.others(member, true) } else { Vec::new() }
+    }
+
+    /// Whether a member is a fold whose sums stay in registers.
+    fn carries(&self, fused: &Fused, member: &Member) -> bool {
         match member.role {
-            Role::Row => self.others(member, true),
-            Role::Point | Role::Column => Vec::new(),
+            Role::Point => false,
+            Role::Row => true,
+            Role::Column => self.goes_down(fused),
         }
     }
 
@@ -254,7 +320,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     fn start_row(&mut self, fused: &Fused, sums: usize) -> Vec<Value> {
         let mut carried = Vec::new();
         for member in &fused.members {
-            for _ in self.results(member) {
+            for _ in self.results(fused, member) {
                 carried.extend(&self.first(member.node)[..sums]);
             }
         }
@@ -268,7 +334,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let mut results: Vec<(&Member, Fold, Vec<Coord>)> = Vec::new();
         for member in &fused.members {
             let Op::Reduce { fold, .. } = &self.graph.node(member.node).op else { continue };
-            for at in self.results(member) {
+            for at in self.results(fused, member) {
                 let mut point = self.stand(member, place);
                 set(&mut point, &at);
                 point.truncate(self.graph.node(member.node).space.rank());
@@ -349,11 +415,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
                         }
                         self.known.push((id, point, value));
                     }
-                    Role::Row => {
+                    Role::Row | Role::Column if self.carries(fused, member) => {
                         let Some(sum) = before.next() else { continue };
                         after.extend(self.terms_into(member, &mut point, sum.to_vec()));
                     }
-                    Role::Column => {
+                    Role::Row | Role::Column => {
                         let sum = self.load_at(id, &point[..rank]);
                         let sum = self.terms(member, &mut point, sum);
                         self.store_at(id, &point[..rank], &sum);

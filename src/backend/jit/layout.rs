@@ -13,6 +13,7 @@ use super::emit::row_major;
 use super::fuse::{Fused, Plan, Step, fuse};
 use super::held::{held, tiled};
 use super::product::{Sum, of_node, sums};
+use super::turn::is_turned;
 
 /// Which memory a value lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,11 +243,13 @@ impl Layout {
     }
 }
 
-/// The node whose value a root is, whole and in order.
-fn whole(graph: &Graph, name: &str) -> Option<NodeId> {
+/// The node whose value a root is, whole and laid out as the leaf that takes it at another step.
+fn whole(graph: &Graph, name: &str, leaf: &Leaf) -> Option<NodeId> {
     let read = graph.root(name)?;
     let space = &graph.node(read.node).space;
-    let all = read.access.is_identity(space.rank()) && read.sizes == space.sizes;
+    let in_order = read.access.is_identity(space.rank()) && read.sizes == space.sizes;
+    let alike = |leaf: NodeId| graph.node(leaf).space.sizes == space.sizes;
+    let all = (in_order || is_turned(graph, read)) && graph.leaf(leaf).is_none_or(alike);
     (all && space.when.is_empty()).then_some(read.node)
 }
 
@@ -259,15 +262,15 @@ fn carried(
     held: &[bool],
 ) -> Vec<Option<NodeId>> {
     let mut used = vec![false; graph.len()];
-    let mut of = |path: &String| {
-        let node = whole(graph, &format!("next/{path}"))?;
+    let mut of = |(state, path): (usize, &String)| {
+        let node = whole(graph, &format!("next/{path}"), &Leaf::Prev(state as u32))?;
         let at = node.0 as usize;
         let written = held[at] && phases[at] == Some(Phase::Forward);
         let fresh = written && !matches!(graph.node(node).op, Op::Leaf(_)) && !used[at];
         used[at] |= fresh;
         fresh.then_some(node)
     };
-    wanted.states.iter().map(&mut of).collect()
+    wanted.states.iter().enumerate().map(&mut of).collect()
 }
 
 /// Adjoints of states that can be read where the step after has written them; a value can be handed on
@@ -285,7 +288,7 @@ fn handed(
         if arrives.is_some_and(|leaf| kept[leaf.0 as usize]) {
             return None;
         }
-        let node = whole(graph, &format!("grad/prev/{path}"))?;
+        let node = whole(graph, &format!("grad/prev/{path}"), &Leaf::Seed(state as u32))?;
         let at = node.0 as usize;
         let written = held[at] && phases[at] == Some(Phase::Backward) && !kept[at];
         let fresh = written && !matches!(graph.node(node).op, Op::Leaf(_)) && !used[at];

@@ -33,6 +33,7 @@ mod scalar;
 mod strips;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod vector;
 mod whole;
 mod wide;

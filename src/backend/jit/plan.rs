@@ -25,6 +25,7 @@ use super::layout::{Layout, Region, Slot, layout};
 use super::make::Task;
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
+use super::turn::{self, Turned, turned};
 
 /// The pass that makes machine code.
 const CODE: &str = "machine code";
@@ -38,6 +39,8 @@ struct Feed {
     pub(super) len: usize,
     /// Length of a row and how far apart rows lie, if there is something between them.
     rows: Option<(usize, usize)>,
+    /// Rows and columns of what it is filled with, if it lies column by column.
+    turned: Option<[usize; 2]>,
     /// Where it comes from.
     pub(super) source: Source,
     /// Whether it is filled only where states come from outside.
@@ -139,7 +142,8 @@ pub(super) struct Lists {
 
 impl Lists {
     /// Everything that a layout has a place for.
-    pub(super) fn of(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Lists {
+    pub(super) fn of(turned: &Turned, layout: &Layout, wanted: &Wanted) -> Lists {
+        let graph = &turned.graph;
         let mut tasks: [Vec<Task>; 4] = Default::default();
         let mut feeds: [Vec<Feed>; 4] = Default::default();
         for step in &layout.order {
@@ -164,7 +168,14 @@ impl Lists {
                     let phase = if once { Phase::Forward } else { phase };
                     let rows = layout.apart(id).zip(node.space.sizes.last());
                     let rows = rows.map(|(apart, len)| (*len as usize, apart));
-                    feeds[phase as usize].push(Feed { slot, len, rows, source, once });
+                    feeds[phase as usize].push(Feed {
+                        slot,
+                        len,
+                        rows,
+                        turned: turned.leaf(id),
+                        source,
+                        once,
+                    });
                 }
                 None if len == 0 => {}
                 None => tasks[phase as usize].push(Task::Node(id)),
@@ -225,7 +236,7 @@ impl<F: Number> Compiled<F> {
         fill: impl Fn(Source, &mut [F]),
     ) {
         let one = self.layout.tape * at.samples;
-        for Feed { slot, len, source, once, .. } in &schedule.feeds {
+        for Feed { slot, len, turned, source, once, .. } in &schedule.feeds {
             if *once && !at.opens {
                 continue;
             }
@@ -237,7 +248,15 @@ impl<F: Number> Compiled<F> {
                     panic!("internal error: jit: a leaf that nobody fills inside the loop")
                 }
             };
-            fill(*source, &mut region[slot.offset * at.samples..][..len * at.samples]);
+            let to = &mut region[slot.offset * at.samples..][..len * at.samples];
+            match turned {
+                None => fill(*source, to),
+                Some(sizes) => {
+                    let mut room = vec![F::default(); to.len()];
+                    fill(*source, &mut room);
+                    turn::fill(to, &room, *sizes, at.samples);
+                }
+            }
         }
         let Memory { tape, work, arriving, leaving, .. } = memory;
         let (tape, before) = frames(tape, at, one);
@@ -335,9 +354,14 @@ impl<F: Number> Plan for Compiled<F> {
     const GROUPS: &'static [usize] = &[16, 8, 4, 1];
 
     fn new(graph: &Graph, wanted: &Wanted) -> Compiled<F> {
-        let layout = timed("plan", || layout(graph, wanted, F::TILES));
+        let (turned, layout) = timed("plan", || {
+            let turned = turned(graph);
+            let layout = layout(&turned.graph, wanted, F::TILES);
+            (turned, layout)
+        });
         let Lists { tasks: [constants, params, forward, backward], feeds } =
-            Lists::of(graph, &layout, wanted);
+            Lists::of(&turned, &layout, wanted);
+        let graph = &turned.graph;
         let [_, param_feeds, forward_feeds, backward_feeds] = feeds;
         let first = constants.len();
         let fixed_tasks = [constants, params].concat();
@@ -367,6 +391,7 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
+        let graph = &turned(graph).graph;
         let layout = timed("plan", || layout(graph, wanted, F::TILES));
         let (together, block) = (layout.together(graph), layout.block() as u64);
         let Layout { fixed, tape, work, seeds, .. } = layout;
