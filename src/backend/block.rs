@@ -4,10 +4,12 @@
 //! nodes stays in the cache nearest to a core. Invariant: given only where no parameter's update looks at
 //! another's.
 
-use crate::graph::{Graph, Leaf, Op, Read, Space};
+use crate::graph::{Access, Graph, Leaf, Op, Read, Space};
 
-/// Parameters of a block: with some ten arrays of them, what a block takes fits a second cache.
-const BLOCK: u32 = 4096;
+/// Parameters of a block: with some ten arrays of them, what a block takes fits a second cache. In rows and columns,
+/// as passes over several arrays are.
+const SIZES: [u32; 2] = [16, 256];
+const BLOCK: u32 = SIZES[0] * SIZES[1];
 
 /// The graph over a block, and the parameters of one; the whole graph, where it does not fall apart.
 pub(super) fn block(graph: &Graph) -> (Graph, usize) {
@@ -25,20 +27,28 @@ fn narrowed(graph: &Graph, all: u32) -> Option<Graph> {
             Op::Map(_) => true,
             Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => false,
         };
-        let reads = part.operands.iter();
-        let alike = |access: &crate::graph::Access| access.is_identity(access.0.len());
-        if !apart || !reads.clone().all(|(_, operand)| alike(&operand.access)) {
+        if !apart {
             return None;
+        }
+        for (_, operand) in &mut part.operands {
+            operand.access = widened(&operand.access)?;
         }
         narrow(&mut part.node.space, all)?;
     }
     for (_, Read { access, sizes, .. }) in &mut roots {
-        if !access.is_identity(access.0.len()) || sizes[..] != [all] {
+        if sizes[..] != [all] {
             return None;
         }
-        sizes[0] = BLOCK;
+        *access = widened(access)?;
+        *sizes = SIZES.to_vec();
     }
     Graph::assemble(parts, roots).ok()
+}
+
+/// The place of a parameter in its block, where it was one among all.
+fn widened(access: &Access) -> Option<Access> {
+    let rank = access.0.len();
+    access.is_identity(rank).then(|| Access::identity(rank * SIZES.len()))
 }
 
 /// One number, or one a parameter.
@@ -46,10 +56,10 @@ fn narrow(space: &mut Space, all: u32) -> Option<()> {
     if !space.when.is_empty() {
         return None;
     }
-    match &mut space.sizes[..] {
+    match &space.sizes[..] {
         [] => Some(()),
         [size] if *size == all => {
-            *size = BLOCK;
+            space.sizes = SIZES.to_vec();
             Some(())
         }
         _ => None,

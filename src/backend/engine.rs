@@ -138,7 +138,9 @@ impl<P: Plan> Engine<P> {
     /// The plan for what is wanted, with these parameters in it.
     pub(super) fn ready(&mut self, params: &[Tensor], want: &Want) -> Ready<P> {
         let values: Vec<_> = params.iter().map(flat).collect();
-        self.ready_for(true, want, |param, out| round(out, &values[param]))
+        self.ready_for(true, want, |param, first, out| {
+            round(out, &values[param][first..first + out.len()])
+        })
     }
 
     /// The same; parameters that are not new are those of the last run.
@@ -146,7 +148,7 @@ impl<P: Plan> Engine<P> {
         &mut self,
         new: bool,
         want: &Want,
-        fill: impl Fn(usize, &mut [P::Float]),
+        fill: impl Fn(usize, usize, &mut [P::Float]),
     ) -> Ready<P> {
         let mut roots = want.roots.clone();
         roots.sort_unstable();
@@ -463,7 +465,8 @@ impl<P: Plan> Executable for Engine<P> {
 
     fn starts(&mut self, params: &[Tensor]) -> Vec<Tensor> {
         let values: Vec<_> = params.iter().map(flat).collect();
-        self.init.set_params(|param, out| round(out, &values[param]));
+        self.init
+            .set_params(|param, first, out| round(out, &values[param][first..first + out.len()]));
         let starts = self.first_states();
         let parts = self.states.iter().zip(&self.program.states);
         parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(&starts)))).collect()

@@ -5,23 +5,22 @@
 //! third of a small network's step. Invariant: what is held is what [`Trainable::update`] gives for the
 //! same gradient.
 
-use crate::graph::Update;
+use crate::graph::{Array, Leaf, Update};
 use crate::tensor::Tensor;
 
 use super::block::block;
 use super::engine::{Engine, Ready, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
+use super::frames::Frames;
 use super::phase::{Wanted, names, wanted_of};
 use super::plan::{At, Blind, PASSING, Plan, Root, Source};
-use super::{Advance, Batch, Clip, Held, Learned, Outcome, Timed, Trainable, Trouble, Want};
+use super::{Advance, Batch, Clip, Held, Learned, Outcome, Part, Timed, Trainable, Trouble, Want};
 
 /// Parameters and slots in the type of a backend.
 #[derive(Debug)]
 pub(super) struct Numbers<P: Plan> {
-    /// All parameters, one after the other.
-    values: Vec<P::Float>,
-    /// One list a slot, each with a number a parameter.
-    slots: Vec<Vec<P::Float>>,
+    /// All parameters, and a list for each slot.
+    frames: Frames<P::Float>,
     /// Whether the plans have not seen these parameters.
     new: bool,
     /// The optimiser's memory of each thread.
@@ -47,30 +46,38 @@ pub(super) struct Rule<P: Plan> {
     plan: P,
     /// Parameters that it updates at once.
     block: usize,
-    value: Option<Root<P::Read>>,
-    slots: Vec<Option<Root<P::Read>>>,
+    /// Whether it writes them where they are; otherwise they are copied there and back.
+    in_place: bool,
+    /// How the new parameters and slots are read.
+    roots: Vec<Option<Root<P::Read>>>,
 }
+
+/// The list of the parameters; those of the slots follow.
+const VALUES: usize = 0;
 
 /// Below this many parameters a second thread costs more than it brings.
 const FOR_THREADS: usize = 1 << 18;
 
 impl<P: Plan> Default for Numbers<P> {
     fn default() -> Numbers<P> {
-        Numbers { values: Vec::new(), slots: Vec::new(), new: true, memories: Vec::new() }
+        Numbers { frames: Frames::default(), new: true, memories: Vec::new() }
     }
 }
 
 impl<P: Plan> Rule<P> {
     pub(super) fn new(update: &Update) -> Rule<P> {
         let (graph, block) = block(&update.graph);
-        let plan = alone(P::new(&graph, &wanted_of(update)));
-        let slots = names("next", &update.slots);
-        Rule {
-            value: plan.root("value"),
-            slots: slots.iter().map(|name| plan.root(name)).collect(),
-            block: block.max(1),
-            plan,
-        }
+        let wanted = wanted_of(update);
+        let mut names = names("next", &update.slots);
+        names.insert(VALUES, "value".to_owned());
+        let leaves = (0..update.slots.len()).map(|slot| Leaf::Prev(slot as u32));
+        let leaves = [Leaf::Input(0)].into_iter().chain(leaves);
+        let pairs: Vec<(Leaf, &str)> = leaves.zip(names.iter().map(String::as_str)).collect();
+        let own = P::in_place(&graph, &wanted, &pairs, block);
+        let in_place = own.is_some();
+        let plan = alone(own.unwrap_or_else(|| P::new(&graph, &wanted)));
+        let roots = names.iter().map(|name| plan.root(name)).collect();
+        Rule { in_place, roots, block: block.max(1), plan }
     }
 
     /// From now on takes the time of each function.
@@ -83,45 +90,55 @@ impl<P: Plan> Rule<P> {
         self.plan.spent().into_iter().map(|one| Timed { when: "optimiser", ..one })
     }
 
-    /// Updates a stretch of the parameters, block by block. `gradient` fills the gradient from a place in
-    /// the stretch on.
+    /// Updates a stretch of frames that hold that many parameters. `gradient` fills the gradient from a place in the
+    /// stretch on.
     fn run(
         &self,
         room: &mut Room<P>,
-        values: &mut [P::Float],
-        slots: &mut [&mut [P::Float]],
+        (frames, count): (&mut [P::Float], usize),
         rate: f64,
         gradient: impl Fn(usize, &mut [P::Float]),
     ) {
-        let Room { memory, next } = room;
-        self.plan.fit(memory, PASSING, 1);
-        next.resize(self.block, P::Float::of(0.0));
-        for first in (0..values.len()).step_by(self.block) {
-            let range = first..(first + self.block).min(values.len());
-            let len = range.len();
-            // What lies behind the last parameter is updated too, and never looked at.
-            let take = |from: &[P::Float], out: &mut [P::Float]| {
-                out[..len].copy_from_slice(&from[range.clone()]);
-            };
+        self.plan.fit(&mut room.memory, PASSING, 1);
+        for (number, frame) in frames.chunks_exact_mut(self.block * self.roots.len()).enumerate() {
+            let first = number * self.block;
+            let len = self.block.min(count.saturating_sub(first));
             let fill = |source: Source, out: &mut [P::Float]| match source {
-                Source::Input(0) => take(values, out),
-                Source::Input(1) => gradient(first, &mut out[..len]),
-                Source::Input(_) => out.fill(P::Float::of(rate)),
-                Source::Prev(at) => take(slots[at], out),
-                Source::Param(_) | Source::Seed(_) => {}
-            };
-            self.plan.forward(memory, At::ONCE, fill, &mut Blind);
-            let mut read = |root: &Option<Root<P::Read>>, out: &mut [P::Float]| {
-                let Some(root) = root else { return };
-                let out = &mut out[range.clone()];
-                if len == self.block {
-                    return self.plan.read(memory, root, At::ONCE, out);
+                Source::Input(1) => {
+                    gradient(first, &mut out[..len]);
+                    // What lies behind the last parameter is updated too, and never looked at.
+                    out[len..].fill(P::Float::of(0.0));
                 }
-                self.plan.read(memory, root, At::ONCE, next);
-                out.copy_from_slice(&next[..len]);
+                Source::Input(2) => out.fill(P::Float::of(rate)),
+                Source::Input(_) | Source::Prev(_) | Source::Param(_) | Source::Seed(_) => {}
             };
-            slots.iter_mut().zip(&self.slots).for_each(|(slot, root)| read(root, slot));
-            read(&self.value, values);
+            if self.in_place {
+                self.plan.run_in_place(&mut room.memory, frame, fill);
+            } else {
+                self.run_beside(room, frame, fill);
+            }
+        }
+    }
+
+    /// Updates a block by way of the plan's own memory.
+    fn run_beside(
+        &self,
+        Room { memory, next }: &mut Room<P>,
+        frame: &mut [P::Float],
+        fill: impl Fn(Source, &mut [P::Float]),
+    ) {
+        let of = |list: usize| list * self.block..(list + 1) * self.block;
+        let take = |source: Source, out: &mut [P::Float]| match source {
+            Source::Input(0) => out.copy_from_slice(&frame[of(VALUES)]),
+            Source::Prev(slot) => out.copy_from_slice(&frame[of(VALUES + 1 + slot)]),
+            Source::Input(_) | Source::Param(_) | Source::Seed(_) => fill(source, out),
+        };
+        self.plan.forward(memory, At::ONCE, take, &mut Blind);
+        for (list, root) in self.roots.iter().enumerate() {
+            let Some(root) = root else { continue };
+            next.resize(root.len, P::Float::of(0.0));
+            self.plan.read(memory, root, At::ONCE, next);
+            frame[of(list)].copy_from_slice(next);
         }
     }
 }
@@ -150,8 +167,8 @@ impl<P: Plan> Engine<P> {
     fn ready_with(&mut self, numbers: &mut Numbers<P>, want: &Want) -> Ready<P> {
         let new = std::mem::replace(&mut numbers.new, false);
         let parts = self.params.clone();
-        let fill = |param: usize, out: &mut [P::Float]| {
-            out.copy_from_slice(parts[param].of(&numbers.values));
+        let fill = |param: usize, first: usize, out: &mut [P::Float]| {
+            numbers.frames.take(VALUES, parts[param].offset + first, out);
         };
         self.ready_for(new, want, fill)
     }
@@ -166,32 +183,36 @@ impl<P: Plan> Engine<P> {
         let Some(rule) = &self.update else {
             panic!("internal error: backend: a program without an optimiser cannot update")
         };
-        let Numbers { values, slots, memories, .. } = numbers;
-        let threads = if values.len() < FOR_THREADS { 1 } else { self.threads };
-        let blocks = values.len().div_ceil(rule.block);
-        let stretch = (blocks.div_ceil(threads) * rule.block).max(1);
+        let Numbers { frames, memories, .. } = numbers;
+        let len = frames.len();
+        let threads = if len < FOR_THREADS { 1 } else { self.threads };
+        let blocks = len.div_ceil(rule.block).div_ceil(threads).max(1);
+        let stretch = blocks * rule.block;
         memories.resize_with(threads.max(memories.len()), Room::default);
-        let mut pieces: Vec<Vec<&mut [P::Float]>> =
-            values.chunks_mut(stretch).map(|one| vec![one]).collect();
-        for slot in slots {
-            let more = slot.chunks_mut(stretch);
-            pieces.iter_mut().zip(more).for_each(|(piece, more)| piece.push(more));
-        }
-        let work = |at: usize, mut piece: Vec<&mut [P::Float]>, room: &mut Room<P>| {
-            let Some((values, slots)) = piece.split_first_mut() else { return };
-            rule.run(room, values, slots, rate, |first, out| gradient(at * stretch + first, out));
+        let work = |at: usize, frames: &mut [P::Float], room: &mut Room<P>| {
+            let first = at * stretch;
+            let held = (frames, len.saturating_sub(first).min(stretch));
+            rule.run(room, held, rate, |next, out| gradient(first + next, out));
         };
-        let mut work_of = pieces.into_iter().zip(memories).enumerate();
+        let mut work_of = frames.stretches(blocks).zip(memories).enumerate();
         let own = work_of.next();
         std::thread::scope(|scope| {
-            for (at, (piece, room)) in work_of {
+            for (at, (frames, room)) in work_of {
                 let work = &work;
-                scope.spawn(move || work(at, piece, room));
+                scope.spawn(move || work(at, frames, room));
             }
-            if let Some((at, (piece, room))) = own {
-                work(at, piece, room);
+            if let Some((at, (frames, room))) = own {
+                work(at, frames, room);
             }
         });
+    }
+
+    /// Parameters and slots as the optimiser takes them.
+    fn frames(&self, values: Vec<P::Float>, slots: &[Tensor]) -> Frames<P::Float> {
+        let block = self.update.as_ref().map_or(values.len(), |rule| rule.block);
+        let lists: Vec<Vec<P::Float>> =
+            [values].into_iter().chain(slots.iter().map(narrow)).collect();
+        Frames::new(&lists, block)
     }
 
     /// The mean gradient of the batch just run, its frozen parts 0: what to multiply the sum with, and
@@ -245,18 +266,19 @@ impl<P: Plan> Trainable for Engine<P> {
     }
 
     fn hold(&mut self, params: &[Tensor], slots: &[Tensor]) {
-        let numbers = &mut self.numbers;
-        numbers.values = params.iter().flat_map(narrow).collect();
-        numbers.slots = slots.iter().map(narrow).collect();
-        numbers.new = true;
+        let values = params.iter().flat_map(narrow).collect();
+        self.numbers.frames = self.frames(values, slots);
+        self.numbers.new = true;
     }
 
     fn held(&self) -> Held {
-        let slots = self.program.update.iter().flat_map(|update| &update.slots);
-        let slots = slots.zip(&self.numbers.slots);
+        let slots = self.program.update.iter().flat_map(|update| &update.slots).enumerate();
+        let frames = &self.numbers.frames;
+        let slot =
+            |list, array: &Array| tensor(&array.shape(), widen(&frames.list(VALUES + 1 + list)));
         Held {
-            params: self.per_param(&self.numbers.values),
-            slots: slots.map(|(array, slot)| tensor(&array.shape(), widen(slot))).collect(),
+            params: self.per_param(&frames.list(VALUES)),
+            slots: slots.map(|(list, array)| slot(list, array)).collect(),
         }
     }
 
@@ -296,11 +318,10 @@ impl<P: Plan> Trainable for Engine<P> {
         let outcome = self.run_with(&mut numbers, batch, &want, false);
         let (scale, norm) = self.mean(batch.lengths.len(), advance.frozen);
         let sum = self.shares.first().map_or(&[][..], |share| &share.sum);
-        let first_bad = |all: &[P::Float]| self.params.iter().position(|part| bad(part.of(all)));
         let trouble = if !outcome.loss.iter().all(|loss| loss.is_finite()) {
             Some(Trouble::Loss)
         } else if !norm.is_finite() {
-            Some(Trouble::Gradient(first_bad(sum)))
+            Some(Trouble::Gradient(self.params.iter().position(|part| bad(part.of(sum)))))
         } else {
             let gradient = |first: usize, out: &mut [P::Float]| {
                 let sum = &sum[first..first + out.len()];
@@ -308,14 +329,20 @@ impl<P: Plan> Trainable for Engine<P> {
             };
             // Decay of weights would move even a parameter whose gradient is 0.
             let frozen = self.params.iter().zip(advance.frozen).filter(|(_, frozen)| **frozen);
-            let kept: Vec<_> =
-                frozen.map(|(part, _)| (part, part.of(&numbers.values).to_vec())).collect();
+            let kept = frozen.map(|(part, _)| {
+                let mut values = vec![P::Float::of(0.0); part.len];
+                numbers.frames.take(VALUES, part.offset, &mut values);
+                (part, values)
+            });
+            let kept: Vec<_> = kept.collect();
             self.advance(&mut numbers, advance.rate, gradient);
             for (part, values) in kept {
-                part.of_mut(&mut numbers.values).copy_from_slice(&values);
+                numbers.frames.put(VALUES, part.offset, &values);
             }
             numbers.new = true;
-            first_bad(&numbers.values).map(Trouble::Value)
+            let frames = &numbers.frames;
+            let bad = |part: &Part| frames.any(VALUES, part.offset..part.offset + part.len, bad);
+            self.params.iter().position(bad).map(Trouble::Value)
         };
         self.numbers = numbers;
         Learned { outcome, norm, trouble }
@@ -329,35 +356,38 @@ impl<P: Plan> Trainable for Engine<P> {
         slots: &mut Vec<Tensor>,
     ) -> Tensor {
         let gradient: Vec<P::Float> = narrow(gradient);
-        let mut numbers = Numbers {
-            values: narrow(value),
-            slots: slots.iter().map(narrow).collect(),
-            ..Numbers::<P>::default()
-        };
+        let frames = self.frames(narrow(value), slots);
+        let mut numbers = Numbers { frames, ..Numbers::<P>::default() };
         self.advance(&mut numbers, rate, |first, out| {
             out.copy_from_slice(&gradient[first..first + out.len()]);
         });
-        for (slot, new) in slots.iter_mut().zip(&numbers.slots) {
-            *slot = tensor(slot.shape(), widen(new));
+        let frames = &numbers.frames;
+        for (at, slot) in slots.iter_mut().enumerate() {
+            *slot = tensor(slot.shape(), widen(&frames.list(VALUES + 1 + at)));
         }
-        tensor(value.shape(), widen(&numbers.values))
+        tensor(value.shape(), widen(&frames.list(VALUES)))
     }
 }
 
 /// Clips a mean gradient: `sum` times `scale`, whose norm is known.
 fn clipped<F: Float>(clip: Option<Clip>, (scale, norm): (f64, f64), sum: &[F], out: &mut [F]) {
+    let (scale, limit) = match clip {
+        Some(Clip::Norm(limit)) if norm > limit => (scale * (limit / norm), f64::INFINITY),
+        Some(Clip::Norm(_)) | None => (scale, f64::INFINITY),
+        Some(Clip::Value(limit)) => (scale, limit),
+    };
+    let own = F::of(scale);
     let pairs = out.iter_mut().zip(sum);
-    match clip {
-        Some(Clip::Value(limit)) => pairs.for_each(|(out, sum)| {
-            *out = F::of((sum.wide() * scale).clamp(-limit, limit));
-        }),
-        Some(Clip::Norm(limit)) if norm > limit => {
-            let scale = scale * (limit / norm);
-            pairs.for_each(|(out, sum)| *out = F::of(sum.wide() * scale));
-        }
-        Some(Clip::Norm(_)) | None => {
-            pairs.for_each(|(out, sum)| *out = F::of(sum.wide() * scale));
-        }
+    if own.wide() == scale {
+        // The product of two numbers of this type, rounded once, then cut: so is the wide one, cut and then rounded.
+        let (low, high) = (F::of(-limit), F::of(limit));
+        pairs.for_each(|(out, sum)| {
+            let value = *sum * own;
+            let value = if value < low { low } else { value };
+            *out = if value > high { high } else { value };
+        });
+    } else {
+        pairs.for_each(|(out, sum)| *out = F::of((sum.wide() * scale).clamp(-limit, limit)));
     }
 }
 

@@ -10,6 +10,7 @@ mod cost;
 mod domain;
 mod engine;
 mod float;
+mod frames;
 pub mod interp;
 pub mod jit;
 mod kernels;

@@ -166,8 +166,31 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// Makes ready for groups of that size.
     fn prepare(&mut self, samples: usize);
 
-    /// Fills the parameters and computes what depends on them alone.
-    fn set_params(&mut self, fill: impl Fn(usize, &mut [Self::Float]));
+    /// Fills the parameters and computes what depends on them alone. `fill` is told which parameter, and from which of
+    /// its numbers on.
+    fn set_params(&mut self, fill: impl Fn(usize, usize, &mut [Self::Float]));
+
+    /// A plan of a graph without time that writes each root where it has read a leaf: both lie in a frame, `block` numbers
+    /// each, in the order of the pairs. `None`, if the graph or the backend is not such that all is read before it is
+    /// overwritten.
+    fn in_place(
+        _graph: &Graph,
+        _wanted: &Wanted,
+        _pairs: &[(Leaf, &str)],
+        _block: usize,
+    ) -> Option<Self> {
+        None
+    }
+
+    /// Runs such a plan on a frame; fills the other leaves.
+    fn run_in_place(
+        &self,
+        _memory: &mut Self::Memory,
+        _frame: &mut [Self::Float],
+        _fill: impl Fn(Source, &mut [Self::Float]),
+    ) {
+        panic!("internal error: backend: no plan that runs in place")
+    }
 
     /// The root of that name, unless it is missing or summed.
     fn root(&self, name: &str) -> Option<Root<Self::Read>>;

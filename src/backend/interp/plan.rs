@@ -286,12 +286,12 @@ impl<F: Float> Plan for Interpreted<F> {
         assert_eq!(samples, 1, "internal error: interp: samples are run one by one");
     }
 
-    fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
+    fn set_params(&mut self, fill: impl Fn(usize, usize, &mut [F])) {
         let schedule = std::mem::take(&mut self.params);
         for feed in &schedule.feeds {
             match feed.source {
                 Source::Param(param) => {
-                    fill(param, &mut self.fixed[feed.slot.offset..][..feed.slot.len])
+                    fill(param, 0, &mut self.fixed[feed.slot.offset..][..feed.slot.len])
                 }
                 Source::Input(_) | Source::Prev(_) | Source::Seed(_) => {}
             }

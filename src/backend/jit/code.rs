@@ -53,6 +53,7 @@ const SMALL: &str = "internal error: jit: not the memory that the plan asked for
 struct Sizes {
     fixed: usize,
     tape: usize,
+    before: usize,
     work: usize,
     seeds: usize,
     gradient: usize,
@@ -148,6 +149,12 @@ impl Code {
         let sizes = Sizes {
             fixed: layout.fixed,
             tape: layout.tape * samples,
+            // Whatever lies there is what a state was.
+            before: if layout.carried.iter().any(Option::is_some) {
+                layout.tape * samples
+            } else {
+                0
+            },
             work: layout.work * samples,
             seeds: layout.seeds * samples,
             gradient,
@@ -198,10 +205,10 @@ impl Code {
 
     /// Runs functions of one time step, in order. They write every region but the fixed one.
     pub(super) fn run<F: Number>(&self, list: Range<usize>, regions: &mut Regions<'_, F>) {
-        let Sizes { fixed, tape, work, seeds, gradient } = self.sizes;
+        let Sizes { fixed, tape, before, work, seeds, gradient } = self.sizes;
         let fit = regions.fixed.len() >= fixed
             && regions.tape.len() >= tape
-            && regions.before.len() >= tape
+            && regions.before.len() >= before
             && regions.work.len() >= work
             && regions.arriving.len() >= seeds
             && regions.leaving.len() >= seeds

@@ -400,6 +400,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
     ) -> Vec<Value> {
         let mut before = carried.chunks(sums);
         let mut after = Vec::new();
+        for id in &self.layout.overwritten {
+            let value = self.load_at(*id, place);
+            self.known.push((*id, place.to_vec(), value));
+        }
         for member in &fused.members {
             let id = member.node;
             let rank = self.graph.node(id).space.rank();

@@ -6,11 +6,11 @@
 //! at one time do not overlap.
 
 use crate::backend::phase::{Phase, Wanted, phases};
-use crate::graph::{Graph, Leaf, NodeId, Op};
+use crate::graph::{Graph, Leaf, NodeId, Op, Operand};
 
 use super::aligned::whole as whole_lines;
 use super::emit::row_major;
-use super::fuse::{Fused, Plan, Step, fuse};
+use super::fuse::{Fused, Plan, Role, Step, fuse};
 use super::held::{held, tiled};
 use super::product::{Sum, of_node, sums};
 use super::turn::is_turned;
@@ -88,6 +88,8 @@ pub(super) struct Layout {
     pub(super) fused: Vec<Fused>,
     /// The order of everything that is held.
     pub(super) order: Vec<Step>,
+    /// Leaves that are written over by what follows from them.
+    pub(super) overwritten: Vec<NodeId>,
     /// For parameters whose rows begin lines of the cache, how far apart those lie.
     rows: Vec<Option<usize>>,
 }
@@ -186,6 +188,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
         tiles,
         fused: loops,
         order,
+        overwritten: Vec::new(),
         rows,
     };
     layout.hand_on(graph);
@@ -215,6 +218,53 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     layout.tape = whole_lines(layout.tape, layout.tape as u64);
     layout.look_back(graph);
     layout
+}
+
+/// Lays out a graph without time whose roots are written over the leaves that they follow: pairs of them lie one after the
+/// other in a frame, with that many numbers each. Only where one pass computes all of them point by point, so that a leaf
+/// is read before it is overwritten.
+pub(super) fn in_place(
+    graph: &Graph,
+    wanted: &Wanted,
+    tiles: bool,
+    (pairs, numbers): (&[(Leaf, &str)], usize),
+) -> Option<Layout> {
+    let mut layout = layout(graph, wanted, tiles);
+    let [fused] = &layout.fused[..] else { return None };
+    let lone = |id: NodeId| graph.node(id).space.points() == 1;
+    let beside = |id: NodeId| {
+        let alike = |(from, operand): (NodeId, &Operand)| {
+            lone(from) || operand.access.is_identity(graph.node(id).space.rank())
+        };
+        graph.operands(id).into_iter().all(alike)
+    };
+    let apart = layout.order.iter().all(|step| match step {
+        Step::Node(id) => lone(*id) || matches!(graph.node(*id).op, Op::Leaf(_)),
+        Step::Fused(_) => true,
+    });
+    let points = fused.members.iter().all(|member| member.role == Role::Point);
+    if !apart || !points || layout.tape > 0 || !graph.ids().all(beside) {
+        return None;
+    }
+    let mut written = Vec::new();
+    for (at, (leaf, root)) in pairs.iter().enumerate() {
+        let read = graph.root(root)?;
+        let space = &graph.node(read.node).space;
+        let whole = read.access.is_identity(space.rank()) && read.sizes == space.sizes;
+        let fits = whole && space.points() == numbers as u64 && !written.contains(&read.node);
+        if !fits || fused.members.iter().all(|member| member.node != read.node) {
+            return None;
+        }
+        written.push(read.node);
+        let slot = Slot { region: Region::Tape, offset: at * numbers };
+        layout.slots[read.node.0 as usize] = Some(slot);
+        if let Some(id) = graph.leaf(leaf) {
+            layout.slots[id.0 as usize] = Some(slot);
+            layout.overwritten.push(id);
+        }
+    }
+    layout.tape = pairs.len() * numbers;
+    Some(layout)
 }
 
 impl Layout {

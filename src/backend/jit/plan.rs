@@ -21,7 +21,7 @@ use super::called::Number;
 use super::code::{Code, Group, Regions};
 use super::emit::row_major;
 use super::fuse::Step;
-use super::layout::{Layout, Region, Slot, layout};
+use super::layout::{Layout, Region, Slot, in_place, layout};
 use super::make::Task;
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
@@ -101,8 +101,6 @@ pub(super) struct Compiled<F> {
     roots: BTreeMap<String, Root<Copy>>,
     /// Whether the time of each function is taken.
     measured: bool,
-    /// Room for a parameter on its way.
-    room: Vec<F>,
 }
 
 /// The memory of one worker.
@@ -160,8 +158,9 @@ impl Lists {
             };
             let node = graph.node(id);
             let len = node.space.points() as usize;
+            let found = slot.region == Region::Arriving || layout.overwritten.contains(&id);
             match Source::of(&node.op) {
-                Some(_) if slot.region == Region::Arriving => {}
+                Some(_) if found => {}
                 Some(source) => {
                     let once = slot.region == Region::Before;
                     // A state is there before the step, whoever reads it first.
@@ -202,6 +201,38 @@ impl Copy {
 }
 
 impl<F: Number> Compiled<F> {
+    /// The functions of a layout.
+    fn of(turned: &Turned, wanted: &Wanted, layout: Layout) -> Compiled<F> {
+        let Lists { tasks: [constants, params, forward, backward], feeds } =
+            Lists::of(turned, &layout, wanted);
+        let graph = &turned.graph;
+        let [_, param_feeds, forward_feeds, backward_feeds] = feeds;
+        let first = constants.len();
+        let fixed_tasks = [constants, params].concat();
+        let group = Group { samples: 1, writes_fixed: true };
+        let fixed_code = timed(CODE, || Code::new::<F>(graph, &layout, &fixed_tasks, group));
+        let turn = forward.len();
+        let tasks = [forward, backward].concat();
+        let mut plan = Compiled {
+            graph: graph.clone(),
+            fixed: Aligned::zeros(layout.fixed),
+            params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
+            fixed_code,
+            fixed_tasks,
+            forward: Schedule { feeds: forward_feeds, calls: 0..turn },
+            backward: Schedule { feeds: backward_feeds, calls: turn..tasks.len() },
+            late: Self::late(graph, &layout, wanted),
+            tasks,
+            codes: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            measured: false,
+            layout,
+        };
+        plan.find_roots(wanted);
+        plan.fixed_code.run_fixed(0..first, &mut plan.fixed);
+        plan
+    }
+
     fn find_roots(&mut self, wanted: &Wanted) {
         for name in wanted.forward.iter().chain(&wanted.backward) {
             let Some(read) = self.graph.root(name) else { continue };
@@ -359,35 +390,33 @@ impl<F: Number> Plan for Compiled<F> {
             let layout = layout(&turned.graph, wanted, F::TILES);
             (turned, layout)
         });
-        let Lists { tasks: [constants, params, forward, backward], feeds } =
-            Lists::of(&turned, &layout, wanted);
-        let graph = &turned.graph;
-        let [_, param_feeds, forward_feeds, backward_feeds] = feeds;
-        let first = constants.len();
-        let fixed_tasks = [constants, params].concat();
-        let group = Group { samples: 1, writes_fixed: true };
-        let fixed_code = timed(CODE, || Code::new::<F>(graph, &layout, &fixed_tasks, group));
-        let turn = forward.len();
-        let tasks = [forward, backward].concat();
-        let mut plan = Compiled {
-            graph: graph.clone(),
-            fixed: Aligned::zeros(layout.fixed),
-            params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
-            fixed_code,
-            fixed_tasks,
-            forward: Schedule { feeds: forward_feeds, calls: 0..turn },
-            backward: Schedule { feeds: backward_feeds, calls: turn..tasks.len() },
-            late: Self::late(graph, &layout, wanted),
-            tasks,
-            codes: BTreeMap::new(),
-            roots: BTreeMap::new(),
-            measured: false,
-            room: Vec::new(),
-            layout,
-        };
-        plan.find_roots(wanted);
-        plan.fixed_code.run_fixed(0..first, &mut plan.fixed);
-        plan
+        Compiled::of(&turned, wanted, layout)
+    }
+
+    fn in_place(
+        graph: &Graph,
+        wanted: &Wanted,
+        pairs: &[(Leaf, &str)],
+        block: usize,
+    ) -> Option<Compiled<F>> {
+        let layout = timed("plan", || in_place(graph, wanted, F::TILES, (pairs, block)))?;
+        Some(Compiled::of(&Turned::none(graph), wanted, layout))
+    }
+
+    fn run_in_place(
+        &self,
+        memory: &mut Memory<F>,
+        frame: &mut [F],
+        fill: impl Fn(Source, &mut [F]),
+    ) {
+        let Memory { work, arriving, leaving, .. } = memory;
+        for Feed { slot, len, source, .. } in &self.forward.feeds {
+            fill(*source, &mut work[slot.offset..][..*len]);
+        }
+        let fixed = &self.fixed;
+        let mut regions =
+            Regions { fixed, tape: frame, before: &[], work, arriving, leaving, gradient: &mut [] };
+        self.code(1).run(self.forward.calls.clone(), &mut regions);
     }
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
@@ -451,19 +480,12 @@ impl<F: Number> Plan for Compiled<F> {
         }
     }
 
-    fn set_params(&mut self, fill: impl Fn(usize, &mut [F])) {
+    fn set_params(&mut self, fill: impl Fn(usize, usize, &mut [F])) {
         for feed in &self.params.feeds {
             if let Source::Param(param) = feed.source {
-                match feed.rows {
-                    None => fill(param, &mut self.fixed[feed.slot.offset..][..feed.len]),
-                    Some((len, apart)) => {
-                        self.room.resize(feed.len, F::default());
-                        fill(param, &mut self.room);
-                        let rows = self.fixed[feed.slot.offset..].chunks_mut(apart);
-                        let values = self.room.chunks_exact(len);
-                        rows.zip(values).for_each(|(row, from)| row[..len].copy_from_slice(from));
-                    }
-                }
+                let (len, apart) = feed.rows.unwrap_or((feed.len.max(1), feed.len.max(1)));
+                let rows = self.fixed[feed.slot.offset..].chunks_mut(apart).take(feed.len / len);
+                rows.enumerate().for_each(|(at, row)| fill(param, at * len, &mut row[..len]));
             }
         }
         self.fixed_code.run_fixed(self.params.calls.clone(), &mut self.fixed);

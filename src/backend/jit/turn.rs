@@ -62,6 +62,11 @@ pub(super) struct Turned {
 }
 
 impl Turned {
+    /// A graph in which nothing is turned.
+    pub(super) fn none(graph: &Graph) -> Turned {
+        Turned { graph: graph.clone(), leaves: BTreeSet::new() }
+    }
+
     /// Rows and columns of what a turned leaf is filled with.
     pub(super) fn leaf(&self, id: NodeId) -> Option<[usize; 2]> {
         let [.., cols, rows] = self.graph.node(id).space.sizes[..] else { return None };
@@ -73,7 +78,7 @@ impl Turned {
 pub(super) fn turned(graph: &Graph) -> Turned {
     let turned = chosen(graph);
     if !turned.contains(&true) {
-        return Turned { graph: graph.clone(), leaves: BTreeSet::new() };
+        return Turned::none(graph);
     }
     let mut leaves = BTreeSet::new();
     let mut builder = Builder::new();
