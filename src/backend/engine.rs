@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::sync::Mutex;
 
-use crate::graph::{Array, Leaf, Program};
+use crate::graph::{Array, Leaf, Op, Program};
 use crate::tensor::Tensor;
 
 use super::float::{Float, round};
@@ -37,8 +37,10 @@ pub(super) struct Engine<P: Plan> {
     pub(super) states: Vec<Part>,
     /// For each state, whether its first value is computed from parameters.
     learned: Vec<bool>,
-    /// First states, where parameters have no part in them.
-    starts: Option<Vec<P::Float>>,
+    /// First states, of which those that parameters have a part in are computed anew.
+    starts: Vec<P::Float>,
+    /// For each state, whether they have.
+    varying: Vec<bool>,
     param_len: usize,
     state_len: usize,
     pub(super) init: P,
@@ -112,7 +114,7 @@ impl<P: Plan> Engine<P> {
         let holds = |leaf: &Leaf| program.init.leaf(leaf).is_some();
         let learned: Vec<bool> =
             (0..states.len()).map(|state| holds(&Leaf::Seed(state as u32))).collect();
-        let constant = !(0..params.len()).any(|param| holds(&Leaf::Param(param as u32)));
+        let varying = varying(program);
         let mut engine = Engine {
             program: program.clone(),
             threads: threads.max(1),
@@ -120,7 +122,8 @@ impl<P: Plan> Engine<P> {
             params,
             states,
             learned,
-            starts: None,
+            starts: Vec::new(),
+            varying: vec![true; program.states.len()],
             param_len,
             state_len,
             init,
@@ -131,7 +134,9 @@ impl<P: Plan> Engine<P> {
             numbers: Numbers::default(),
             live: None,
         };
-        engine.starts = constant.then(|| engine.first_states().into_owned());
+        engine.starts = vec![P::Float::of(0.0); state_len];
+        engine.starts = engine.first_states().into_owned();
+        engine.varying = varying;
         engine
     }
 
@@ -198,12 +203,15 @@ impl<P: Plan> Engine<P> {
 
     /// First states for the parameters set last.
     pub(super) fn first_states(&self) -> Cow<'_, [P::Float]> {
-        if let Some(starts) = &self.starts {
-            return Cow::Borrowed(starts);
+        if !self.varying.contains(&true) {
+            return Cow::Borrowed(&self.starts);
         }
-        let mut starts = vec![P::Float::of(0.0); self.state_len];
-        let roots = once(&self.init, &names("start", &self.program.states), |_, _| {});
-        for (part, root) in self.states.iter().zip(roots) {
+        let mut starts = self.starts.clone();
+        let all = self.states.iter().zip(names("start", &self.program.states));
+        let some = all.zip(&self.varying).filter(|(_, varying)| **varying);
+        let (parts, names): (Vec<&Part>, Vec<String>) = some.map(|(state, _)| state).unzip();
+        let roots = once(&self.init, &names, |_, _| {});
+        for (part, root) in parts.into_iter().zip(roots) {
             if let Some(value) = root {
                 part.of_mut(&mut starts).copy_from_slice(&value);
             }
@@ -471,6 +479,18 @@ impl<P: Plan> Executable for Engine<P> {
         let parts = self.states.iter().zip(&self.program.states);
         parts.map(|(part, array)| tensor(&array.shape(), widen(part.of(&starts)))).collect()
     }
+}
+
+/// For each state, whether parameters have a part in its first value.
+fn varying(program: &Program) -> Vec<bool> {
+    let graph = &program.init;
+    let mut varies = vec![false; graph.len()];
+    for id in graph.ids() {
+        varies[id.0 as usize] = matches!(graph.node(id).op, Op::Leaf(Leaf::Param(_)))
+            || graph.operands(id).iter().any(|(from, _)| varies[from.0 as usize]);
+    }
+    let root = |name: &String| graph.root(name).is_some_and(|read| varies[read.node.0 as usize]);
+    names("start", &program.states).iter().map(root).collect()
 }
 
 /// A plan of a graph that is run on one sample at a time.

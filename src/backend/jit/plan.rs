@@ -562,27 +562,31 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn read(&self, memory: &mut Memory<F>, root: &Root<Copy>, at: At, out: &mut [F]) {
         let Copy { slot, positions } = &root.read;
-        let samples = at.samples;
-        let region = match slot.region {
-            Region::Tape => memory.tape(at, self.layout.tape * samples).0,
-            Region::Before => memory.tape(at, self.layout.tape * samples).1,
-            Region::Work => &mut memory.work,
+        let (samples, tape) = (at.samples, self.layout.tape * at.samples);
+        let (region, beside) = match slot.region {
+            Region::Tape => (&*memory.tape(at, tape).0, samples),
+            Region::Before => (&*memory.tape(at, tape).1, samples),
+            Region::Work => (&*memory.work, samples),
             // They have changed places.
-            Region::Arriving => &mut memory.leaving,
-            Region::Leaving => &mut memory.arriving,
-            Region::Fixed => {
-                for (at, out) in out.chunks_exact_mut(samples).enumerate() {
-                    out.fill(self.fixed[slot.offset + root.read.position(at)]);
-                }
-                return;
-            }
+            Region::Arriving => (&*memory.leaving, samples),
+            Region::Leaving => (&*memory.arriving, samples),
+            Region::Fixed => (&*self.fixed, 1),
         };
-        let region = &region[slot.offset * samples..];
-        if positions.is_none() {
-            return out.copy_from_slice(&region[..root.len * samples]);
-        }
-        for (at, out) in out.chunks_exact_mut(samples).enumerate() {
-            out.copy_from_slice(&region[root.read.position(at) * samples..][..samples]);
+        let region = &region[slot.offset * beside..];
+        match positions {
+            None if beside == samples => out.copy_from_slice(&region[..root.len * samples]),
+            Some(positions) if samples == 1 => {
+                out.iter_mut().zip(positions).for_each(|(out, at)| *out = region[*at as usize]);
+            }
+            _ => {
+                for (number, out) in out.chunks_exact_mut(samples).enumerate() {
+                    let at = root.read.position(number) * beside;
+                    match beside {
+                        1 => out.fill(region[at]),
+                        _ => out.copy_from_slice(&region[at..][..samples]),
+                    }
+                }
+            }
         }
     }
 }

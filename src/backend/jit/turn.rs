@@ -188,11 +188,13 @@ pub(super) fn is_turned(graph: &Graph, read: &Read) -> bool {
 /// Fills a turned leaf from matrices of rows and columns in order; of each number as many lie side by side as there are
 /// samples.
 pub(super) fn fill<F: Copy>(to: &mut [F], from: &[F], [rows, cols]: [usize; 2], samples: usize) {
-    let matrix = rows * cols * samples;
-    for (to, from) in to.chunks_exact_mut(matrix).zip(from.chunks_exact(matrix)) {
-        for (at, number) in from.chunks_exact(samples).enumerate() {
-            let (row, col) = (at / cols, at % cols);
-            to[(col * rows + row) * samples..][..samples].copy_from_slice(number);
+    let (row, column) = (cols * samples, rows * samples);
+    for (to, from) in to.chunks_exact_mut(rows * row).zip(from.chunks_exact(rows * row)) {
+        for (col, to) in to.chunks_exact_mut(column).enumerate() {
+            let from = from[col * samples..].chunks(row);
+            for (to, from) in to.chunks_exact_mut(samples).zip(from) {
+                to.copy_from_slice(&from[..samples]);
+            }
         }
     }
 }
