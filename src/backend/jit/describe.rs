@@ -15,7 +15,7 @@ use super::layout::{Layout, Region, layout};
 use super::make::{Listing, Task};
 use super::plan::Lists;
 use super::product::of_node;
-use super::turn::turned;
+use super::turn::arranged;
 
 /// Numbers of a plan in single precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Look {
     fn new(program: &Program) -> Look {
         let gradients = program.step.roots.iter().any(|(path, _)| path.0.starts_with("grad/"));
         let wanted = wanted_of_step(program, &["y".to_owned()], gradients);
-        let turned = turned(&program.step);
+        let turned = arranged(&program.step);
         let layout = layout(&turned.graph, &wanted, true);
         let Lists { tasks, .. } = Lists::of(&turned, &layout, &wanted);
         Look { graph: turned.graph, layout, wanted, tasks }

@@ -30,6 +30,9 @@ mod product;
 mod profile;
 mod rings;
 mod scalar;
+#[cfg(test)]
+mod sequences;
+mod stack;
 mod strips;
 #[cfg(test)]
 mod tests;

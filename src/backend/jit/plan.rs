@@ -25,7 +25,7 @@ use super::layout::{Layout, Region, Slot, in_place, layout};
 use super::make::Task;
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
-use super::turn::{self, Turned, turned};
+use super::turn::{self, Turned, arranged};
 
 /// The pass that makes machine code.
 const CODE: &str = "machine code";
@@ -386,7 +386,7 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn new(graph: &Graph, wanted: &Wanted) -> Compiled<F> {
         let (turned, layout) = timed("plan", || {
-            let turned = turned(graph);
+            let turned = arranged(graph);
             let layout = layout(&turned.graph, wanted, F::TILES);
             (turned, layout)
         });
@@ -420,7 +420,7 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
-        let graph = &turned(graph).graph;
+        let graph = &arranged(graph).graph;
         let layout = timed("plan", || layout(graph, wanted, F::TILES));
         let (together, block) = (layout.together(graph), layout.block() as u64);
         let Layout { fixed, tape, work, seeds, .. } = layout;

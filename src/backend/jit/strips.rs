@@ -16,7 +16,7 @@ type Visit<'b, 'a, 'g> = &'b mut dyn FnMut(&mut Emitter<'a, 'g>, &mut Vec<Coord>
 /// Numbers of the narrowest vectors.
 const NARROWEST: usize = 4;
 /// The most strips of an axis; more conditions than that are asked one by one.
-const MOST_CUTS: usize = 8;
+const MOST_CUTS: usize = 40;
 
 /// Where along an axis what a condition says changes, if nothing else moves it.
 pub(super) fn cuts(cond: &Cond, axis: usize) -> Option<Vec<i64>> {
@@ -73,17 +73,35 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let conds: Vec<&Cond> = node.space.when.iter().collect();
         let axes: Vec<(usize, u32)> = sizes.iter().copied().enumerate().collect();
         let mut point = vec![Coord::constant(0); sizes.len()];
-        let along = vector.filter(|vector| node.op == Op::Join && vector.axis < sizes.len());
-        let operands = self.graph.operands(id);
-        let arms = operands.iter().flat_map(|(_, operand)| &operand.when);
-        let cuts = along.and_then(|along| cuts_of_arms(arms, (along.axis, sizes[along.axis])));
-        let cuts = cuts.unwrap_or_default();
+        let (vector, cuts) = match node.op {
+            Op::Join => self.cut(id, vector),
+            _ => (vector, Vec::new()),
+        };
         self.spread((&axes, vector, &cuts), &mut point, &mut |emitter, point| {
             emitter.guard(&conds, sizes, point, Vec::new(), &mut |emitter, point, none| {
                 body(emitter, point);
                 none
             });
         });
+    }
+
+    /// The axis of a join whose strips know their arm, and where it is cut: that of its vectors or, if it has none, the last
+    /// along which arms change.
+    fn cut(&self, id: NodeId, vector: Option<Vector>) -> (Option<Vector>, Vec<i64>) {
+        let sizes = &self.graph.node(id).space.sizes;
+        let operands = self.graph.operands(id);
+        let of = |axis: usize| {
+            let arms = operands.iter().flat_map(|(_, operand)| &operand.when);
+            cuts_of_arms(arms, (axis, sizes[axis]))
+        };
+        if let Some(vector) = vector {
+            return (Some(vector), of(vector.axis).unwrap_or_default());
+        }
+        let change = |axis: usize| Some((axis, of(axis).filter(|cuts| cuts.len() > 2)?));
+        let Some((axis, cuts)) = (0..sizes.len()).rev().find_map(change) else {
+            return (None, Vec::new());
+        };
+        (Some(Vector { axis, shape: self.shape }), cuts)
     }
 
     /// Loops over axes, the one whose neighbours share a vector innermost.

@@ -12,6 +12,8 @@ use crate::graph::{
     Access, Affine, Axis, Builder, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read, Space, Type,
 };
 
+use super::stack::stacked;
+
 /// Numbers of the vectors that columns shall be made of, on whatever machine, since folds add up in another order.
 const VECTOR: u32 = 8;
 
@@ -74,8 +76,16 @@ impl Turned {
     }
 }
 
+/// The graph as it is laid out: small products stacked, some matrices turned.
+pub(super) fn arranged(graph: &Graph) -> Turned {
+    match stacked(graph) {
+        Some(graph) => turned(&graph),
+        None => turned(graph),
+    }
+}
+
 /// The graph with some of its matrices turned.
-pub(super) fn turned(graph: &Graph) -> Turned {
+fn turned(graph: &Graph) -> Turned {
     let turned = chosen(graph);
     if !turned.contains(&true) {
         return Turned::none(graph);
@@ -174,7 +184,8 @@ impl Axes {
     }
 }
 
-/// Whether the last two axes of a root have changed places in the node that it shows.
+/// Whether the last two axes of a root have changed places in the node that it shows. Squares are never turned: whose
+/// access changes places shows another matrix.
 pub(super) fn is_turned(graph: &Graph, read: &Read) -> bool {
     let rank = read.sizes.len();
     let (Some(rows), Some(cols)) = (rank.checked_sub(2), rank.checked_sub(1)) else { return false };
@@ -182,7 +193,9 @@ pub(super) fn is_turned(graph: &Graph, read: &Read) -> bool {
     access.0.swap(rows, cols);
     let mut sizes = read.sizes.clone();
     sizes.swap(rows, cols);
-    read.access == access && graph.node(read.node).space.sizes == sizes
+    sizes[rows] != sizes[cols]
+        && read.access == access
+        && graph.node(read.node).space.sizes == sizes
 }
 
 /// Fills a turned leaf from matrices of rows and columns in order; of each number as many lie side by side as there are
