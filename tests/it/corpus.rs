@@ -263,7 +263,8 @@ const OWN: [(&str, &str, usize, usize); 3] = [
          q = for i in H: exp(-(i - at) ^ 2)\n  s = sum[k] q[k]\n  w[i] = q[i] / (0.1 + s)\n  \
          M[i, c] = prev M[i, c] * (1 - w[i] * e[c]) + w[i] * a[c]\n  \
          r[c] = sum[i] w[i] * M[i, c]\n  emit h[H] from cat(x, r)",
-        "M[48, 20]",
+        // Laid out column by column.
+        "M[20, 48]",
         1,
         1,
     ),

@@ -30,8 +30,6 @@ mod product;
 mod profile;
 mod rings;
 mod scalar;
-#[cfg(test)]
-mod sequences;
 mod stack;
 mod strips;
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod sequences;
+
 use std::collections::BTreeMap;
 
 use super::ready;

@@ -5,13 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
-use super::ready;
-use super::stack::stacked;
+use super::array;
 use crate::backend::interp::Interp;
+use crate::backend::jit::ready;
+use crate::backend::jit::stack::stacked;
 use crate::backend::{Batch, Executable, Precision, Trainable, Want};
 use crate::compile::with_adjoints;
 use crate::graph::text::parse;
-use crate::graph::{Array, Graph, Path, Program, Type, Update};
+use crate::graph::{Array, Graph, Program, Update};
 use crate::random::Stream;
 use crate::tensor::Tensor;
 
@@ -53,10 +54,6 @@ start/s[i:8, j:8] = %s[i, j]
 start/m[i:16, j:5] = %m[i, j]
 start/w[i:16, j:5] = %c
 ";
-
-fn array(path: &str, sizes: &[u32]) -> Array {
-    Array { path: Path(path.to_owned()), sizes: sizes.to_vec(), axes: Vec::new(), ty: Type::Real }
-}
 
 fn graph(text: &str) -> Graph {
     parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
