@@ -25,12 +25,13 @@ pub fn exp(x: f32) -> f32 {
     // ln 2 in two parts, the first short enough to be multiplied exactly.
     let rest = near - whole * 0.693_359_4;
     let rest = rest + whole * 2.121_944_4e-4;
-    let series = 1.987_569_2e-4 * rest + 1.398_2e-3;
-    let series = series * rest + 8.333_452e-3;
-    let series = series * rest + 4.166_579_6e-2;
-    let series = series * rest + 0.166_666_66;
-    let series = series * rest + 0.5;
-    let value = series * (rest * rest) + rest + 1.0;
+    // Pairs of terms, so that few additions wait for one another.
+    let square = rest * rest;
+    let first = 0.166_666_66 * rest + 0.5;
+    let second = 8.333_452e-3 * rest + 4.166_579_6e-2;
+    let third = 1.987_569_2e-4 * rest + 1.398_2e-3;
+    let series = (third * square + second) * square + first;
+    let value = series * square + rest + 1.0;
     // 2^n in two steps, since 2^128 is no number.
     let half = (whole * 0.5 + WHOLE) - WHOLE;
     let value = value * power_of_two(half) * power_of_two(whole - half);
@@ -61,14 +62,13 @@ pub fn log(x: f32) -> f32 {
     let power = if tiny { power - 23.0 } else { power };
     let rest = mantissa - 1.0;
     let square = rest * rest;
-    let series = 7.037_683_6e-2 * rest - 0.115_146_1;
-    let series = series * rest + 0.116_769_984;
-    let series = series * rest - 0.124_201_41;
-    let series = series * rest + 0.142_493_23;
-    let series = series * rest - 0.166_680_57;
-    let series = series * rest + 0.200_007_15;
-    let series = series * rest - 0.249_999_94;
-    let series = series * rest + 0.333_333_3;
+    let first = -0.249_999_94 * rest + 0.333_333_3;
+    let second = -0.166_680_57 * rest + 0.200_007_15;
+    let third = -0.124_201_41 * rest + 0.142_493_23;
+    let fourth = -0.115_146_1 * rest + 0.116_769_984;
+    let (low, high) = (second * square + first, fourth * square + third);
+    let fourfold = square * square;
+    let series = (7.037_683_6e-2 * fourfold + high) * fourfold + low;
     let value = series * rest * square + power * -2.121_944_4e-4 - 0.5 * square;
     let value = rest + value + power * 0.693_359_4;
     let value = if x > f32::MAX { x } else { value };

@@ -382,7 +382,7 @@ fn kept(
 }
 
 /// The shortest row that is worth a line of its own.
-const LONG: u32 = 32;
+pub(super) const LONG: u32 = 32;
 
 /// How far apart the rows of a parameter lie: whole lines, where nobody but kernels of products reads it, which
 /// are told. A vector across two lines takes twice as long.

@@ -14,7 +14,9 @@ use crate::graph::{
 };
 use crate::op::scalar;
 
+use super::aligned::whole;
 use super::emit::row_major;
+use super::layout::LONG;
 use super::product::{affine, compose};
 
 /// The most terms of a product, in all, that is worth being stacked.
@@ -316,6 +318,12 @@ impl Making<'_> {
     ) -> NodeId {
         let rows: u32 = stack.members.iter().map(|member| member.rows).sum();
         let row = Affine::axis(Axis(0));
+        // Rows begin lines of the cache; behind the last number of each are zeros.
+        let long = terms.filter(|terms| *terms >= LONG);
+        let cols = long.map_or(terms, |terms| Some(whole(terms as usize, terms.into()) as u32));
+        let edge = terms
+            .filter(|_| cols != terms)
+            .map(|terms| Cond::of(Affine::axis(Axis(1)), Rel::Lt, i64::from(terms)));
         let mut operands = Vec::new();
         for (member, part) in stack.members.iter().zip(parts) {
             let (line, lines) = member.lines();
@@ -334,12 +342,17 @@ impl Making<'_> {
                 access.extend(terms.map(|_| Index::axis(1)));
                 let from = (first > 0).then(|| Cond::of(row.clone(), Rel::Ge, first));
                 let to = (end < i64::from(rows)).then(|| Cond::of(row.clone(), Rel::Lt, end));
-                let when = from.into_iter().chain(to).collect();
+                let when = from.into_iter().chain(to).chain(edge.clone()).collect();
                 let port = Port(operands.len() as u8);
                 operands.push((part, Operand { port, access: Access(access), when }));
             }
         }
-        let sizes: Vec<u32> = [rows].into_iter().chain(terms).collect();
+        if let Some(edge) = edge {
+            let (access, when) = (Access::default(), vec![edge.negated()]);
+            let port = Port(operands.len() as u8);
+            operands.push((self.builder.constant(0.0), Operand { port, access, when }));
+        }
+        let sizes: Vec<u32> = [rows].into_iter().chain(cols).collect();
         self.builder.add(Op::Join, Space::of(sizes), Type::Real, operands, origin)
     }
 

@@ -163,7 +163,7 @@ macro_rules! panels {
                 add, load, load_some, mul_add, splat, store, store_some, zero,
             };
             use super::super::product::{Arrays, Product};
-            use super::super::wide::{shaped, shares, times};
+            use super::super::wide::{ask, shaped, shares, times};
             use super::{ACROSS, COLS, DOWN, PANELS, Part, ROOM, TERMS, blocks};
 
             /// # Safety
@@ -247,6 +247,10 @@ macro_rules! panels {
                 unsafe {
                     let (mut left, mut right) = (own.left, own.right);
                     let mut sums = [[zero(); C]; R];
+                    for r in 0..R {
+                        // The result is added to last; it may come from far.
+                        (0..C).for_each(|c| ask(own.out.wrapping_offset(times(r, product.out[0])).wrapping_add(c * ACROSS)));
+                    }
                     for _ in 0..terms {
                         let mut factors = [zero(); C];
                         for c in 0..C {

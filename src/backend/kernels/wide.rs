@@ -89,7 +89,7 @@ const AHEAD: isize = 4;
 /// Asks for a line of the cache before it is read. A matrix that is read once a call comes from the second cache or
 /// beyond, in pieces too short for the machine to see where the next one is.
 #[inline(always)]
-fn ask(from: *const f32) {
+pub(super) fn ask(from: *const f32) {
     // SAFETY: this reads nothing, and may be told any address.
     unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast()) }
 }
