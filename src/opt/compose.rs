@@ -12,19 +12,22 @@
 
 use super::Pass;
 use super::rebuild::rebuild;
-use crate::graph::{Affine, Axis, Builder, Graph, Index, NodeId, Op, View};
+use crate::graph::{Affine, Axis, Graph, Index, NodeId, Op, View};
 
 /// The pass.
 pub(super) const PASS: Pass =
-    Pass { name: "compose", summary: "read through nodes that only copy", run };
+    Pass { name: "compose", summary: "read through nodes that only copy", run, idle, copies: true };
 
 fn run(graph: &Graph) -> Graph {
-    rebuild(graph, &copied)
+    rebuild(graph, &|builder, id| copied(builder.graph(), id))
+}
+
+fn idle(graph: &Graph) -> bool {
+    graph.ids().all(|id| copied(graph, id).is_none())
 }
 
 /// What a node copies, if it does nothing else.
-fn copied(builder: &mut Builder, id: NodeId) -> Option<View> {
-    let graph = builder.graph();
+fn copied(graph: &Graph, id: NodeId) -> Option<View> {
     let node = graph.node(id);
     match &node.op {
         Op::Join => (graph.arity(id) == 1).then(|| View::port(graph, id, 0)),

@@ -17,7 +17,8 @@ use super::rebuild::rebuild;
 use crate::graph::Graph;
 
 /// The pass.
-pub(super) const PASS: Pass = Pass { name: "cse", summary: "make equal nodes one", run };
+pub(super) const PASS: Pass =
+    Pass { name: "cse", summary: "make equal nodes one", run, idle: |_| true, copies: true };
 
 fn run(graph: &Graph) -> Graph {
     rebuild(graph, &|_, _| None)

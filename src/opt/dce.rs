@@ -15,8 +15,13 @@ use super::Pass;
 use crate::graph::{Builder, Graph, NodeId, Read};
 
 /// The pass.
-pub(super) const PASS: Pass =
-    Pass { name: "dce", summary: "drop what no root needs", run: |graph| live(graph.clone()) };
+pub(super) const PASS: Pass = Pass {
+    name: "dce",
+    summary: "drop what no root needs",
+    run: |graph| live(graph.clone()),
+    idle: |_| true,
+    copies: false,
+};
 
 /// The part of a graph that its roots reach.
 pub(super) fn live(graph: Graph) -> Graph {

@@ -15,7 +15,8 @@ use super::rebuild::rebuild;
 use crate::graph::{Fold, Graph, Leaf, NodeId, Op, Type, View};
 
 /// The pass.
-pub(super) const PASS: Pass = Pass { name: "fold", summary: "compute constants", run };
+pub(super) const PASS: Pass =
+    Pass { name: "fold", summary: "compute constants", run, idle, copies: true };
 
 /// Whole numbers up to here are added exactly in `f64`, and up to 2^24 in `f32`.
 const EXACT: f64 = (1u32 << 24) as f64;
@@ -38,6 +39,10 @@ pub(super) fn number(graph: &Graph, view: &View) -> Option<f64> {
         | Op::Join
         | Op::Opaque { .. } => None,
     }
+}
+
+fn idle(graph: &Graph) -> bool {
+    graph.ids().all(|id| folded(graph, id).is_none())
 }
 
 fn folded(graph: &Graph, id: NodeId) -> Option<f64> {

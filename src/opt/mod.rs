@@ -25,6 +25,10 @@ pub struct Pass {
     pub summary: &'static str,
     /// The rewriting.
     pub run: fn(&Graph) -> Graph,
+    /// Whether it surely leaves a settled graph alone.
+    idle: fn(&Graph) -> bool,
+    /// Whether it copies the whole graph: one that it leaves alone is settled, for a copy of it is what it was.
+    copies: bool,
 }
 
 /// The passes in their order.
@@ -52,15 +56,19 @@ pub fn optimise(graph: Graph) -> Graph {
 /// Like [`optimise`]; `show` sees the graph after every pass that changed it.
 pub fn optimise_with(mut graph: Graph, show: &mut dyn FnMut(&Pass, &Graph)) -> Graph {
     // Once each pass has seen the graph since it last changed, and left it alone, none will change it.
-    let mut unchanged = 0;
+    let (mut unchanged, mut settled) = (0, false);
     for pass in PASSES.iter().cycle().take(ROUNDS * PASSES.len()) {
-        let next = verified((pass.run)(&graph), pass.name);
         unchanged += 1;
-        if !same(&graph, &next) {
-            unchanged = 0;
-            show(pass, &next);
+        if !settled || !(pass.idle)(&graph) {
+            let next = verified((pass.run)(&graph), pass.name);
+            let changed = !same(&graph, &next);
+            if changed {
+                unchanged = 0;
+                show(pass, &next);
+            }
+            settled = !changed && (settled || pass.copies);
+            graph = next;
         }
-        graph = next;
         if unchanged == PASSES.len() {
             break;
         }

@@ -21,7 +21,13 @@ use crate::graph::{
 use crate::op::{Scalar, scalar};
 
 /// The pass.
-pub(super) const PASS: Pass = Pass { name: "simplify", summary: "apply local identities", run };
+pub(super) const PASS: Pass = Pass {
+    name: "simplify",
+    summary: "apply local identities",
+    run,
+    idle: |_| false,
+    copies: true,
+};
 
 /// One row: what it rewrites, and the rewriting.
 #[derive(Clone, Copy, Debug)]
