@@ -157,8 +157,24 @@ impl<'a, 'g> Emitter<'a, 'g> {
         Some(self.load_step(base, offset, 1))
     }
 
+    /// What a function does, after the copies that it turns out to read.
+    pub(super) fn after_copies(&mut self, body: impl FnOnce(&mut Emitter<'a, 'g>)) {
+        let [before, start, end] = [(); 3].map(|()| self.to.create_block());
+        self.to.ins().jump(before, &[]);
+        self.to.switch_to_block(start);
+        body(self);
+        self.to.ins().jump(end, &[]);
+        self.to.switch_to_block(before);
+        if let Some(stand) = self.stand.take() {
+            self.copy(&stand);
+        }
+        self.copy_rings();
+        self.to.ins().jump(start, &[]);
+        self.to.switch_to_block(end);
+    }
+
     /// Makes the copies that a fused loop reads.
-    pub(super) fn copy(&mut self, stand: &Stand) {
+    fn copy(&mut self, stand: &Stand) {
         let mut point = vec![Coord::constant(0)];
         let bytes = self.bytes();
         let range = (0, i64::from(stand.cols), 1);

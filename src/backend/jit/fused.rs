@@ -7,7 +7,7 @@
 //! their order, then the numbers by a fixed tree. Folds over rows are added up in ascending order, in memory, or in
 //! registers where there are no others.
 
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::Value;
 
 use crate::backend::domain::Domain;
 use crate::graph::{Cond, Fold, NodeId, Op};
@@ -73,24 +73,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let written = self.plain(fused);
         let diagonal = self.diagonal(fused);
         let strips = self.strips(fused, (width, written));
-        let [before, start] = [self.to.create_block(), self.to.create_block()];
-        self.to.ins().jump(before, &[]);
-        self.to.switch_to_block(start);
         if self.goes_down(fused) {
             self.down(fused, &strips);
         } else {
             self.row_by_row(fused, &strips, (written, diagonal));
         }
         self.shape = plain;
-        let end = self.to.create_block();
-        self.to.ins().jump(end, &[]);
-        self.to.switch_to_block(before);
-        if let Some(stand) = self.stand.take() {
-            self.copy(&stand);
-        }
-        self.copy_rings();
-        self.to.ins().jump(start, &[]);
-        self.to.switch_to_block(end);
     }
 
     /// One row after the other; folds over rows are added up in memory.

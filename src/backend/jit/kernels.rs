@@ -27,16 +27,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         {
             return self.tile(id, function, vector);
         }
-        let [before, start] = [self.to.create_block(), self.to.create_block()];
-        self.to.ins().jump(before, &[]);
-        self.to.switch_to_block(start);
         self.loops(id, vector);
-        let end = self.to.create_block();
-        self.to.ins().jump(end, &[]);
-        self.to.switch_to_block(before);
-        self.copy_rings();
-        self.to.ins().jump(start, &[]);
-        self.to.switch_to_block(end);
     }
 
     /// The loops of a node.

@@ -244,11 +244,11 @@ impl Maker<'_> {
             clear: None,
             wide,
         };
-        match task {
+        emitter.after_copies(|emitter| match task {
             Task::Node(id) => emitter.node(*id, vector),
             Task::Fused(number) => emitter.fused(&layout.fused[*number], width),
             Task::Sum(read, offset) => emitter.sum(read, *offset, vector),
-        }
+        });
         emitter.to.ins().return_(&[]);
         emitter.to.seal_all_blocks();
         emitter.to.finalize(config);

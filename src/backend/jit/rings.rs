@@ -1,7 +1,7 @@
 //! Arrays whose last axis goes round, copied so that it goes on at both ends.
 //!
 //! In: an access such as `(i - k) mod n`, where a loop stands. Out: a tuple from a copy in which neighbours lie side by
-//! side wherever the axis begins anew; all copies are made before the function begins. Invariant: the same numbers as
+//! side wherever the axis begins anew; all copies are made before the function does anything else. Invariant: the same numbers as
 //! reading them one by one.
 
 use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
@@ -24,7 +24,7 @@ pub(super) struct Ring {
     room: StackSlot,
 }
 
-/// The most bytes of a copy.
+/// The most bytes of all copies of a function.
 const MOST_BYTES: i64 = 1 << 14;
 /// A copy pays if each of its numbers is read so many times.
 const LEAST_READ: i64 = 2;
@@ -56,7 +56,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if points > MOST_BYTES / self.bytes() || turns > MOST_TURNS || reads / points < LEAST_READ {
             return None;
         }
-        let ring = self.ring(slot, of, (low, long as u32));
+        let ring = self.ring(slot, of, (low, long as u32))?;
         let mut at = self.affine(number, point);
         at.add -= low;
         for (index, by) in others.iter().zip(row_major(&ring.sizes())) {
@@ -70,22 +70,30 @@ impl<'a, 'g> Emitter<'a, 'g> {
     }
 
     /// The copy of an array; one for all that read the same.
-    fn ring(&mut self, slot: Slot, of: &[u32], (first, long): (i64, u32)) -> Ring {
+    fn ring(&mut self, slot: Slot, of: &[u32], (first, long): (i64, u32)) -> Option<Ring> {
         let like = |ring: &&Ring| {
             let (own, other) = (ring.slot, slot);
             (own.region, own.offset) == (other.region, other.offset)
                 && (&ring.of[..], ring.first, ring.long) == (of, first, long)
         };
         if let Some(ring) = self.rings.iter().find(like) {
-            return ring.clone();
+            return Some(ring.clone());
         }
-        let lines: u32 = of[..of.len() - 1].iter().product();
-        let bytes = lines * long * self.float.bytes();
+        let bytes_of = |(of, long): (&[u32], u32)| -> i64 {
+            let lines: i64 = of[..of.len() - 1].iter().map(|size| i64::from(*size)).product();
+            lines * i64::from(long) * self.bytes()
+        };
+        let taken: i64 = self.rings.iter().map(|ring| bytes_of((&ring.of, ring.long))).sum();
+        let bytes = bytes_of((of, long));
+        if taken + bytes > MOST_BYTES {
+            return None;
+        }
+        let bytes = bytes as u32;
         let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 5);
         let room = self.to.create_sized_stack_slot(data);
         let ring = Ring { slot, of: of.to_vec(), first, long, room };
         self.rings.push(ring.clone());
-        ring
+        Some(ring)
     }
 
     fn inside_ring(&mut self, ring: &Ring, at: Coord) -> (Value, i32) {

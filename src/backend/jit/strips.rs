@@ -73,10 +73,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let conds: Vec<&Cond> = node.space.when.iter().collect();
         let axes: Vec<(usize, u32)> = sizes.iter().copied().enumerate().collect();
         let mut point = vec![Coord::constant(0); sizes.len()];
-        let (vector, cuts) = match node.op {
-            Op::Join => self.cut(id, vector),
-            _ => (vector, Vec::new()),
-        };
+        let joins = node.op == Op::Join;
+        let (vector, cuts) = if joins { self.cut(id, vector) } else { (vector, Vec::new()) };
         self.spread((&axes, vector, &cuts), &mut point, &mut |emitter, point| {
             emitter.guard(&conds, sizes, point, Vec::new(), &mut |emitter, point, none| {
                 body(emitter, point);

@@ -47,11 +47,12 @@ const GRAPH: &str = "
 %twice[j:C] = %w[j] + %k[1, j] + %q[(j + 1) mod C, (j + 2) mod C] -- twice
 %alike[n:2, j:C] = abs(%k[n, j]) * %turn[n, j] - %across[j] -- alike
 %share[n:2] = sum[j:C] %alike[n, j] -- share
+%spun[s:5, j:C] = tanh(%w[(j + s - 1) mod C]) -- spun
 ";
 
-const ROOTS: [&str; 19] = [
+const ROOTS: [&str; 20] = [
     "m", "x", "row", "rows", "col", "cols", "below", "most", "far", "all", "turn", "back", "alike",
-    "share", "first", "diagonal", "twice", "q", "wound",
+    "share", "first", "diagonal", "twice", "q", "wound", "spun",
 ];
 
 fn array(path: &str, sizes: &[u32]) -> Array {

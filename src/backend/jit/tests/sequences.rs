@@ -37,7 +37,10 @@ const STEP: &str = "
 %t[i:8, j:8] = 0.5 * %s[i, j] + %z[i] * %q[0, 1] -- t
 %l = sum[i:14] %z[i] * %z[i] -- l
 %p = sum[j:5] %c[j] * %c[j] -- p
-%loss = %l + %p -- loss
+%o[n:5, i:16] = param 4 -- o
+%f = sum[n:5, i:16] %o[n, i] * %r[(i + n - 1) mod 16] -- f
+%d = %l + %p -- d
+%loss = %d + %f -- loss
 next/s[i:8, j:8] = %t[j, i]
 next/m[i:16, j:5] = %e[i, j]
 next/w[i:16, j:5] = %g[i, j]
@@ -66,6 +69,7 @@ fn program() -> Program {
             array("v", &[2, 3, 6]),
             array("b", &[6]),
             array("m", &[16, 5]),
+            array("o", &[5, 16]),
         ],
         inputs: vec![array("x", &[6])],
         states: vec![array("s", &[8, 8]), array("m", &[16, 5]), array("w", &[16, 5])],
