@@ -99,7 +99,7 @@ impl<P: Plan> Rule<P> {
         rate: f64,
         gradient: impl Fn(usize, &mut [P::Float]),
     ) {
-        self.plan.fit(&mut room.memory, PASSING, 1);
+        self.plan.fit(&mut room.memory, if self.in_place { 0 } else { PASSING }, 1);
         for (number, frame) in frames.chunks_exact_mut(self.block * self.roots.len()).enumerate() {
             let first = number * self.block;
             let len = self.block.min(count.saturating_sub(first));
@@ -341,8 +341,8 @@ impl<P: Plan> Trainable for Engine<P> {
             }
             numbers.new = true;
             let frames = &numbers.frames;
-            let bad = |part: &Part| frames.any(VALUES, part.offset..part.offset + part.len, bad);
-            self.params.iter().position(bad).map(Trouble::Value)
+            let wrong = |part: &Part| frames.any(VALUES, part.offset..part.offset + part.len, bad);
+            self.params.iter().position(wrong).map(Trouble::Value)
         };
         self.numbers = numbers;
         Learned { outcome, norm, trouble }

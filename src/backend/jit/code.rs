@@ -267,8 +267,10 @@ impl Code {
             // of whole arrays are given whole slots, and for second arguments room that the layout keeps for
             // the longest. Under a mask only that is read which `vector::choose` has found to lie inside
             // its operand whatever the condition says; `fuse` asks the same of every member of a loop, a roll is
-            // read inside its axis, and copies are made of positions inside their slots alone. Functions of
-            // `wide` keep to a frame of their own below the stack pointer and to registers that a caller saves. `products` keeps the descriptions where the code
+            // read inside its axis or inside a copy as long as the range of its number, and copies are made of positions
+            // inside their slots alone. Graphs are arranged anew by exchanging axes and by joining arrays, so that what
+            // was proved of an access holds of its image. Functions of `wide` keep to a frame of their own below the
+            // stack pointer and to registers that a caller saves. `products` keeps the descriptions where the code
             // looks for them. Functions that write the fixed region, and no others,
             // are entered by `run_fixed`, which holds it alone. `module` keeps the code mapped as long
             // as `self` lives.

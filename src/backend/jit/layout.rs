@@ -108,11 +108,7 @@ impl Layout {
     /// How far apart neighbours along each axis of a value lie, if it is held.
     pub(super) fn strides(&self, graph: &Graph, id: NodeId) -> Option<Vec<i64>> {
         self.slot(id)?;
-        let mut sizes = graph.node(id).space.sizes.clone();
-        if let (Some(apart), Some(last)) = (self.apart(id), sizes.last_mut()) {
-            *last = apart as u32;
-        }
-        Some(row_major(&sizes))
+        Some(between(graph.node(id).space.sizes.clone(), self.apart(id)))
     }
 
     /// The most samples that are run together: as many as keep the largest array near the core.
@@ -157,12 +153,24 @@ impl Layout {
     }
 }
 
+/// How far apart neighbours along each axis lie, where rows lie that far apart.
+fn between(mut sizes: Vec<u32>, rows: Option<usize>) -> Vec<i64> {
+    if let (Some(rows), Some(last)) = (rows, sizes.last_mut()) {
+        *last = rows as u32;
+    }
+    row_major(&sizes)
+}
+
 /// Lays out a graph; `tiles` if functions are computed for whole arrays at once.
 pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let reads = |id| graph.operands(id).into_iter().map(|(node, _)| node).collect();
     let phases = phases(graph, wanted, &reads);
     let held = held(graph, wanted, &phases, tiles);
     let plain = |id: NodeId| held[id.0 as usize].then(|| row_major(&graph.node(id).space.sizes));
+    // How far apart they lie once there is something between rows: what is a product then is one without.
+    let apart = |id: NodeId| {
+        held[id.0 as usize].then(|| between(graph.node(id).space.sizes.clone(), row(graph, id)))
+    };
     let sums = sums(graph, wanted, &phases, &plain);
     let kept = kept(graph, wanted, (&phases, &held), &sums);
     let carried = carried(graph, wanted, &phases, &held);
@@ -170,7 +178,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let Plan { loops, inside, order } = fuse(graph, wanted, &phases, (&held, &kept, tiles));
     let called = |id: NodeId| {
         let fused = loops.iter().any(|one| one.members.iter().any(|member| member.node == id));
-        !fused && of_node(graph, &plain, id).is_some()
+        !fused && of_node(graph, &apart, id).is_some()
     };
     let rows = rows(graph, wanted, (&phases, &held), &called);
     let none = Slot { region: Region::Work, offset: 0 };
@@ -192,28 +200,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
         rows,
     };
     layout.hand_on(graph);
-    let mut most = 0;
-    for id in graph.ids().filter(|id| held[id.0 as usize]) {
-        let at = id.0 as usize;
-        if layout.slots[at].is_some() || inside[at] {
-            continue;
-        }
-        let Some(region) = layout.region(id, kept[at]) else { continue };
-        if let Op::Leaf(Leaf::Prev(state)) = graph.node(id).op
-            && layout.carried.get(state as usize).is_some_and(Option::is_some)
-        {
-            continue;
-        }
-        let points = graph.node(id).space.points();
-        let taken = layout.apart(id).map_or(points, |apart| {
-            let row = graph.node(id).space.sizes.last().map_or(1, |row| u64::from(*row));
-            (points / row.max(1)).saturating_mul(apart as u64)
-        });
-        layout.slots[at] = Some(layout.take(region, taken));
-        let arguments = tiled(graph, id, tiles).map_or(0, |function| function.row().takes.len());
-        most = if arguments == 2 { points.max(most) } else { most };
-    }
-    layout.second = layout.take(Region::Work, most);
+    layout.place(graph, (&held, &inside), &kept);
     // So do the lines of the next frame.
     layout.tape = whole_lines(layout.tape, layout.tape as u64);
     layout.look_back(graph);
@@ -268,6 +255,33 @@ pub(super) fn in_place(
 }
 
 impl Layout {
+    /// Places for everything else that is held.
+    fn place(&mut self, graph: &Graph, (held, inside): (&[bool], &[bool]), kept: &[bool]) {
+        let mut most = 0;
+        for id in graph.ids().filter(|id| held[id.0 as usize]) {
+            let at = id.0 as usize;
+            if self.slots[at].is_some() || inside[at] {
+                continue;
+            }
+            let Some(region) = self.region(id, kept[at]) else { continue };
+            if let Op::Leaf(Leaf::Prev(state)) = graph.node(id).op
+                && self.carried.get(state as usize).is_some_and(Option::is_some)
+            {
+                continue;
+            }
+            let points = graph.node(id).space.points();
+            let taken = self.apart(id).map_or(points, |apart| {
+                let row = graph.node(id).space.sizes.last().map_or(1, |row| u64::from(*row));
+                (points / row.max(1)).saturating_mul(apart as u64)
+            });
+            self.slots[at] = Some(self.take(region, taken));
+            let arguments =
+                tiled(graph, id, self.tiles).map_or(0, |function| function.row().takes.len());
+            most = if arguments == 2 { points.max(most) } else { most };
+        }
+        self.second = self.take(Region::Work, most);
+    }
+
     /// Places for adjoints that are handed from step to step.
     fn hand_on(&mut self, graph: &Graph) {
         for state in 0..self.handed.len() {

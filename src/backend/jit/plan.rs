@@ -113,6 +113,8 @@ pub(super) struct Memory<F> {
     work: Aligned<F>,
     arriving: Aligned<F>,
     leaving: Aligned<F>,
+    /// What a turned leaf is filled with.
+    room: Vec<F>,
 }
 
 /// The frames of that length of a step, and of the one before it.
@@ -267,6 +269,7 @@ impl<F: Number> Compiled<F> {
         fill: impl Fn(Source, &mut [F]),
     ) {
         let one = self.layout.tape * at.samples;
+        let mut room = std::mem::take(&mut memory.room);
         for Feed { slot, len, turned, source, once, .. } in &schedule.feeds {
             if *once && !at.opens {
                 continue;
@@ -283,12 +286,13 @@ impl<F: Number> Compiled<F> {
             match turned {
                 None => fill(*source, to),
                 Some(sizes) => {
-                    let mut room = vec![F::default(); to.len()];
+                    room.resize(to.len(), F::default());
                     fill(*source, &mut room);
                     turn::fill(to, &room, *sizes, at.samples);
                 }
             }
         }
+        memory.room = room;
         let Memory { tape, work, arriving, leaving, .. } = memory;
         let (tape, before) = frames(tape, at, one);
         let mut regions =

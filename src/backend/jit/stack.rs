@@ -14,7 +14,7 @@ use crate::graph::{
 };
 use crate::op::scalar;
 
-use super::aligned::whole;
+use super::aligned::whole as whole_lines;
 use super::emit::row_major;
 use super::layout::LONG;
 use super::product::{affine, compose};
@@ -320,7 +320,8 @@ impl Making<'_> {
         let row = Affine::axis(Axis(0));
         // Rows begin lines of the cache; behind the last number of each are zeros.
         let long = terms.filter(|terms| *terms >= LONG);
-        let cols = long.map_or(terms, |terms| Some(whole(terms as usize, terms.into()) as u32));
+        let cols =
+            long.map_or(terms, |terms| Some(whole_lines(terms as usize, terms.into()) as u32));
         let edge = terms
             .filter(|_| cols != terms)
             .map(|terms| Cond::of(Affine::axis(Axis(1)), Rel::Lt, i64::from(terms)));

@@ -1,7 +1,7 @@
 //! The points of a space, the axis whose neighbours share a vector cut into strips.
 //!
 //! In: axes, what is done at a point. Out: loops. Invariant: every point is visited once, along each axis in ascending
-//! order; within a strip the arm of a join that holds is one and the same, and nothing is asked there.
+//! order; within a strip of a join, conditions on its axis alone are not asked: they are alike for all its places.
 
 use cranelift_codegen::ir::Value;
 
@@ -16,7 +16,7 @@ type Visit<'b, 'a, 'g> = &'b mut dyn FnMut(&mut Emitter<'a, 'g>, &mut Vec<Coord>
 /// Numbers of the narrowest vectors.
 const NARROWEST: usize = 4;
 /// The most strips of an axis; more conditions than that are asked one by one.
-const MOST_CUTS: usize = 40;
+const MOST_STRIPS: usize = 40;
 
 /// Where along an axis what a condition says changes, if nothing else moves it.
 pub(super) fn cuts(cond: &Cond, axis: usize) -> Option<Vec<i64>> {
@@ -49,7 +49,7 @@ pub(super) fn cuts_of_arms<'c>(
     }
     all.sort_unstable();
     all.dedup();
-    (all.len() <= MOST_CUTS).then_some(all)
+    (all.len() <= MOST_STRIPS + 1).then_some(all)
 }
 
 /// Whether a condition that nothing but one axis moves holds at a place of it.

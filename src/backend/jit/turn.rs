@@ -9,7 +9,8 @@
 use std::collections::BTreeSet;
 
 use crate::graph::{
-    Access, Affine, Axis, Builder, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read, Space, Type,
+    Access, Affine, Axis, Builder, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read, Space,
+    Type, verified,
 };
 
 use super::stack::stacked;
@@ -78,10 +79,11 @@ impl Turned {
 
 /// The graph as it is laid out: small products stacked, some matrices turned.
 pub(super) fn arranged(graph: &Graph) -> Turned {
-    match stacked(graph) {
+    let arranged = match stacked(graph) {
         Some(graph) => turned(&graph),
         None => turned(graph),
-    }
+    };
+    Turned { graph: verified(arranged.graph, "arranging it for machine code"), ..arranged }
 }
 
 /// The graph with some of its matrices turned.

@@ -1,8 +1,9 @@
 //! Along which axis the numbers of a vector lie, where they do not belong to different samples.
 //!
 //! In: what a function computes. Out: the axis that reads most values side by side, if one pays.
-//! Invariant: along the chosen axis no index is gathered, at most one is a roll and none is reduced otherwise, and a condition that changes is one that
-//! a mask can express, over accesses that stay inside their operands whether it holds or not.
+//! Invariant: along the chosen axis no index is gathered, at most one is a roll and none is reduced otherwise, and a
+//! condition that changes is one that a mask can express, over accesses that stay inside their operands whether it
+//! holds or not, or one of a join at which the axis is cut.
 
 use crate::graph::{Access, Affine, Axis, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read};
 

@@ -153,6 +153,42 @@ fn small_products_of_one_vector_become_one() {
     assert_eq!(products(&stacked), products(&step) - 2);
 }
 
+/// Sums over two axes, the last of which is padded where it lies.
+const BOTH: &str = "
+%x[a:4, b:40] = input 0 -- x
+%w[o:8, a:4, b:40] = param 0 -- w
+%v[a:4, b:40] = param 1 -- v
+%h[a:4, b:40] = tanh(%x[a, b]) -- h
+%y[o:8] = sum[a:4, b:40] %w[o, a, b] * %h[a, b] -- y
+%s = sum[a:4, b:40] %v[a, b] * %h[a, b] -- s
+y[o:8] = %y[o]
+s = %s
+";
+
+#[test]
+fn rows_that_are_summed_over_whole_are_read_where_they_lie() {
+    let mut stream = Stream::new(23, &["both"], &[]);
+    let program = Program {
+        params: vec![array("w", &[8, 4, 40]), array("v", &[4, 40])],
+        inputs: vec![array("x", &[4, 40])],
+        step: graph(BOTH),
+        ..Program::default()
+    };
+    let params = of(&program.params, &mut stream);
+    for samples in [1, 9] {
+        let inputs = vec![numbers(&[1, samples, 4, 40], &mut stream)];
+        let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+        let want = Want { roots: ["y", "s"].map(str::to_owned).to_vec(), gradients: false };
+        let wanted = Interp::new(&program, Precision::F64, 1).run(&params, &batch, &want).roots;
+        for precision in [Precision::F64, Precision::F32] {
+            let got = ready(&program, precision, 1).unwrap().run(&params, &batch, &want).roots;
+            for (name, wanted) in &wanted {
+                close(wanted, &got[name], precision, name);
+            }
+        }
+    }
+}
+
 const RULE: &str = "
 %v[i:N] = input 0 -- v
 %g[i:N] = input 1 -- g
