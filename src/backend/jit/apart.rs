@@ -44,18 +44,26 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let at = access.0.iter().position(|index| turns(index, point))?;
         let Index::Digit { of: number, radix, .. } = &access.0[at] else { return None };
         let by = row_major(of)[at];
-        let mut others = Coord::constant(0);
-        for (dim, (index, stride)) in access.0.iter().zip(row_major(of)).enumerate() {
-            if dim != at {
-                let index = self.index(index, sizes, point);
-                let term = self.times(index, stride);
-                others = self.plus(others, term);
-            }
-        }
+        let others = access.0.iter().zip(row_major(of)).enumerate();
+        let others = others.filter(|(dim, _)| *dim != at).map(|(_, other)| other);
+        let others = self.flat(others, (sizes, point));
         let value = self.affine(number, point);
         let first =
             self.digit(Coord { step: 0, ..value }, number.range(sizes), 1, i64::from(*radix));
         Some(self.unrolled(slot, others, (first, by), i64::from(*radix)))
+    }
+
+    /// The sum of some indices of a reader, each times how far apart its neighbours lie.
+    pub(super) fn flat<'i>(
+        &mut self,
+        indices: impl Iterator<Item = (&'i Index, i64)>,
+        (sizes, point): (&[u32], &[Coord]),
+    ) -> Coord {
+        indices.fold(Coord::constant(0), |sum, (index, by)| {
+            let index = self.index(index, sizes, point);
+            let term = self.times(index, by);
+            self.plus(sum, term)
+        })
     }
 
     fn unrolled(

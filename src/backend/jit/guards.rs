@@ -8,6 +8,7 @@
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
+use crate::backend::domain;
 use crate::graph::{Cond, Rel};
 
 use super::emit::{Body, Coord, Emitter, Shape, args};
@@ -173,12 +174,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return Truth::Differs(compare, self.plus(left, right));
         }
         if left.base.is_none() && right.base.is_none() {
-            let holds = match cond.rel {
-                Rel::Eq => apart == 0,
-                Rel::Ne => apart != 0,
-                Rel::Lt => apart < 0,
-                Rel::Ge => apart >= 0,
-            };
+            let holds = domain::compare(apart, cond.rel, 0);
             return if holds { Truth::Always } else { Truth::Never };
         }
         let (left, right) = (self.coord(left), self.coord(right));

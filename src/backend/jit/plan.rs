@@ -204,26 +204,27 @@ impl Copy {
 
 impl<F: Number> Compiled<F> {
     /// The functions of a layout.
-    fn of(turned: &Turned, wanted: &Wanted, layout: Layout) -> Compiled<F> {
+    fn of(turned: Turned, wanted: &Wanted, layout: Layout) -> Compiled<F> {
         let Lists { tasks: [constants, params, forward, backward], feeds } =
-            Lists::of(turned, &layout, wanted);
-        let graph = &turned.graph;
+            Lists::of(&turned, &layout, wanted);
+        let graph = turned.graph;
         let [_, param_feeds, forward_feeds, backward_feeds] = feeds;
         let first = constants.len();
         let fixed_tasks = [constants, params].concat();
         let group = Group { samples: 1, writes_fixed: true };
-        let fixed_code = timed(CODE, || Code::new::<F>(graph, &layout, &fixed_tasks, group));
+        let fixed_code = timed(CODE, || Code::new::<F>(&graph, &layout, &fixed_tasks, group));
+        let late = Self::late(&graph, &layout, wanted);
         let turn = forward.len();
         let tasks = [forward, backward].concat();
         let mut plan = Compiled {
-            graph: graph.clone(),
+            graph,
             fixed: Aligned::zeros(layout.fixed),
             params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
             fixed_code,
             fixed_tasks,
             forward: Schedule { feeds: forward_feeds, calls: 0..turn },
             backward: Schedule { feeds: backward_feeds, calls: turn..tasks.len() },
-            late: Self::late(graph, &layout, wanted),
+            late,
             tasks,
             codes: BTreeMap::new(),
             roots: BTreeMap::new(),
@@ -394,7 +395,7 @@ impl<F: Number> Plan for Compiled<F> {
             let layout = layout(&turned.graph, wanted, F::TILES);
             (turned, layout)
         });
-        Compiled::of(&turned, wanted, layout)
+        Compiled::of(turned, wanted, layout)
     }
 
     fn in_place(
@@ -404,7 +405,7 @@ impl<F: Number> Plan for Compiled<F> {
         block: usize,
     ) -> Option<Compiled<F>> {
         let layout = timed("plan", || in_place(graph, wanted, F::TILES, (pairs, block)))?;
-        Some(Compiled::of(&Turned::none(graph), wanted, layout))
+        Some(Compiled::of(Turned::none(graph), wanted, layout))
     }
 
     fn run_in_place(

@@ -57,13 +57,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return None;
         }
         let ring = self.ring(slot, of, (low, long as u32))?;
-        let mut at = self.affine(number, point);
-        at.add -= low;
-        for (index, by) in others.iter().zip(row_major(&ring.sizes())) {
-            let index = self.index(index, sizes, point);
-            let term = self.times(index, by);
-            at = self.plus(at, term);
-        }
+        let number = self.affine(number, point);
+        let line = self.flat(others.iter().zip(row_major(&ring.sizes())), (sizes, point));
+        let at = self.plus(Coord { add: number.add - low, ..number }, line);
         let step = at.step;
         let (base, offset) = self.inside_ring(&ring, at);
         Some(self.load_step(base, offset, step))
@@ -79,16 +75,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if let Some(ring) = self.rings.iter().find(like) {
             return Some(ring.clone());
         }
-        let bytes_of = |(of, long): (&[u32], u32)| -> i64 {
-            let lines: i64 = of[..of.len() - 1].iter().map(|size| i64::from(*size)).product();
-            lines * i64::from(long) * self.bytes()
-        };
-        let taken: i64 = self.rings.iter().map(|ring| bytes_of((&ring.of, ring.long))).sum();
-        let bytes = bytes_of((of, long));
-        if taken + bytes > MOST_BYTES {
+        let lines: u32 = of[..of.len() - 1].iter().product();
+        let bytes = lines * long * self.float.bytes();
+        let room_of = |ring: &Ring| self.to.func.sized_stack_slots[ring.room].size;
+        let taken: u32 = self.rings.iter().map(room_of).sum();
+        if i64::from(taken + bytes) > MOST_BYTES {
             return None;
         }
-        let bytes = bytes as u32;
         let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 5);
         let room = self.to.create_sized_stack_slot(data);
         let ring = Ring { slot, of: of.to_vec(), first, long, room };

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::backend::domain::unravel;
 use crate::graph::{
     Access, Affine, Axis, Builder, Cond, Fold, Graph, Index, Leaf, NodeId, Op, Operand, Origin,
     Path, Port, Read, Rel, Space, Type,
@@ -331,14 +332,11 @@ impl Making<'_> {
             for number in 0..lines {
                 let first = i64::from(member.first + number * line);
                 let end = first + i64::from(line);
-                let mut access = Vec::new();
-                let mut rest = i64::from(number);
-                if let Some((_, others)) = member.sizes.split_last() {
-                    for by in row_major(others) {
-                        access.push(Index::Affine(Affine::constant(rest / by)));
-                        rest %= by;
-                    }
-                }
+                let others = &member.sizes[..member.sizes.len() - 1];
+                let mut at = vec![0; others.len()];
+                unravel(others, number as usize, &mut at);
+                let place = |at: &u32| Index::Affine(Affine::constant(i64::from(*at)));
+                let mut access: Vec<Index> = at.iter().map(place).collect();
                 access.push(Index::Affine(row.plus(&Affine::constant(-first))));
                 access.extend(terms.map(|_| Index::axis(1)));
                 let from = (first > 0).then(|| Cond::of(row.clone(), Rel::Ge, first));

@@ -5,6 +5,7 @@
 
 use cranelift_codegen::ir::Value;
 
+use crate::backend::domain::compare;
 use crate::graph::{Axis, Cond, NodeId, Op, Rel};
 
 use super::emit::{Coord, Emitter, Shape};
@@ -57,12 +58,7 @@ fn holds_at(cond: &Cond, (axis, at): (usize, i64)) -> Option<bool> {
     cuts(cond, axis)?;
     let apart = cond.difference()?;
     let value = apart.offset + apart.terms.iter().map(|(_, by)| by * at).sum::<i64>();
-    Some(match cond.rel {
-        Rel::Eq => value == 0,
-        Rel::Ne => value != 0,
-        Rel::Lt => value < 0,
-        Rel::Ge => value >= 0,
-    })
+    Some(compare(value, cond.rel, 0))
 }
 
 impl<'a, 'g> Emitter<'a, 'g> {
