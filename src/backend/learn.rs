@@ -12,6 +12,7 @@ use super::block::block;
 use super::engine::{Engine, Ready, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
 use super::frames::Frames;
+use super::kernels::{Level, cut, finite, squares};
 use super::phase::{Wanted, names, wanted_of};
 use super::plan::{At, Blind, PASSING, Plan, Root, Source};
 use super::{Advance, Batch, Clip, Held, Learned, Outcome, Part, Timed, Trainable, Trouble, Want};
@@ -223,21 +224,8 @@ impl<P: Plan> Engine<P> {
             part.of_mut(&mut share.sum).fill(P::Float::of(0.0));
         }
         let scale = 1.0 / samples as f64;
-        (scale, squares(&share.sum).sqrt() * scale)
+        (scale, squares(Level::here(), &share.sum).sqrt() * scale)
     }
-}
-
-/// The sum of squares, in lanes whose number is fixed.
-fn squares<F: Float>(values: &[F]) -> f64 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value.wide() * value.wide());
-    }
-    let rest: f64 = rest.iter().map(|value| value.wide() * value.wide()).sum();
-    lanes.iter().sum::<f64>() + rest
 }
 
 /// The numbers of a tensor, rounded.
@@ -245,11 +233,6 @@ fn narrow<F: Float>(tensor: &Tensor) -> Vec<F> {
     let mut all = vec![F::of(0.0); tensor.len()];
     round(&mut all, &flat(tensor));
     all
-}
-
-/// Whether a number is NaN or infinite.
-fn bad<F: Float>(values: &[F]) -> bool {
-    values.iter().fold(false, |bad, value| bad | !value.wide().is_finite())
 }
 
 impl<P: Plan> Trainable for Engine<P> {
@@ -321,7 +304,9 @@ impl<P: Plan> Trainable for Engine<P> {
         let trouble = if !outcome.loss.iter().all(|loss| loss.is_finite()) {
             Some(Trouble::Loss)
         } else if !norm.is_finite() {
-            Some(Trouble::Gradient(self.params.iter().position(|part| bad(part.of(sum)))))
+            Some(Trouble::Gradient(
+                self.params.iter().position(|part| !finite(Level::here(), part.of(sum))),
+            ))
         } else {
             let gradient = |first: usize, out: &mut [P::Float]| {
                 let sum = &sum[first..first + out.len()];
@@ -341,6 +326,7 @@ impl<P: Plan> Trainable for Engine<P> {
             }
             numbers.new = true;
             let frames = &numbers.frames;
+            let bad = |values: &[P::Float]| !finite(Level::here(), values);
             let wrong = |part: &Part| frames.any(VALUES, part.offset..part.offset + part.len, bad);
             self.params.iter().position(wrong).map(Trouble::Value)
         };
@@ -377,17 +363,13 @@ fn clipped<F: Float>(clip: Option<Clip>, (scale, norm): (f64, f64), sum: &[F], o
         Some(Clip::Value(limit)) => (scale, limit),
     };
     let own = F::of(scale);
-    let pairs = out.iter_mut().zip(sum);
     if own.wide() == scale {
         // The product of two numbers of this type, rounded once, then cut: so is the wide one, cut and then rounded.
-        let (low, high) = (F::of(-limit), F::of(limit));
-        pairs.for_each(|(out, sum)| {
-            let value = *sum * own;
-            let value = if value < low { low } else { value };
-            *out = if value > high { high } else { value };
-        });
+        cut(Level::here(), sum, own, F::of(limit), out);
     } else {
-        pairs.for_each(|(out, sum)| *out = F::of((sum.wide() * scale).clamp(-limit, limit)));
+        out.iter_mut()
+            .zip(sum)
+            .for_each(|(out, sum)| *out = F::of((sum.wide() * scale).clamp(-limit, limit)));
     }
 }
 
@@ -399,7 +381,12 @@ mod tests {
     fn clipping_limits_components_or_the_norm() {
         let clip = |clip, sum: [f64; 2], scale: f64| {
             let mut out = [0.0; 2];
-            clipped(Some(clip), (scale, squares(&sum).sqrt() * scale), &sum, &mut out);
+            clipped(
+                Some(clip),
+                (scale, squares(Level::here(), &sum).sqrt() * scale),
+                &sum,
+                &mut out,
+            );
             out
         };
         assert_eq!(clip(Clip::Norm(10.0), [3.0, -4.0], 1.0), [3.0, -4.0]);
@@ -407,15 +394,5 @@ mod tests {
         assert_eq!(clip(Clip::Norm(2.5), [6.0, -8.0], 0.5), [1.5, -2.0]);
         assert_eq!(clip(Clip::Value(1.0), [3.0, -0.5], 1.0), [1.0, -0.5]);
         assert_eq!(clip(Clip::Value(1.0), [3.0, -0.5], 0.1), [0.3 + 2f64.powi(-54), -0.05]);
-    }
-
-    #[test]
-    fn squares_are_summed_whatever_their_number() {
-        for count in [0, 1, 15, 16, 17, 100] {
-            let values: Vec<f32> = (1..=count).map(|at| at as f32).collect();
-            let exact = f64::from(count * (count + 1) * (2 * count + 1)) / 6.0;
-            assert_eq!(squares(&values), exact);
-        }
-        assert!(bad(&[0.0, f32::NAN]) && bad(&[f32::INFINITY]) && !bad(&[f32::MAX, 0.0]));
     }
 }

@@ -1,49 +1,62 @@
 //! Elementary functions in single precision, free of branches, so that every width of vector gives the
 //! same bits.
 //!
-//! In: any number. Out: the function's value to a few units in the last place. Nothing is fused and nothing is
-//! called: one multiplication and one addition at a time, so a machine without fused
-//! multiply-adds agrees with one that has them. Invariant: what falls below the normal numbers
-//! on the way is 0, because arithmetic on denormal numbers is a hundred times slower; `tanh` of such a
-//! number is the number. Polynomials: Moshier's Cephes library.
+//! In: any number. Out: the function's value to a few units in the last place. A multiplication whose
+//! product is added to is one step and rounds once ([`f32::mul_add`]); that gives the same bits on a
+//! machine without such an instruction, though slowly, and nothing else is called. Invariant: what falls
+//! below the normal numbers on the way is 0, because arithmetic on denormal numbers is a hundred times
+//! slower; `tanh` of such a number is the number. Polynomials: Moshier's Cephes library, their terms
+//! added in pairs, so that few of them wait for one another.
 
-use std::f32::consts::{LOG2_E, SQRT_2};
+use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
-/// Added and taken away again, it rounds a number of magnitude below 2^22 to a whole one.
+/// Added and taken away again, it rounds a number of magnitude below 2^22 to a whole one, which then stands
+/// in the low bits of the sum.
 const WHOLE: f32 = 12_582_912.0;
 /// The same for `f64`, below 2^51.
 const WHOLE_WIDE: f64 = 6_755_399_441_055_744.0;
+/// ln 2 in two parts, the first short enough to be multiplied exactly.
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+/// Below this e to the x is no normal number, ...
+const LOWEST: f32 = -87.336_54;
+/// ... and above this it is infinite.
+const HIGHEST: f32 = 88.722_83;
+
+/// e to the x without its power of two, which is `whole`. Of use between [`LOWEST`] and [`HIGHEST`].
+#[inline(always)]
+fn mantissa_of_exp(x: f32, whole: f32) -> f32 {
+    let rest = whole.mul_add(-LN_2_HIGH, x);
+    let rest = whole.mul_add(-LN_2_LOW, rest);
+    let square = rest * rest;
+    let first = rest.mul_add(0.166_666_66, 0.5);
+    let second = rest.mul_add(8.333_452e-3, 4.166_579_6e-2);
+    let third = rest.mul_add(1.987_569_2e-4, 1.398_2e-3);
+    let series = third.mul_add(square, second).mul_add(square, first);
+    series.mul_add(square, rest) + 1.0
+}
 
 /// e to the x. Error at most 2 units in the last place.
 #[inline(always)]
 #[must_use]
 pub fn exp(x: f32) -> f32 {
-    // Beyond these the result is infinite, or 0; a NaN passes both comparisons.
-    let near = if x > 89.0 { 89.0 } else { x };
-    let near = if near < -88.0 { -88.0 } else { near };
-    let whole = (near * LOG2_E + WHOLE) - WHOLE;
-    // ln 2 in two parts, the first short enough to be multiplied exactly.
-    let rest = near - whole * 0.693_359_4;
-    let rest = rest + whole * 2.121_944_4e-4;
-    // Pairs of terms, so that few additions wait for one another.
-    let square = rest * rest;
-    let first = 0.166_666_66 * rest + 0.5;
-    let second = 8.333_452e-3 * rest + 4.166_579_6e-2;
-    let third = 1.987_569_2e-4 * rest + 1.398_2e-3;
-    let series = (third * square + second) * square + first;
-    let value = series * square + rest + 1.0;
-    // 2^n in two steps, since 2^128 is no number.
-    let half = (whole * 0.5 + WHOLE) - WHOLE;
-    let value = value * power_of_two(half) * power_of_two(whole - half);
-    if x < -87.336_54 { 0.0 } else { value }
+    let sum = x.mul_add(LOG2_E, WHOLE);
+    let value = mantissa_of_exp(x, sum - WHOLE);
+    // The power is added to the exponent, for 2^128 is no number.
+    let value = f32::from_bits(value.to_bits().wrapping_add(sum.to_bits() << 23));
+    // A NaN is not below, and the sum gives it back.
+    let far = if x < LOWEST { 0.0 } else { x + f32::INFINITY };
+    if (LOWEST..=HIGHEST).contains(&x) { value } else { far }
 }
 
-/// 2 to a whole number that lies in -126..=127.
+/// e to the x, for an x that is not above 0; a NaN remains one.
 #[inline(always)]
-fn power_of_two(whole: f32) -> f32 {
-    // The number stands in the low bits of the sum.
-    let bits = (whole + (WHOLE + 127.0)).to_bits();
-    f32::from_bits(bits << 23)
+fn exp_falling(x: f32) -> f32 {
+    // 127 more: the bits of the power, once they stand where an exponent does.
+    let sum = x.mul_add(LOG2_E, WHOLE + 127.0);
+    let value = mantissa_of_exp(x, sum - (WHOLE + 127.0));
+    let value = value * f32::from_bits(sum.to_bits() << 23);
+    if x < LOWEST { 0.0 } else { value }
 }
 
 /// The natural logarithm. Error at most 2 units in the last place.
@@ -52,25 +65,23 @@ fn power_of_two(whole: f32) -> f32 {
 pub fn log(x: f32) -> f32 {
     let tiny = x < f32::MIN_POSITIVE;
     let scaled = if tiny { x * 8_388_608.0 } else { x };
-    let bits = scaled.to_bits();
-    // The mantissa between 1 and 2, then between the roots of 1/2 and 2.
-    let mantissa = f32::from_bits((bits & 0x007f_ffff) | 0x3f80_0000);
-    let large = mantissa > SQRT_2;
-    let mantissa = if large { mantissa * 0.5 } else { mantissa };
-    let power = f32::from_bits((bits >> 23) | 0x4b00_0000) - (8_388_608.0 + 127.0);
-    let power = if large { power + 1.0 } else { power };
-    let power = if tiny { power - 23.0 } else { power };
+    // Mantissas between the root of 1/2 and that of 2.
+    let shifted = scaled.to_bits().wrapping_sub(FRAC_1_SQRT_2.to_bits()).cast_signed() >> 23;
+    let mantissa = f32::from_bits(scaled.to_bits().wrapping_sub((shifted << 23).cast_unsigned()));
+    let power = shifted as f32 - if tiny { 23.0 } else { 0.0 };
     let rest = mantissa - 1.0;
     let square = rest * rest;
-    let first = -0.249_999_94 * rest + 0.333_333_3;
-    let second = -0.166_680_57 * rest + 0.200_007_15;
-    let third = -0.124_201_41 * rest + 0.142_493_23;
-    let fourth = -0.115_146_1 * rest + 0.116_769_984;
-    let (low, high) = (second * square + first, fourth * square + third);
+    let first = rest.mul_add(-0.249_999_94, 0.333_333_3);
+    let second = rest.mul_add(-0.166_680_57, 0.200_007_15);
+    let third = rest.mul_add(-0.124_201_41, 0.142_493_23);
+    let fourth = rest.mul_add(-0.115_146_1, 0.116_769_984);
+    let low = second.mul_add(square, first);
+    let high = fourth.mul_add(square, third);
     let fourfold = square * square;
-    let series = (7.037_683_6e-2 * fourfold + high) * fourfold + low;
-    let value = series * rest * square + power * -2.121_944_4e-4 - 0.5 * square;
-    let value = rest + value + power * 0.693_359_4;
+    let series = fourfold.mul_add(7.037_683_6e-2, high).mul_add(fourfold, low);
+    let value = (series * rest).mul_add(square, power * LN_2_LOW);
+    let value = square.mul_add(-0.5, value);
+    let value = power.mul_add(LN_2_HIGH, rest + value);
     let value = if x > f32::MAX { x } else { value };
     let value = if x == 0.0 { f32::NEG_INFINITY } else { value };
     if x >= 0.0 { value } else { f32::NAN }
@@ -80,9 +91,9 @@ pub fn log(x: f32) -> f32 {
 #[inline(always)]
 #[must_use]
 pub fn sigmoid(x: f32) -> f32 {
-    let small = exp(-x.abs());
-    let value = 1.0 / (1.0 + small);
-    if x < 0.0 { small * value } else { value }
+    let small = exp_falling(-x.abs());
+    let over = if x < 0.0 { small } else { 1.0 };
+    over / (1.0 + small)
 }
 
 /// The hyperbolic tangent. Error at most 3 units in the last place.
@@ -90,13 +101,14 @@ pub fn sigmoid(x: f32) -> f32 {
 #[must_use]
 pub fn tanh(x: f32) -> f32 {
     let size = x.abs();
-    let far = 1.0 - 2.0 / (exp(size + size) + 1.0);
+    let small = exp_falling(-2.0 * size);
+    let far = (1.0 - small) / (1.0 + small);
     let square = x * x;
-    let series = -5.704_988_6e-3 * square + 2.063_909e-2;
-    let series = series * square - 5.373_971_6e-2;
-    let series = series * square + 0.133_314_42;
-    let series = series * square - 0.333_332_8;
-    let near = series * square * x + x;
+    let fourfold = square * square;
+    let low = square.mul_add(0.133_314_42, -0.333_332_8);
+    let high = square.mul_add(2.063_909e-2, -5.373_971_6e-2);
+    let series = fourfold.mul_add(-5.704_988_6e-3, high).mul_add(fourfold, low);
+    let near = (series * square).mul_add(x, x);
     if size < 0.625 { near } else { far.copysign(x) }
 }
 
@@ -104,7 +116,7 @@ pub fn tanh(x: f32) -> f32 {
 #[inline(always)]
 #[must_use]
 pub fn softplus(x: f32) -> f32 {
-    let small = exp(-x.abs());
+    let small = exp_falling(-x.abs());
     // What rounding 1 + small loses is given back by the quotient.
     let sum = 1.0 + small;
     let lost = sum - 1.0;
@@ -155,13 +167,13 @@ fn log_wide(x: f64) -> f64 {
     // log m = 2 artanh((m - 1) / (m + 1)), whose argument is below 0.172.
     let ratio = (mantissa - 1.0) / (mantissa + 1.0);
     let square = ratio * ratio;
-    let series = square * (1.0 / 13.0) + 1.0 / 11.0;
-    let series = series * square + 1.0 / 9.0;
-    let series = series * square + 1.0 / 7.0;
-    let series = series * square + 1.0 / 5.0;
-    let series = series * square + 1.0 / 3.0;
-    let series = series * square + 1.0;
-    2.0 * ratio * series + power * std::f64::consts::LN_2
+    let fourfold = square * square;
+    let first = square.mul_add(1.0 / 3.0, 1.0);
+    let second = square.mul_add(1.0 / 7.0, 1.0 / 5.0);
+    let third = square.mul_add(1.0 / 11.0, 1.0 / 9.0);
+    let third = fourfold.mul_add(1.0 / 13.0, third);
+    let series = third.mul_add(fourfold, second).mul_add(fourfold, first);
+    power.mul_add(std::f64::consts::LN_2, 2.0 * ratio * series)
 }
 
 /// e to the x to single precision and a margin, cut to what single precision holds.
@@ -169,17 +181,18 @@ fn log_wide(x: f64) -> f64 {
 fn exp_wide(x: f64) -> f64 {
     let near = if x > 100.0 { 100.0 } else { x };
     let near = if near < -110.0 { -110.0 } else { near };
-    let sum = near * std::f64::consts::LOG2_E + WHOLE_WIDE;
-    let rest = near - (sum - WHOLE_WIDE) * std::f64::consts::LN_2;
-    let series = rest * (1.0 / 362_880.0) + 1.0 / 40_320.0;
-    let series = series * rest + 1.0 / 5_040.0;
-    let series = series * rest + 1.0 / 720.0;
-    let series = series * rest + 1.0 / 120.0;
-    let series = series * rest + 1.0 / 24.0;
-    let series = series * rest + 1.0 / 6.0;
-    let series = series * rest + 0.5;
-    let series = series * rest + 1.0;
-    let series = series * rest + 1.0;
+    let sum = near.mul_add(std::f64::consts::LOG2_E, WHOLE_WIDE);
+    let rest = (sum - WHOLE_WIDE).mul_add(-std::f64::consts::LN_2, near);
+    let square = rest * rest;
+    let fourfold = square * square;
+    let first = rest + 1.0;
+    let second = rest.mul_add(1.0 / 6.0, 0.5);
+    let third = rest.mul_add(1.0 / 120.0, 1.0 / 24.0);
+    let fourth = rest.mul_add(1.0 / 5_040.0, 1.0 / 720.0);
+    let fifth = rest.mul_add(1.0 / 362_880.0, 1.0 / 40_320.0);
+    let low = second.mul_add(square, first);
+    let high = fourth.mul_add(square, third);
+    let series = fifth.mul_add(fourfold, high).mul_add(fourfold, low);
     // The whole number of halvings stands in the low bits of the sum.
     series * f64::from_bits((sum.to_bits() << 52).wrapping_add(1023 << 52))
 }
@@ -193,8 +206,10 @@ mod tests {
     fn numbers(step: usize) -> impl Iterator<Item = f32> {
         let special = [0.0, -0.0, 1.0, -1.0, 2.0, -3.0, 88.72, 88.73, 89.5, -87.33, -87.4, -104.0];
         let special = special.into_iter().chain([f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
+        let near = |x: f32| (x.to_bits() - 40..x.to_bits() + 40).map(f32::from_bits);
+        let ends = near(LOWEST).chain(near(HIGHEST)).chain(near(f32::MIN_POSITIVE));
         let all = (0..u32::MAX).step_by(step).map(f32::from_bits);
-        special.chain(all.filter(|x| !x.is_nan()))
+        special.chain(ends).chain(all.filter(|x| !x.is_nan()))
     }
 
     /// How many units in the last place of single precision two numbers are apart.

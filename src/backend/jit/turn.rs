@@ -208,7 +208,8 @@ pub(super) fn fill<F: Copy>(to: &mut [F], from: &[F], [rows, cols]: [usize; 2], 
         for (col, to) in to.chunks_exact_mut(column).enumerate() {
             let from = from[col * samples..].chunks(row);
             for (to, from) in to.chunks_exact_mut(samples).zip(from) {
-                to.copy_from_slice(&from[..samples]);
+                // Number by number: of one sample it is one, and a copy of a slice would be a call.
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
             }
         }
     }

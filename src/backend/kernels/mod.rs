@@ -8,6 +8,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+mod learning;
 #[cfg(target_arch = "x86_64")]
 mod panels;
 mod product;
@@ -19,6 +20,44 @@ mod wide;
 
 use std::sync::LazyLock;
 
+/// A function that loops over arrays, compiled for every [`Level`], which it takes first. Its loop is a plain one: a
+/// closure handed to an iterator could be compiled apart, without the features of the level.
+macro_rules! leveled {
+    (
+        $(#[$about:meta])*
+        $seen:vis fn $name:ident $(<$float:ident>)? ($($arg:ident: $ty:ty),*) $(-> $out:ty)? $body:block
+    ) => {
+        $(#[$about])*
+        $seen fn $name $(<$float: super::super::float::Float>)? (level: super::Level, $($arg: $ty),*) $(-> $out)? {
+            #[inline(always)]
+            fn plain $(<$float: super::super::float::Float>)? ($($arg: $ty),*) $(-> $out)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2 $(<$float: super::super::float::Float>)? ($($arg: $ty),*) $(-> $out)? {
+                plain($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+            fn avx512 $(<$float: super::super::float::Float>)? ($($arg: $ty),*) $(-> $out)? {
+                plain($($arg),*)
+            }
+            match level {
+                super::Level::Plain => plain($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                #[expect(unsafe_code, reason = "calls what this machine can do")]
+                // SAFETY: a level is only found where its features are.
+                super::Level::Avx2 => unsafe { avx2($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                #[expect(unsafe_code, reason = "calls what this machine can do")]
+                // SAFETY: a level is only found where its features are.
+                super::Level::Avx512 => unsafe { avx512($($arg),*) },
+            }
+        }
+    };
+}
+use leveled;
+
+pub(super) use learning::{cut, finite, squares};
 pub(super) use product::{Pack, Product, Run, Strides, double, single};
 pub(super) use tiles::{one, two};
 

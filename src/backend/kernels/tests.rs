@@ -235,6 +235,39 @@ fn tiles_have_the_bits_of_their_functions() {
                 let truth = single(&[*x, *y][..row.takes.len()]);
                 assert!(same(*found, truth), "{} {x} {y} {level:?}: {found}, {truth}", row.name);
             }
+            for count in 0..40 {
+                let mut few = numbers[..count].to_vec();
+                match row.takes.len() {
+                    1 => one(level, function, &mut few),
+                    _ => two(level, function, &mut few, &others[..count]),
+                }
+                let pairs = few.iter().zip(&out);
+                assert!(pairs.clone().all(|(a, b)| same(*a, *b)), "{} of {count}", row.name);
+            }
         }
+    }
+}
+
+#[test]
+fn squares_are_summed_and_numbers_looked_at_whatever_how_many() {
+    for level in levels() {
+        for count in [0_usize, 1, 15, 16, 17, 100] {
+            let mut values: Vec<f32> = (1..=count).map(|at| at as f32).collect();
+            let exact = (count * (count + 1) * (2 * count + 1)) as f64 / 6.0;
+            assert_eq!(squares(level, &values), exact);
+            assert!(finite(level, &values));
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for at in 0..count {
+                    let good = std::mem::replace(&mut values[at], bad);
+                    assert!(!finite(level, &values), "{bad} at {at} of {count}");
+                    values[at] = good;
+                }
+            }
+            let mut out = vec![0.0; count];
+            cut(level, &values, -0.5, 8.0, &mut out);
+            let cuts: Vec<f32> = values.iter().map(|x| (-0.5 * x).max(-8.0)).collect();
+            assert_eq!(out, cuts);
+        }
+        assert!(finite(level, &[f32::MAX, f32::MIN, 0.0, f32::MIN_POSITIVE / 2.0]));
     }
 }

@@ -6,64 +6,70 @@
 use crate::op::scalar::{self, Scalar};
 use crate::op::single;
 
-use super::Level;
+use super::{Level, leveled};
 
-/// A loop over an array, compiled for every [`Level`]. It is a plain one: a closure handed to an iterator
-/// would be compiled apart, without the features of the level.
-macro_rules! tile {
-    ($name:ident, ($($arg:ident: $ty:ty),*), $body:expr) => {
-        fn $name(level: Level, $($arg: $ty),*) {
-            #[inline(always)]
-            fn plain($($arg: $ty),*) {
-                $body
+/// Numbers of a vector, as wide as any level has room for without another instruction.
+const WIDTH: usize = 8;
+
+/// Applies a function to an array. The last numbers, if they fill no vector, are a vector together with those
+/// before them: one by one they would take as long each.
+macro_rules! each {
+    ($xs:ident, $function:path) => {{
+        let all = $xs.len();
+        if all < WIDTH {
+            for x in $xs {
+                *x = $function(*x);
             }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn avx2($($arg: $ty),*) {
-                plain($($arg),*);
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-            fn avx512($($arg: $ty),*) {
-                plain($($arg),*);
-            }
-            match level {
-                Level::Plain => plain($($arg),*),
-                #[cfg(target_arch = "x86_64")]
-                #[expect(unsafe_code, reason = "calls what this machine can do")]
-                // SAFETY: a level is only found where its features are.
-                Level::Avx2 => unsafe { avx2($($arg),*) },
-                #[cfg(target_arch = "x86_64")]
-                #[expect(unsafe_code, reason = "calls what this machine can do")]
-                // SAFETY: a level is only found where its features are.
-                Level::Avx512 => unsafe { avx512($($arg),*) },
-            }
+            return;
         }
-    };
+        let mut last = [0.0; WIDTH];
+        last.copy_from_slice(&$xs[all - WIDTH..]);
+        for x in &mut $xs[..all - all % WIDTH] {
+            *x = $function(*x);
+        }
+        if all % WIDTH > 0 {
+            for x in &mut last {
+                *x = $function(*x);
+            }
+            $xs[all - WIDTH..].copy_from_slice(&last);
+        }
+    }};
 }
 
-tile!(exp, (xs: &mut [f32]), for x in xs {
-    *x = single::exp(*x);
-});
-tile!(log, (xs: &mut [f32]), for x in xs {
-    *x = single::log(*x);
-});
-tile!(tanh, (xs: &mut [f32]), for x in xs {
-    *x = single::tanh(*x);
-});
-tile!(sigmoid, (xs: &mut [f32]), for x in xs {
-    *x = single::sigmoid(*x);
-});
-tile!(softplus, (xs: &mut [f32]), for x in xs {
-    *x = single::softplus(*x);
-});
-tile!(pow, (xs: &mut [f32], ys: &[f32]), {
-    let count = xs.len().min(ys.len());
-    let (xs, ys) = (&mut xs[..count], &ys[..count]);
-    for at in 0..count {
-        xs[at] = single::pow(xs[at], ys[at]);
+leveled!(
+    fn exp(xs: &mut [f32]) {
+        each!(xs, single::exp)
     }
-});
+);
+leveled!(
+    fn log(xs: &mut [f32]) {
+        each!(xs, single::log)
+    }
+);
+leveled!(
+    fn tanh(xs: &mut [f32]) {
+        each!(xs, single::tanh)
+    }
+);
+leveled!(
+    fn sigmoid(xs: &mut [f32]) {
+        each!(xs, single::sigmoid)
+    }
+);
+leveled!(
+    fn softplus(xs: &mut [f32]) {
+        each!(xs, single::softplus)
+    }
+);
+leveled!(
+    fn pow(xs: &mut [f32], ys: &[f32]) {
+        let count = xs.len().min(ys.len());
+        let (xs, ys) = (&mut xs[..count], &ys[..count]);
+        for at in 0..count {
+            xs[at] = single::pow(xs[at], ys[at]);
+        }
+    }
+);
 
 /// Applies a function of one argument to an array.
 pub(in crate::backend) fn one(level: Level, function: Scalar, xs: &mut [f32]) {

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
 
 use super::panels;
-use super::product::{Arrays, Pack, Product, plain};
+use super::product::{Arrays, Pack, Product, Strides, plain};
 
 /// # Safety
 /// As for [`run`](super::product::run).
@@ -94,6 +94,16 @@ pub(super) fn ask(from: *const f32) {
     unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast()) }
 }
 
+/// How far apart to ask for the rows of the next tile, one number for each term of this one: rows that lie one
+/// after the other are asked for from end to end, others term by term.
+#[inline(always)]
+fn step_ahead(rows: usize, by: Strides, terms: usize) -> isize {
+    match by.term {
+        1 => times(rows, by.place) / terms.max(1) as isize,
+        _ => by.term,
+    }
+}
+
 #[inline(always)]
 pub(super) fn times(count: usize, by: isize) -> isize {
     count as isize * by
@@ -119,7 +129,7 @@ macro_rules! kernels {
                 V, WIDTH, add, load, load_some, mul_add, splat, store, store_some, sums, zero,
             };
             use super::super::product::{Arrays, Product};
-            use super::{AHEAD, ask, shares, times};
+            use super::{AHEAD, ask, shares, step_ahead, times};
 
             /// # Safety
             /// As for [`run`](super::super::product::run).
@@ -233,7 +243,13 @@ macro_rules! kernels {
                     let mut term = 0;
                     let mut right = at.right.add(col);
                     let mut sums = [[zero(); C]; R];
+                    let mut next = first.wrapping_offset(times(R, by.place));
+                    let ahead = step_ahead(R, by, product.terms);
                     for _ in 0..product.terms {
+                        if R > 1 && WIDTH >= 16 {
+                            ask(next);
+                            next = next.wrapping_offset(ahead);
+                        }
                         let mut factors = [zero(); C];
                         for c in 0..C {
                             let from = right.add(c * WIDTH);
