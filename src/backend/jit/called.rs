@@ -8,7 +8,9 @@ use crate::backend::float::{Float, MOST_ARGUMENTS};
 use crate::backend::kernels::{self, Level, Product, Run};
 use crate::op::{Opaque, Scalar, scalar};
 
-/// The memory of a call, by its regions; see [`Region`](super::layout::Region).
+use super::layout::Region;
+
+/// The memory of a call, by its regions; see [`Region`].
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct Pointers<P> {
@@ -20,6 +22,20 @@ pub(super) struct Pointers<P> {
     pub(super) leaving: P,
     /// Sums over steps and samples.
     pub(super) gradient: P,
+}
+
+impl<P: Copy> Pointers<P> {
+    /// That of a region.
+    pub(super) fn of(&self, region: Region) -> P {
+        match region {
+            Region::Fixed => self.fixed,
+            Region::Tape => self.tape,
+            Region::Before => self.before,
+            Region::Work => self.work,
+            Region::Arriving => self.arriving,
+            Region::Leaving => self.leaving,
+        }
+    }
 }
 
 impl<P> Pointers<P> {

@@ -14,9 +14,10 @@ use crate::backend::kernels::Product;
 use crate::backend::phase::Wanted;
 use crate::graph::{Access, Graph, Read};
 
+use super::call::Direct;
 use super::called::{Number, Pointers};
 use super::layout::{Layout, layout};
-use super::make::{Listing, Made, Maker, Task, machine, signature};
+use super::make::{Bytes, Listing, Made, Maker, Task, machine, signature};
 use super::profile::Spent;
 
 /// The memory of a call; see [`Region`](super::layout::Region).
@@ -59,7 +60,13 @@ struct Sizes {
     gradient: usize,
 }
 
-type Entry = unsafe extern "C" fn(*const Pointers<*mut u8>);
+type Function = unsafe extern "C" fn(*const Pointers<*mut u8>);
+
+/// What is entered for a task.
+enum Entry {
+    Function(Function),
+    Direct(Direct),
+}
 
 /// Functions in executable memory.
 pub(super) struct Code {
@@ -185,19 +192,27 @@ impl Code {
         };
         let ids: Vec<FuncId> = (0..maker.tasks.len()).map(declare).collect::<Result<_, _>>()?;
         let mut texts = Vec::new();
-        for (id, made) in ids.iter().zip(maker.all::<F>(&ids)?) {
-            let Made { bytes, align, relocs, products, text } = made;
-            module.define_function_bytes(*id, align, &bytes, &relocs).map_err(said)?;
-            self.products.extend(products);
-            texts.extend(text);
+        let mut made = Vec::new();
+        for (id, one) in ids.iter().zip(maker.all::<F>(&ids)?) {
+            match one {
+                Made::Function(Bytes { bytes, align, relocs, products, text }) => {
+                    module.define_function_bytes(*id, align, &bytes, &relocs).map_err(said)?;
+                    self.products.extend(products);
+                    texts.extend(text);
+                    made.push(None);
+                }
+                Made::Direct(direct, text) => {
+                    texts.extend(text);
+                    made.push(Some(direct));
+                }
+            }
         }
         module.finalize_definitions().map_err(said)?;
-        for id in ids {
-            let address = module.get_finalized_function(id);
-            #[expect(unsafe_code, reason = "machine code just made for exactly this signature")]
-            // SAFETY: the function was declared with `signature`, which is that of `Entry`.
-            let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
-            self.entries.push(entry);
+        for (id, direct) in ids.into_iter().zip(made) {
+            self.entries.push(match direct {
+                Some(direct) => Entry::Direct(direct),
+                None => Entry::Function(function(module.get_finalized_function(id))),
+            });
         }
         self.module = Some(Mutex::new(module));
         Ok(texts)
@@ -275,9 +290,21 @@ impl Code {
             // are entered by `run_fixed`, which holds it alone. `module` keeps the code mapped as long
             // as `self` lives.
             unsafe {
-                entry(memory);
+                match entry {
+                    Entry::Function(function) => function(memory),
+                    Entry::Direct(direct) => direct.run(memory),
+                }
             }
         }
+    }
+}
+
+/// A function just made.
+fn function(address: *const u8) -> Function {
+    #[expect(unsafe_code, reason = "machine code just made for exactly this signature")]
+    // SAFETY: the function was declared with `signature`, which is that of `Function`.
+    unsafe {
+        std::mem::transmute::<*const u8, Function>(address)
     }
 }
 

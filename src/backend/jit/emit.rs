@@ -18,7 +18,7 @@ use crate::graph::{Access, Affine, Graph, Index, NodeId, Operand};
 use super::apart::Stand;
 use super::called::Pointers;
 use super::clear::Clear;
-use super::layout::{Layout, Region, Slot};
+use super::layout::{Layout, Slot};
 use super::rings::Ring;
 
 /// How a value lies in registers.
@@ -398,14 +398,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// The address of the first number of a slot, and by how many numbers neighbours of a value are
     /// apart in it.
     pub(super) fn base(&self, slot: Slot) -> (Value, i64) {
-        let base = match slot.region {
-            Region::Fixed => self.regions.fixed,
-            Region::Tape => self.regions.tape,
-            Region::Before => self.regions.before,
-            Region::Work => self.regions.work,
-            Region::Arriving => self.regions.arriving,
-            Region::Leaving => self.regions.leaving,
-        };
+        let base = self.regions.of(slot.region);
         (base, if slot.per_sample() { self.samples as i64 } else { 1 })
     }
 

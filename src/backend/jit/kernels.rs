@@ -11,6 +11,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 use crate::graph::{Affine, Axis, Cond, Fold, Index, NodeId, Op, Operand, Port, Read, Rel, Toward};
 use crate::op::{Opaque, scalar};
 
+use super::call::call;
 use super::called::{Number, Order};
 use super::emit::{Coord, Emitter, Shape, row_major};
 use super::held::tiled;
@@ -32,7 +33,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// The loops of a node.
     fn loops(&mut self, id: NodeId, vector: Option<Vector>) {
-        let node = self.graph.node(id);
+        let (graph, layout) = (self.graph, self.layout);
+        let node = graph.node(id);
         match &node.op {
             Op::Map(_) | Op::Leaf(_) => self.points(id, vector, &mut |emitter, point| {
                 let value = emitter.compute(id, point);
@@ -42,8 +44,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 let value = emitter.join(id, point);
                 emitter.store_at(id, point, &value);
             }),
-            Op::Reduce { fold, over, when } => match self.factors(id) {
-                Some(pair) => self.product(id, pair),
+            Op::Reduce { fold, over, when } => match call(graph, layout, self.samples, id) {
+                Some(call) => self.product(id, call),
                 None => self.reduce(id, *fold, over, when, vector),
             },
             Op::Recur { along, toward, start } => {

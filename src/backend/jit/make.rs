@@ -23,11 +23,11 @@ use crate::backend::float::MOST_ARGUMENTS;
 use crate::backend::kernels::Product;
 use crate::graph::{Graph, NodeId, Op, Read};
 
+use super::call::{Direct, call};
 use super::called::{Number, Pointers};
 use super::emit::{Emitter, Shape};
 use super::held::tiled;
 use super::layout::Layout;
-use super::product::of_node;
 use super::vector::{PARTS, Vector, Work, choose};
 use super::wide;
 
@@ -72,8 +72,16 @@ pub(super) struct Maker<'a> {
     pub(super) listing: Option<Listing>,
 }
 
+/// What a task has become.
+pub(super) enum Made {
+    /// Machine code.
+    Function(Bytes),
+    /// A call of a kernel.
+    Direct(Direct, Option<String>),
+}
+
 /// A function, made.
-pub(super) struct Made {
+pub(super) struct Bytes {
     pub(super) bytes: Vec<u8>,
     pub(super) align: u64,
     pub(super) relocs: Vec<ModuleReloc>,
@@ -162,8 +170,28 @@ impl Maker<'_> {
         Ok(all.into_iter().map(|(_, made)| made).collect())
     }
 
-    /// One function: with wide vectors, if it can be made so.
+    /// One task: a call of a kernel, if it is no more.
     fn one<F: Number>(&self, number: usize, id: FuncId, rooms: &mut Rooms) -> Result<Made, String> {
+        if let Some(direct) = self.direct::<F>(number) {
+            let text = self.listing.map(|_| direct.told());
+            return Ok(Made::Direct(direct, text));
+        }
+        self.function::<F>(number, id, rooms).map(Made::Function)
+    }
+
+    fn direct<F: Number>(&self, number: usize) -> Option<Direct> {
+        let Maker { graph, layout, samples, .. } = *self;
+        let Task::Node(id) = self.tasks[number] else { return None };
+        call(graph, layout, samples, id)?.direct(F::PRODUCT, self.bytes as usize)
+    }
+
+    /// One function: with wide vectors, if it can be made so.
+    fn function<F: Number>(
+        &self,
+        number: usize,
+        id: FuncId,
+        rooms: &mut Rooms,
+    ) -> Result<Bytes, String> {
         let told = |error| format!("{error:?}");
         let text = |context: &Context| self.listing.map(|listing| shown(context, listing));
         if self.bytes == 4 && wide::can() && !self.calls(number) {
@@ -172,13 +200,13 @@ impl Maker<'_> {
             context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
             if let Some(bytes) = wide::compile(&mut context.func) {
                 let (align, relocs) = (16, Vec::new());
-                return Ok(Made { bytes, align, relocs, products, text: text(context) });
+                return Ok(Bytes { bytes, align, relocs, products, text: text(context) });
             }
         }
         let products = self.start::<F>(number, rooms, false);
         let Rooms { context, machine, .. } = rooms;
         let (bytes, align, relocs) = plainly(context, machine, id)?;
-        Ok(Made { bytes, align, relocs, products, text: text(context) })
+        Ok(Bytes { bytes, align, relocs, products, text: text(context) })
     }
 
     /// Begins a function anew, and gives the products that it calls.
@@ -271,10 +299,9 @@ impl Maker<'_> {
 
     /// Whether a function calls others, which need no wide vectors.
     fn calls(&self, number: usize) -> bool {
-        let Maker { graph, layout, .. } = *self;
+        let Maker { graph, layout, samples, .. } = *self;
         let Task::Node(id) = self.tasks[number] else { return false };
-        let product = of_node(graph, &|id| layout.strides(graph, id), id).is_some();
-        product
+        call(graph, layout, samples, id).is_some()
             || tiled(graph, id, layout.tiles).is_some()
             || matches!(graph.node(id).op, Op::Opaque { .. })
     }

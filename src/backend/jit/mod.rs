@@ -12,6 +12,7 @@
 
 mod aligned;
 mod apart;
+mod call;
 mod called;
 mod clear;
 mod code;
@@ -39,7 +40,7 @@ mod vector;
 mod whole;
 mod wide;
 
-use crate::graph::{self, Program};
+use crate::graph::{self, Graph, Program};
 
 use super::bytes;
 use super::engine::Engine;
@@ -64,16 +65,25 @@ pub fn ready(
     threads: usize,
 ) -> Result<Box<dyn Trainable>, String> {
     let update = program.update.iter().flat_map(|update| [&update.graph, &update.init]);
-    for graph in [&program.init, &program.step].into_iter().chain(update) {
-        if let Err(violation) = graph::verify(graph) {
-            panic!("internal error: jit: {violation}");
-        }
-    }
-    code::probe()?;
-    Ok(match precision {
-        Precision::F32 => Box::new(Engine::<Compiled<f32>>::new(program, threads)),
-        Precision::F64 => Box::new(Engine::<Compiled<f64>>::new(program, threads)),
+    [&program.init].into_iter().chain(update).for_each(lawful);
+    // The graph of a step is the largest, and not run before this returns.
+    std::thread::scope(|scope| {
+        let step = scope.spawn(|| lawful(&program.step));
+        code::probe()?;
+        let engine: Box<dyn Trainable> = match precision {
+            Precision::F32 => Box::new(Engine::<Compiled<f32>>::new(program, threads)),
+            Precision::F64 => Box::new(Engine::<Compiled<f64>>::new(program, threads)),
+        };
+        step.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(engine)
     })
+}
+
+/// Checks a graph, whatever the build: that machine code stays inside its memory follows from the laws.
+fn lawful(graph: &Graph) {
+    if let Err(violation) = graph::verify(graph) {
+        panic!("internal error: jit: {violation}");
+    }
 }
 
 /// How training on a batch of that many sequences of that many steps fits into `limit` bytes.

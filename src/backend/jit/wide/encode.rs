@@ -236,6 +236,10 @@ impl Writer<'_> {
                 self.whole(&[0xc1], 4, Place::Register(reg(0)), 1);
                 self.bytes.push(by);
             }
+            Inst::ShiftRight(by) => {
+                self.whole(&[0xc1], 5, Place::Register(reg(0)), 1);
+                self.bytes.push(by);
+            }
             Inst::Mask(mask) => {
                 self.whole(&[0x81], 4, Place::Register(reg(0)), 4);
                 self.bytes.extend(mask.to_le_bytes());

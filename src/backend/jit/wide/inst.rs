@@ -111,6 +111,8 @@ pub(super) enum Inst {
     Multiply,
     /// A whole number shifted to the left (d = a, a).
     Shift(u8),
+    /// A whole number without sign shifted to the right (d = a, a).
+    ShiftRight(u8),
     /// The bits of a whole number that are set in a constant, its sign extended (d = a, a).
     Mask(i32),
     /// A whole number from memory (d, base, index).

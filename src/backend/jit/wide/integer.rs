@@ -109,10 +109,12 @@ impl Select<'_> {
                 let operands = [def, self.operand(args[0]), self.operand(args[1])];
                 self.body.push(inst, &operands);
             }
-            Opcode::Ishl => {
+            Opcode::Ishl | Opcode::Ushr => {
                 let by = u8::try_from(self.constant(args[1])?).ok().filter(|by| *by < 64)?;
                 let operands = [Operand::reg_reuse_def(result, 1), self.operand(args[0])];
-                self.body.push(Inst::Shift(by), &operands);
+                let left = opcode == Opcode::Ishl;
+                let inst = if left { Inst::Shift(by) } else { Inst::ShiftRight(by) };
+                self.body.push(inst, &operands);
             }
             Opcode::Band => {
                 let mask = self.short(args[1])?;

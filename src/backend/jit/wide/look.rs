@@ -182,10 +182,12 @@ impl<'f> Select<'f> {
             {
                 self.mark_compared(value, false);
             }
-            InstructionData::Binary { opcode: Opcode::Ishl | Opcode::Band, args }
-                if value == args[1]
-                    && self.ty(args[0]) == types::I64
-                    && self.short(value).is_some() => {}
+            InstructionData::Binary {
+                opcode: Opcode::Ishl | Opcode::Ushr | Opcode::Band,
+                args,
+            } if value == args[1]
+                && self.ty(args[0]) == types::I64
+                && self.short(value).is_some() => {}
             InstructionData::Binary { opcode: Opcode::Iadd, .. }
                 if self.ty(value) == types::I64 =>
             {
