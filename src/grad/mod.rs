@@ -173,9 +173,7 @@ impl Sweep {
     /// The origin of adjoint nodes made for a node.
     fn origin(&self, id: NodeId) -> Origin {
         let node = self.graph().node(id);
-        let mut origin = Origin { adjoint: true, ..node.origin.clone() };
-        origin.axes.truncate(node.space.rank());
-        origin
+        node.origin.backward(node.space.rank())
     }
 
     /// The adjoint of a leaf as a root.

@@ -207,8 +207,7 @@ impl Sweep {
         let mut space = node.space.clone();
         space.sizes.extend(over);
         space.when.extend(when.iter().filter(|cond| !cond.is_gathered()).cloned());
-        let mut origin = Origin { adjoint: true, ..node.origin.clone() };
-        origin.axes.truncate(space.rank());
+        let origin = node.origin.backward(space.rank());
         (space, origin)
     }
 

@@ -11,7 +11,7 @@
 
 use crate::graph::{
     Access, Affine, Axis, Builder, Cond, Domain, Fold, Index, NodeId, Op, Origin, Port, Rel, Space,
-    Type, View, arms, fresh, operands,
+    Terms, Type, View, arms, fresh, operands,
 };
 
 /// What flows back along one read.
@@ -197,7 +197,7 @@ impl System {
     /// `c + w0*a + w1*b + .. == e` with w1 = w0 * size of a, ..: every axis is a digit of `e - c`.
     fn mixed(&mut self, cond: &Cond) -> bool {
         let Some(difference) = cond.difference() else { return false };
-        let (mut digits, others): (Vec<_>, Vec<_>) =
+        let (mut digits, others): (Terms, Terms) =
             difference.terms.iter().copied().partition(|(axis, _)| self.is_summed(*axis));
         let Some((_, first)) = digits.first() else { return false };
         let sign = first.signum();
@@ -333,8 +333,7 @@ impl System {
     /// The solved sum as a value over the target's axes.
     fn emit(mut self, builder: &mut Builder, target: NodeId, names: &[String]) -> View {
         let (rank, node) = (self.rank, builder.graph().node(target).clone());
-        let mut origin = Origin { adjoint: true, ..node.origin };
-        origin.axes.truncate(rank);
+        let mut origin = node.origin.backward(rank);
         origin.axes.resize(rank, String::new());
         for axis in &self.summed {
             let name = names.get(usize::from(axis.0) - rank).map_or("", String::as_str);

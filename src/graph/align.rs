@@ -12,6 +12,8 @@
 //! Invariant: the arithmetic and its order stay; an origin changes only in the backward sweep, where
 //! the path of the reader says as much.
 
+use std::sync::Arc;
+
 use super::text::layout::{axis_names, guard, kept_names, picked};
 use super::{Axis, Builder, Graph, Index, NodeId, Op, Operand, Part, Path, Read};
 
@@ -74,34 +76,46 @@ fn align(parts: &mut [Part], reader: NodeId, port: usize) -> bool {
         return false;
     }
     let by = |axis: Axis| Index::axis(place(bare[usize::from(axis.0)]));
-    let moved = |(node, edge): &(NodeId, Operand)| {
-        Some((*node, Operand { access: edge.access.substitute(&by)?, ..edge.clone() }))
-    };
-    let Some(operands) = part.operands.iter().map(moved).collect::<Option<Vec<_>>>() else {
-        return false;
-    };
-    let when = part.node.space.when.iter().map(|cond| cond.substitute(&by));
-    let Some(mut when) = when.collect::<Option<Vec<_>>>() else { return false };
-    let asked = guard(picked(user, edge), &axes);
-    if when.len() == asked.len() && when.iter().all(|cond| asked.contains(cond)) {
-        when = asked;
+    // Axes in ascending order stay what they are, and with them all that the value reads.
+    let (mut operands, mut when) = (None, part.node.space.when.clone());
+    if !bare.is_sorted() {
+        let moved = |(node, edge): &(NodeId, Operand)| {
+            Some((*node, Operand { access: edge.access.substitute(&by)?, ..edge.clone() }))
+        };
+        operands = part.operands.iter().map(moved).collect::<Option<Vec<_>>>();
+        let moved = when.iter().map(|cond| cond.substitute(&by)).collect::<Option<Vec<_>>>();
+        let (Some(_), Some(moved)) = (&operands, moved) else { return false };
+        when = moved;
+    }
+    if !when.is_empty() {
+        let asked = guard(picked(user, edge), &axes);
+        if when.len() == asked.len() && when.iter().all(|cond| asked.contains(cond)) {
+            when = asked;
+        }
     }
     let names = axis_names(&user.origin.axes, scope.len());
     let names: Vec<String> = axes.iter().map(|axis| names[usize::from(axis.0)].clone()).collect();
-    let path = user.origin.path.clone();
-    let (from, access) = (from.0 as usize, axes.iter().map(|axis| Index::axis(axis.0.into())));
-    let access = super::Access(access.collect());
-    let mut part = parts[from].clone();
-    part.node.origin.path = path;
-    part.node.origin.axes = kept_names(&names);
-    part.node.space = super::Space { sizes, when };
-    part.operands = operands;
-    let here = &mut parts[reader.0 as usize].operands[port].1.access;
-    let changed = *here != access;
-    *here = access;
-    let changed = changed || parts[from] != part;
-    parts[from] = part;
-    changed
+    let names = kept_names(&names);
+    let access = super::Access(axes.iter().map(|axis| Index::axis(axis.0.into())).collect());
+    let space = super::Space { sizes, when };
+    let origin = &part.node.origin;
+    let named = origin.path == user.origin.path && origin.axes == names;
+    let same = edge.access == access && part.node.space == space;
+    if named && same && operands.as_ref().is_none_or(|operands| part.operands == *operands) {
+        return false;
+    }
+    let (from, path) = (from.0 as usize, user.origin.path.clone());
+    parts[reader.0 as usize].operands[port].1.access = access;
+    let part = &mut parts[from];
+    if !named {
+        let origin = Arc::make_mut(&mut part.node.origin);
+        (origin.path, origin.axes) = (path, names);
+    }
+    part.node.space = space;
+    if let Some(operands) = operands {
+        part.operands = operands;
+    }
+    true
 }
 
 /// The graph of these nodes; two that have become equal are one.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHasher;
@@ -61,9 +62,12 @@ impl Builder {
         space: Space,
         ty: Type,
         operands: Vec<(NodeId, Operand)>,
-        origin: Origin,
+        origin: impl Into<Arc<Origin>>,
     ) -> NodeId {
-        let key = Key(op, space, ty, operands);
+        self.added(Key(op, space, ty, operands), origin.into())
+    }
+
+    fn added(&mut self, key: Key, mut origin: Arc<Origin>) -> NodeId {
         let hash = hash(&key);
         let near = (hash, NodeId(0))..=(hash, NodeId(u32::MAX));
         if let Some((_, id)) = self.known.range(near).find(|(_, id)| self.is(*id, &key)) {
@@ -71,7 +75,9 @@ impl Builder {
         }
         let Key(op, space, ty, operands) = key;
         let over = if let Op::Reduce { over, .. } = &op { over.len() } else { 0 };
-        let origin = Origin { axes: distinct(origin.axes, space.rank() + over), ..origin };
+        if let Some(axes) = distinct(&origin.axes, space.rank() + over) {
+            Arc::make_mut(&mut origin).axes = axes;
+        }
         let at = self.graph.dag.add_node(Node { op, space, ty, origin });
         for (source, operand) in operands {
             self.graph.dag.add_edge(NodeIndex::new(source.0 as usize), at, operand);
@@ -90,7 +96,13 @@ impl Builder {
     }
 
     /// A leaf.
-    pub fn leaf(&mut self, leaf: Leaf, sizes: &[u32], ty: Type, origin: Origin) -> NodeId {
+    pub fn leaf(
+        &mut self,
+        leaf: Leaf,
+        sizes: &[u32],
+        ty: Type,
+        origin: impl Into<Arc<Origin>>,
+    ) -> NodeId {
         self.add(Op::Leaf(leaf), Space::of(sizes), ty, Vec::new(), origin)
     }
 

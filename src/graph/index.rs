@@ -3,7 +3,7 @@
 //! In: indices over some axes. Out: the same positions, said over other axes or more simply. Every
 //! function here is exact: it answers `None` rather than guess.
 
-use super::{Access, Affine, Axis, Cond, Index, Port, Rel};
+use super::{Access, Affine, Axis, Cond, Index, Port, Rel, Terms};
 
 /// The points that a statement ranges over: a box, less the points that break a condition.
 #[derive(Clone, Copy, Debug)]
@@ -174,7 +174,7 @@ fn normal_digit(of: &Affine, step: u32, radix: u32, domain: Domain<'_>) -> Index
     let (divisor, whole) = (i64::from(step), i64::from(step) * i64::from(radix));
     // Whole turns do nothing.
     let turn = of.offset.rem_euclid(whole);
-    let terms: Vec<_> = of.terms.iter().copied().filter(|(_, by)| by % whole != 0).collect();
+    let terms: Terms = of.terms.iter().copied().filter(|(_, by)| by % whole != 0).collect();
     let with = |offset| Affine { offset, terms: terms.clone() };
     let mut near = with(if 2 * turn > whole { turn - whole } else { turn });
     for of in [with(turn), with(turn - whole), of.clone()] {
@@ -196,7 +196,7 @@ fn normal_digit(of: &Affine, step: u32, radix: u32, domain: Domain<'_>) -> Index
 /// `of div by`, where that is affine: the part that `by` does not divide stays below it.
 fn divided(of: &Affine, by: i64, domain: Domain<'_>) -> Option<Affine> {
     let even = |(_, factor): &(Axis, i64)| factor % by == 0;
-    let (whole, part): (Vec<_>, Vec<_>) = of.terms.iter().copied().partition(even);
+    let (whole, part): (Terms, Terms) = of.terms.iter().copied().partition(even);
     let rest = Affine { offset: of.offset.rem_euclid(by), terms: part };
     let (low, high) = domain.bounds(&rest);
     let terms = whole.into_iter().map(|(axis, factor)| (axis, factor / by));

@@ -58,8 +58,11 @@ pub(crate) use text::layout::{distinct, fresh};
 pub use verify::{Violation, verified, verify};
 pub use view::{View, arms, operands};
 
+use std::sync::Arc;
+
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
+use smallvec::{SmallVec, smallvec};
 
 use crate::op::{Opaque, Scalar};
 use crate::source::Span;
@@ -86,13 +89,16 @@ pub struct Space {
     pub when: Vec<Cond>,
 }
 
+/// Axes with coefficients; one, as there nearly always is, takes no memory of its own.
+pub type Terms = SmallVec<[(Axis, i64); 1]>;
+
 /// `offset + sum of coefficient * axis`; terms sorted by axis, no zero coefficient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Affine {
     /// The constant.
     pub offset: i64,
     /// Axes with their coefficients.
-    pub terms: Vec<(Axis, i64)>,
+    pub terms: Terms,
 }
 
 /// Where along one axis of an operand a reader looks.
@@ -317,8 +323,17 @@ pub struct Origin {
     pub adjoint: bool,
 }
 
+impl Origin {
+    /// The origin of a node of the backward sweep that is made for one of this origin, over its first axes.
+    #[must_use]
+    pub(crate) fn backward(&self, rank: usize) -> Origin {
+        let axes = self.axes.iter().take(rank).cloned().collect();
+        Origin { path: self.path.clone(), span: self.span, axes, adjoint: true }
+    }
+}
+
 /// A node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// What it does.
     pub op: Op,
@@ -326,8 +341,8 @@ pub struct Node {
     pub space: Space,
     /// What values it holds.
     pub ty: Type,
-    /// Where it comes from.
-    pub origin: Origin,
+    /// Where it comes from; shared with its copies in other graphs.
+    pub origin: Arc<Origin>,
 }
 
 /// A graph with named results. Root names are dotted paths with a kind before a slash: in a step
@@ -442,25 +457,26 @@ impl Affine {
     /// A constant.
     #[must_use]
     pub fn constant(offset: i64) -> Affine {
-        Affine { offset, terms: Vec::new() }
+        Affine { offset, terms: Terms::new() }
     }
 
     /// One axis.
     #[must_use]
     pub fn axis(axis: Axis) -> Affine {
-        Affine { offset: 0, terms: vec![(axis, 1)] }
+        Affine { offset: 0, terms: smallvec![(axis, 1)] }
     }
 
     /// From terms in any order, with repeats and zeros.
     pub fn new(offset: i64, terms: impl IntoIterator<Item = (Axis, i64)>) -> Affine {
-        let mut sum: std::collections::BTreeMap<Axis, i64> = std::collections::BTreeMap::new();
+        let mut all = Terms::new();
         for (axis, coefficient) in terms {
-            *sum.entry(axis).or_default() += coefficient;
+            match all.binary_search_by_key(&axis, |(known, _)| *known) {
+                Ok(at) => all[at].1 += coefficient,
+                Err(at) => all.insert(at, (axis, coefficient)),
+            }
         }
-        Affine {
-            offset,
-            terms: sum.into_iter().filter(|(_, coefficient)| *coefficient != 0).collect(),
-        }
+        all.retain(|(_, coefficient)| *coefficient != 0);
+        Affine { offset, terms: all }
     }
 
     /// The sum of two.

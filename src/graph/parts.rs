@@ -3,6 +3,8 @@
 //! In: nodes with their operands, in order. Out: a [`Graph`], unchecked. Invariant: what serde reads
 //! is verified before anyone holds it.
 
+use std::sync::Arc;
+
 use petgraph::graph::NodeIndex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -130,7 +132,7 @@ impl Serialize for Graph {
             op: part.node.op,
             space: part.node.space,
             ty: part.node.ty,
-            origin: part.node.origin,
+            origin: Arc::unwrap_or_clone(part.node.origin),
             operands: part.operands.into_iter().map(operand).collect(),
         };
         let root =
@@ -162,7 +164,12 @@ fn part(stored: StoredNode) -> Part {
     };
     Part {
         operands: stored.operands.into_iter().enumerate().map(operand).collect(),
-        node: Node { op: stored.op, space: stored.space, ty: stored.ty, origin: stored.origin },
+        node: Node {
+            op: stored.op,
+            space: stored.space,
+            ty: stored.ty,
+            origin: stored.origin.into(),
+        },
     }
 }
 

@@ -91,10 +91,11 @@ fn states(model: &Model) -> Vec<Array> {
 }
 
 fn array(path: &str, axes: &[Axis], sort: Sort) -> Array {
+    let names: Vec<String> = axes.iter().map(|axis| axis.name.clone()).collect();
     Array {
         path: Path(path.to_owned()),
         sizes: axes.iter().map(|axis| axis.size).collect(),
-        axes: distinct(axes.iter().map(|axis| axis.name.clone()).collect(), axes.len()),
+        axes: distinct(&names, axes.len()).unwrap_or(names),
         ty: type_of(sort),
     }
 }

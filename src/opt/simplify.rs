@@ -11,6 +11,7 @@
 //! `inexact`; so `x + 0` stays unless x is known not to be -0, and `0 - x` stays.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use super::Pass;
 use super::fold::number;
@@ -154,7 +155,7 @@ impl Site<'_> {
         self.graph().node(self.id).space.clone()
     }
 
-    fn origin(&self) -> Origin {
+    fn origin(&self) -> Arc<Origin> {
         self.graph().node(self.id).origin.clone()
     }
 

@@ -139,7 +139,7 @@ fn nameless(
         let mut parts = graph.parts();
         for part in &mut parts {
             let adjoint = part.node.origin.adjoint;
-            part.node.origin = Origin { adjoint, ..Origin::default() };
+            part.node.origin = Origin { adjoint, ..Origin::default() }.into();
             if let Op::Leaf(one) = &mut part.node.op {
                 *one = leaf(one.clone());
             }

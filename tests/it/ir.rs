@@ -199,7 +199,9 @@ fn odd_names_survive_the_text() {
         program.inputs[0].ty = Type::Int;
         program.states[0].path = path();
         let mut parts = program.init.parts();
-        parts.iter_mut().for_each(|part| part.node.origin.path = path());
+        parts
+            .iter_mut()
+            .for_each(|part| std::sync::Arc::make_mut(&mut part.node.origin).path = path());
         let root = |kind: &str| Path(format!("{kind}{name}"));
         let first = program.init.roots[0].1.clone();
         let mut roots = vec![(root("start/"), first.clone())];

@@ -359,7 +359,7 @@ impl Making<'_> {
     fn origin(&self, stack: &Stack, first: NodeId) -> Origin {
         let origin = &self.graph.node(first).origin;
         let path = format!("{} and {} more", origin.path, stack.members.len() - 1);
-        Origin { path: Path(path), axes: Vec::new(), ..origin.clone() }
+        Origin { path: Path(path), axes: Vec::new(), span: origin.span, adjoint: origin.adjoint }
     }
 
     fn weights(&mut self, stack: &Stack) -> NodeId {

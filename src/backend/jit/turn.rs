@@ -7,6 +7,7 @@
 //! lie.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::graph::{
     Access, Affine, Axis, Builder, Cond, Graph, Index, Leaf, NodeId, Op, Operand, Read, Space,
@@ -114,7 +115,7 @@ fn turned(graph: &Graph) -> Turned {
         if turned[id.0 as usize] {
             space.sizes.swap(rank - 2, rank - 1);
             if origin.axes.len() >= rank {
-                origin.axes.swap(rank - 2, rank - 1);
+                Arc::make_mut(&mut origin).axes.swap(rank - 2, rank - 1);
             }
         }
         let operands = graph.operands(id).into_iter().map(|(from, operand)| {

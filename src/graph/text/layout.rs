@@ -61,14 +61,14 @@ pub(crate) fn fresh(name: &str, taken: &[String]) -> String {
     name
 }
 
-/// The names of the axes of a scope as an origin holds them: every one usable and none twice.
+/// The names of the axes of a scope as an origin holds them, every one usable and none twice; nothing, if they are so.
 #[must_use]
-pub(crate) fn distinct(axes: Vec<String>, rank: usize) -> Vec<String> {
+pub(crate) fn distinct(axes: &[String], rank: usize) -> Option<Vec<String>> {
     let fine = |(at, name): (usize, &String)| is_axis_name(name) && !axes[..at].contains(name);
     if axes.len() <= rank && axes.iter().enumerate().all(fine) {
-        return axes;
+        return None;
     }
-    kept_names(&axis_names(&axes, rank))
+    Some(kept_names(&axis_names(axes, rank)))
 }
 
 fn is_axis_name(name: &str) -> bool {
@@ -184,8 +184,8 @@ pub(in crate::graph) fn forms(graph: &Graph) -> Vec<Form> {
     for id in graph.ids() {
         let at = id.0 as usize;
         if literal(graph.node(id)).is_some() && !named[at] {
-            let plain = graph.node(id).origin
-                == Origin { span: graph.node(id).origin.span, ..Origin::default() };
+            let origin = &graph.node(id).origin;
+            let plain = **origin == Origin { span: origin.span, ..Origin::default() };
             forms[at] = if plain { Form::Literal } else { Form::Line };
         }
         for (from, operand) in graph.operands(id).into_iter().take(graph.arity(id)) {
