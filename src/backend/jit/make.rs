@@ -197,10 +197,12 @@ impl Maker<'_> {
         if self.bytes == 4 && wide::can() && !self.calls(number) {
             let products = self.start::<F>(number, rooms, true);
             let Rooms { context, machine, .. } = rooms;
-            context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
-            if let Some(bytes) = wide::compile(&mut context.func) {
-                let (align, relocs) = (16, Vec::new());
-                return Ok(Bytes { bytes, align, relocs, products, text: text(context) });
+            if wide::knows(&context.func) {
+                context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
+                if let Some(bytes) = wide::compile(&mut context.func) {
+                    let (align, relocs) = (16, Vec::new());
+                    return Ok(Bytes { bytes, align, relocs, products, text: text(context) });
+                }
             }
         }
         let products = self.start::<F>(number, rooms, false);

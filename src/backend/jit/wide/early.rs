@@ -5,7 +5,7 @@
 //! all that was loaded for them would need registers until then. Invariant: what loads and stores keeps its
 //! order, and every value is made before it is read.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use cranelift_codegen::ir::{Function, Inst, Opcode};
 
@@ -14,7 +14,7 @@ pub(super) fn early(function: &mut Function) {
     let blocks: Vec<_> = function.layout.blocks().collect();
     for block in blocks {
         let insts: Vec<Inst> = function.layout.block_insts(block).collect();
-        let mut places: HashMap<Inst, usize> = HashMap::default();
+        let mut places: FxHashMap<Inst, usize> = FxHashMap::default();
         for (at, inst) in insts.iter().enumerate() {
             let args = function.dfg.inst_args(*inst);
             let made = args.iter().filter_map(|arg| function.dfg.value_def(*arg).inst());

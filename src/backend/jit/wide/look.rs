@@ -5,7 +5,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not known here is left to Cranelift")]
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use cranelift_codegen::ir::{self, InstructionData, Opcode, Type, Value, ValueDef, types};
 
@@ -74,7 +74,7 @@ impl<'f> Select<'f> {
     pub(super) fn fold(&mut self) {
         let layout = &self.function.layout;
         for block in layout.blocks() {
-            let mut loaded: HashMap<Value, usize> = HashMap::default();
+            let mut loaded: FxHashMap<Value, usize> = FxHashMap::default();
             let mut written = 0;
             for inst in layout.block_insts(block) {
                 let opcode = self.data(inst).opcode();

@@ -13,7 +13,7 @@ mod select;
 
 use std::fmt::Write;
 
-use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::{Function, Opcode};
 use regalloc2::{
     Algorithm, Block, Edit, InstOrEdit, MachineEnv, Output, PReg, PRegSet, RegallocOptions,
 };
@@ -28,6 +28,14 @@ const MOST_FRAME: usize = 1 << 17;
 /// Whether this machine has such vectors, and calls functions as this room does.
 pub(super) fn can() -> bool {
     cfg!(all(target_arch = "x86_64", unix)) && Level::here() != Level::Plain
+}
+
+/// Whether a function may be made with such vectors, as far as can be seen before it is optimised: whole numbers are
+/// not made from others here.
+pub(super) fn knows(function: &Function) -> bool {
+    let layout = &function.layout;
+    let mut all = layout.blocks().flat_map(|block| layout.block_insts(block));
+    all.all(|inst| function.dfg.insts[inst].opcode() != Opcode::FcvtToUintSat)
 }
 
 /// The registers that a function may change as it likes.

@@ -7,7 +7,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not known here is left to Cranelift")]
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{self, Block, Function, InstructionData, Opcode, Type, Value, types};
@@ -20,18 +20,18 @@ use crate::backend::jit::lanes::{HALVES, TURNS};
 pub(super) struct Select<'f> {
     pub(super) function: &'f Function,
     /// How often each value is read.
-    pub(super) uses: HashMap<Value, usize>,
+    pub(super) uses: FxHashMap<Value, usize>,
     /// Loads that the one who reads them does.
-    pub(super) folded: HashSet<Value>,
+    pub(super) folded: FxHashSet<Value>,
     /// What must be in a register.
-    pub(super) needed: HashSet<Value>,
-    registers: HashMap<Value, VReg>,
-    blocks: HashMap<Block, regalloc2::Block>,
-    constants: HashMap<(u64, bool), i32>,
+    pub(super) needed: FxHashSet<Value>,
+    registers: FxHashMap<Value, VReg>,
+    blocks: FxHashMap<Block, regalloc2::Block>,
+    constants: FxHashMap<(u64, bool), i32>,
     /// Where each slot of the function's own memory begins.
-    slots: HashMap<ir::StackSlot, i64>,
+    slots: FxHashMap<ir::StackSlot, i64>,
     /// Constants read anew in this block, if it seldom runs.
-    cold: Option<HashMap<Value, VReg>>,
+    cold: Option<FxHashMap<Value, VReg>>,
     pub(super) body: Body,
 }
 
@@ -88,13 +88,13 @@ impl<'f> Select<'f> {
     pub(super) fn body(function: &'f Function) -> Option<Body> {
         let mut select = Select {
             function,
-            uses: HashMap::default(),
-            folded: HashSet::default(),
-            needed: HashSet::default(),
-            registers: HashMap::default(),
-            blocks: HashMap::default(),
-            constants: HashMap::default(),
-            slots: HashMap::default(),
+            uses: FxHashMap::default(),
+            folded: FxHashSet::default(),
+            needed: FxHashSet::default(),
+            registers: FxHashMap::default(),
+            blocks: FxHashMap::default(),
+            constants: FxHashMap::default(),
+            slots: FxHashMap::default(),
             cold: None,
             body: Body::default(),
         };
@@ -240,7 +240,7 @@ impl<'f> Select<'f> {
             let pointer = Operand::reg_fixed_def(*registers.first()?, argument());
             self.body.push(Inst::Argument, &[pointer]);
         }
-        self.cold = self.function.layout.is_cold(block).then(HashMap::default);
+        self.cold = self.function.layout.is_cold(block).then(FxHashMap::default);
         self.body.blocks.push(Blocks::default());
         let number = self.body.blocks.len() - 1;
         for inst in self.function.layout.block_insts(block) {
