@@ -60,7 +60,7 @@ struct Schedule {
 #[derive(Clone, Debug)]
 pub(super) struct Copy {
     slot: Slot,
-    /// The position read at each point; `None` for all in order.
+    /// The position read at each point, or the one that all read; `None` for all in order.
     positions: Option<Vec<u32>>,
 }
 
@@ -198,7 +198,7 @@ impl Lists {
 
 impl Copy {
     fn position(&self, at: usize) -> usize {
-        self.positions.as_ref().map_or(at, |positions| positions[at] as usize)
+        self.positions.as_ref().map_or(at, |all| all[at.min(all.len() - 1)] as usize)
     }
 }
 
@@ -245,9 +245,11 @@ impl<F: Number> Compiled<F> {
             }
             let from = &self.graph.node(read.node).space.sizes;
             let whole = read.access.is_identity(from.len()) && read.sizes == *from;
-            let positions = (!whole).then(|| {
-                table(&read.access, from, &Domain { sizes: read.sizes.clone(), list: None })
-            });
+            // The start of a slot of a million parameters may be one number.
+            let domain = Domain { sizes: read.sizes.clone(), list: None };
+            let one = from.iter().all(|size| *size == 1);
+            let places = || if one { vec![0] } else { table(&read.access, from, &domain) };
+            let positions = (!whole).then(places);
             self.roots.insert(name.clone(), Root::new(Copy { slot, positions }, &read.sizes));
         }
     }
@@ -580,7 +582,7 @@ impl<F: Number> Plan for Compiled<F> {
         let region = &region[slot.offset * beside..];
         match positions {
             None if beside == samples => out.copy_from_slice(&region[..root.len * samples]),
-            Some(positions) if samples == 1 => {
+            Some(positions) if samples == 1 && positions.len() == out.len() => {
                 out.iter_mut().zip(positions).for_each(|(out, at)| *out = region[*at as usize]);
             }
             _ => {
