@@ -2,8 +2,9 @@
 //! same bits.
 //!
 //! In: any number. Out: the function's value to a few units in the last place. A multiplication whose
-//! product is added to is one step and rounds once ([`f32::mul_add`]); that gives the same bits on a
-//! machine without such an instruction, though slowly, and nothing else is called. Invariant: what falls
+//! product is added to is one step and rounds once ([`f32::mul_add`]). That gives the same bits
+//! everywhere, but is a call, and slow, wherever it is compiled for a machine without such an instruction; so
+//! backends go by way of their kernels. Nothing else is called. Invariant: what falls
 //! below the normal numbers on the way is 0, because arithmetic on denormal numbers is a hundred times
 //! slower; `tanh` of such a number is the number. Polynomials: Moshier's Cephes library, their terms
 //! added in pairs, so that few of them wait for one another.
@@ -15,7 +16,7 @@ use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 const WHOLE: f32 = 12_582_912.0;
 /// The same for `f64`, below 2^51.
 const WHOLE_WIDE: f64 = 6_755_399_441_055_744.0;
-/// ln 2 in two parts, the first short enough to be multiplied exactly.
+/// ln 2 in two parts.
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// Below this e to the x is no normal number, ...
@@ -109,7 +110,9 @@ pub fn tanh(x: f32) -> f32 {
     let high = square.mul_add(2.063_909e-2, -5.373_971_6e-2);
     let series = fourfold.mul_add(-5.704_988_6e-3, high).mul_add(fourfold, low);
     let near = (series * square).mul_add(x, x);
-    if size < 0.625 { near } else { far.copysign(x) }
+    // Near 0 the sum of two zeros would lose the sign.
+    let value = if size < 0.625 { near } else { far };
+    value.copysign(x)
 }
 
 /// log(1 + e^x). Error at most 3 units in the last place.
@@ -244,6 +247,13 @@ mod tests {
                 let error = apart(found, truth);
                 assert!(error <= most, "{} of {x}: {found}, not {truth}", scalar.row().name);
             }
+        }
+    }
+
+    #[test]
+    fn signs_of_zeros_are_those_of_double_precision() {
+        for x in [0.0_f32, -0.0] {
+            assert_eq!(tanh(x).to_bits(), (f64::from(x).tanh() as f32).to_bits(), "tanh of {x}");
         }
     }
 

@@ -129,14 +129,21 @@ impl Direct {
     /// Computes the sums.
     ///
     /// # Safety
-    /// The regions are as large as the plan that this was made from says, and nobody else touches them.
+    /// The regions of its places are there, and as large as the plan that this was made from says; meanwhile nobody
+    /// writes what the factors read, and nobody else looks at the result.
     #[expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
     pub(super) unsafe fn run(&self, memory: &Pointers<*mut u8>) {
-        // SAFETY: the caller's promise; places lie inside slots, and slots inside regions.
+        // SAFETY: the caller's promise; places lie inside slots, slots inside regions, and no slot of a result is that of
+        // a factor.
         unsafe {
             let [out, left, right] = self.places.map(|(region, at)| memory.of(region).add(at));
             (self.run)(&raw const self.product, out, left, right);
         }
+    }
+
+    /// Whether it touches the fixed region alone, as what is computed once does.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.places.iter().all(|(region, _)| *region == Region::Fixed)
     }
 
     /// What it does, for people.

@@ -82,10 +82,10 @@ pub(super) type Apply = unsafe extern "C" fn(usize, *mut u8, usize);
 pub(super) type Order = unsafe extern "C" fn(*const u8, usize, usize, *mut u8, usize, usize, usize);
 
 macro_rules! number {
-    ($float:ty, $bytes:literal, $product:path, $tiles:literal) => {
+    ($float:ty, $bytes:literal, $apply:path, $product:path, $tiles:literal) => {
         impl Number for $float {
             const BYTES: i64 = $bytes;
-            const APPLY: Apply = apply::<$float>;
+            const APPLY: Apply = $apply;
             const ORDER: Order = order::<$float>;
             const PRODUCT: Run = $product;
             const TILES: bool = $tiles;
@@ -108,9 +108,9 @@ macro_rules! number {
     };
 }
 
-number!(f32, 4, kernels::single, true);
+number!(f32, 4, apply_single, kernels::single, true);
 // Functions in double precision have no vectors of ours.
-number!(f64, 8, kernels::double, false);
+number!(f64, 8, apply::<f64>, kernels::double, false);
 
 /// Row, address of the first arguments, which the results replace, of the second, and how many.
 pub(super) type Tile = unsafe extern "C" fn(usize, *mut u8, *const u8, usize);
@@ -153,6 +153,25 @@ unsafe extern "C" fn apply<F: Number>(row: usize, args: *mut u8, n: usize) {
             *value = all[number * n + at];
         }
         all[at] = F::apply(row, &point[..count]);
+    }
+}
+
+/// The same in single precision, where kernels know functions of one and two arguments.
+///
+/// # Safety
+/// As for [`apply`].
+#[expect(
+    unsafe_code,
+    reason = "called by machine code, with the address of its own scratch memory"
+)]
+unsafe extern "C" fn apply_single(row: usize, args: *mut u8, n: usize) {
+    let few = scalar::rows()[row].takes.len() <= 2;
+    // SAFETY: the caller's promise; the second arguments, if there are any, follow the first.
+    unsafe {
+        match few {
+            true => tile(row, args, args.wrapping_add(n * size_of::<f32>()), n),
+            false => apply::<f32>(row, args, n),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Machine code: made once, run many times, freed in the end.
 //!
-//! In: what each function computes. Out: [`Code`], a list of functions. Invariants: pages are written,
-//! then made executable, never both at once; a function touches nothing but the memory it is given.
+//! In: what each function computes. Out: [`Code`], a list of functions, and of calls of kernels that need none.
+//! Invariants: pages are written, then made executable, never both at once; a function touches nothing but the
+//! memory it is given.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +18,7 @@ use crate::graph::{Access, Graph, Read};
 use super::call::Direct;
 use super::called::{Number, Pointers};
 use super::layout::{Layout, layout};
-use super::make::{Bytes, Listing, Made, Maker, Task, machine, signature};
+use super::make::{Listing, Made, Maker, Object, Task, machine, signature};
 use super::profile::Spent;
 
 /// The memory of a call; see [`Region`](super::layout::Region).
@@ -68,7 +69,7 @@ enum Entry {
     Direct(Direct),
 }
 
-/// Functions in executable memory.
+/// Functions in executable memory, and calls of kernels.
 pub(super) struct Code {
     /// Keeps the code mapped; behind a lock, since a module may not be looked at by two threads.
     module: Option<Mutex<JITModule>>,
@@ -195,13 +196,14 @@ impl Code {
         let mut made = Vec::new();
         for (id, one) in ids.iter().zip(maker.all::<F>(&ids)?) {
             match one {
-                Made::Function(Bytes { bytes, align, relocs, products, text }) => {
+                Made::Function(Object { bytes, align, relocs, products, text }) => {
                     module.define_function_bytes(*id, align, &bytes, &relocs).map_err(said)?;
                     self.products.extend(products);
                     texts.extend(text);
                     made.push(None);
                 }
                 Made::Direct(direct, text) => {
+                    debug_assert!(!self.writes_fixed || direct.is_fixed(), "{SMALL}");
                     texts.extend(text);
                     made.push(Some(direct));
                 }
@@ -273,7 +275,10 @@ impl Code {
 
     fn call(&self, list: Range<usize>, memory: &Pointers<*mut u8>) {
         for entry in &self.entries[list] {
-            #[expect(unsafe_code, reason = "the one place where machine code is entered")]
+            #[expect(
+                unsafe_code,
+                reason = "the one place where machine code is entered, and kernels without any"
+            )]
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the
             // callers assert: every position comes from an access that `graph::verify` has proved to
             // lie inside its operand, gathered ones are cut to the size of their axis, and the slots
@@ -287,7 +292,8 @@ impl Code {
             // was proved of an access holds of its image. Functions of `wide` keep to a frame of their own below the
             // stack pointer and to registers that a caller saves. `products` keeps the descriptions where the code
             // looks for them. Functions that write the fixed region, and no others,
-            // are entered by `run_fixed`, which holds it alone. `module` keeps the code mapped as long
+            // are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other
+            // region, and none is there. Direct calls touch slots of the same layout. `module` keeps the code mapped as long
             // as `self` lives.
             unsafe {
                 match entry {

@@ -1,6 +1,6 @@
-//! Functions made into bytes, by several threads.
+//! Tasks made into bytes, or into calls of kernels, by several threads.
 //!
-//! In: what each function computes. Out: [`Made`], the bytes of each, in order. Invariant: what a function's bytes
+//! In: what each task computes. Out: what each is [`Made`], in order. Invariant: what a function's bytes
 //! are depends on no other function, so that who makes it does not matter.
 
 use std::panic::resume_unwind;
@@ -75,13 +75,13 @@ pub(super) struct Maker<'a> {
 /// What a task has become.
 pub(super) enum Made {
     /// Machine code.
-    Function(Bytes),
+    Function(Object),
     /// A call of a kernel.
     Direct(Direct, Option<String>),
 }
 
 /// A function, made.
-pub(super) struct Bytes {
+pub(super) struct Object {
     pub(super) bytes: Vec<u8>,
     pub(super) align: u64,
     pub(super) relocs: Vec<ModuleReloc>,
@@ -137,7 +137,7 @@ fn shape(samples: usize, bytes: i64) -> Shape {
 }
 
 impl Maker<'_> {
-    /// All functions, each of which will be known by its number there.
+    /// All tasks; each that is a function will be known by its number there.
     pub(super) fn all<F: Number>(&self, ids: &[FuncId]) -> Result<Vec<Made>, String> {
         let next = AtomicUsize::new(0);
         let work = || -> Result<Vec<(usize, Made)>, String> {
@@ -172,43 +172,43 @@ impl Maker<'_> {
 
     /// One task: a call of a kernel, if it is no more.
     fn one<F: Number>(&self, number: usize, id: FuncId, rooms: &mut Rooms) -> Result<Made, String> {
-        if let Some(direct) = self.direct::<F>(number) {
+        let Maker { graph, layout, samples, .. } = *self;
+        let call = match self.tasks[number] {
+            Task::Node(id) => call(graph, layout, samples, id),
+            Task::Fused(_) | Task::Sum(..) => None,
+        };
+        let calls = call.is_some() || self.calls(number);
+        if let Some(direct) = call.and_then(|call| call.direct(F::PRODUCT, self.bytes as usize)) {
             let text = self.listing.map(|_| direct.told());
             return Ok(Made::Direct(direct, text));
         }
-        self.function::<F>(number, id, rooms).map(Made::Function)
+        self.function::<F>((number, id), calls, rooms).map(Made::Function)
     }
 
-    fn direct<F: Number>(&self, number: usize) -> Option<Direct> {
-        let Maker { graph, layout, samples, .. } = *self;
-        let Task::Node(id) = self.tasks[number] else { return None };
-        call(graph, layout, samples, id)?.direct(F::PRODUCT, self.bytes as usize)
-    }
-
-    /// One function: with wide vectors, if it can be made so.
+    /// One function: with wide vectors, if it can be made so; one that `calls` others needs none.
     fn function<F: Number>(
         &self,
-        number: usize,
-        id: FuncId,
+        (number, id): (usize, FuncId),
+        calls: bool,
         rooms: &mut Rooms,
-    ) -> Result<Bytes, String> {
+    ) -> Result<Object, String> {
         let told = |error| format!("{error:?}");
         let text = |context: &Context| self.listing.map(|listing| shown(context, listing));
-        if self.bytes == 4 && wide::can() && !self.calls(number) {
+        if self.bytes == 4 && wide::can() && !calls {
             let products = self.start::<F>(number, rooms, true);
             let Rooms { context, machine, .. } = rooms;
             if wide::knows(&context.func) {
                 context.optimize(&**machine, &mut ControlPlane::default()).map_err(told)?;
                 if let Some(bytes) = wide::compile(&mut context.func) {
                     let (align, relocs) = (16, Vec::new());
-                    return Ok(Bytes { bytes, align, relocs, products, text: text(context) });
+                    return Ok(Object { bytes, align, relocs, products, text: text(context) });
                 }
             }
         }
         let products = self.start::<F>(number, rooms, false);
         let Rooms { context, machine, .. } = rooms;
         let (bytes, align, relocs) = plainly(context, machine, id)?;
-        Ok(Bytes { bytes, align, relocs, products, text: text(context) })
+        Ok(Object { bytes, align, relocs, products, text: text(context) })
     }
 
     /// Begins a function anew, and gives the products that it calls.
@@ -299,13 +299,11 @@ impl Maker<'_> {
         })
     }
 
-    /// Whether a function calls others, which need no wide vectors.
+    /// Whether a function calls one of whole arrays, or a primitive of whole axes.
     fn calls(&self, number: usize) -> bool {
-        let Maker { graph, layout, samples, .. } = *self;
+        let Maker { graph, layout, .. } = *self;
         let Task::Node(id) = self.tasks[number] else { return false };
-        call(graph, layout, samples, id).is_some()
-            || tiled(graph, id, layout.tiles).is_some()
-            || matches!(graph.node(id).op, Op::Opaque { .. })
+        tiled(graph, id, layout.tiles).is_some() || matches!(graph.node(id).op, Op::Opaque { .. })
     }
 }
 

@@ -30,6 +30,7 @@ mod plan;
 mod product;
 mod profile;
 mod rings;
+mod roots;
 mod scalar;
 mod stack;
 mod strips;
@@ -66,17 +67,24 @@ pub fn ready(
 ) -> Result<Box<dyn Trainable>, String> {
     let update = program.update.iter().flat_map(|update| [&update.graph, &update.init]);
     [&program.init].into_iter().chain(update).for_each(lawful);
+    code::probe()?;
     // The graph of a step is the largest, and not run before this returns.
-    std::thread::scope(|scope| {
-        let step = scope.spawn(|| lawful(&program.step));
-        code::probe()?;
+    let step = || lawful(&program.step);
+    Ok(std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, step).ok();
         let engine: Box<dyn Trainable> = match precision {
             Precision::F32 => Box::new(Engine::<Compiled<f32>>::new(program, threads)),
             Precision::F64 => Box::new(Engine::<Compiled<f64>>::new(program, threads)),
         };
-        step.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok(engine)
-    })
+        match thread {
+            Some(thread) => {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+            // A thread that cannot be had is done without.
+            None => step(),
+        }
+        engine
+    }))
 }
 
 /// Checks a graph, whatever the build: that machine code stays inside its memory follows from the laws.

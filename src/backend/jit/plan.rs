@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::backend::Timed;
-use crate::backend::domain::{Domain, table};
+use crate::backend::domain::Domain;
 use crate::backend::kernels::{Product, Strides};
 use crate::backend::phase::{Phase, Wanted};
 use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
@@ -25,6 +25,7 @@ use super::layout::{Layout, Region, Slot, in_place, layout};
 use super::make::Task;
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
+use super::roots::Copy;
 use super::turn::{self, Turned, arranged};
 
 /// The pass that makes machine code.
@@ -54,14 +55,6 @@ struct Schedule {
     pub(super) feeds: Vec<Feed>,
     /// Functions, by their number.
     pub(super) calls: Range<usize>,
-}
-
-/// How a root is read.
-#[derive(Clone, Debug)]
-pub(super) struct Copy {
-    slot: Slot,
-    /// The position read at each point, or the one that all read; `None` for all in order.
-    positions: Option<Vec<u32>>,
 }
 
 /// A gradient, computed once all steps are done.
@@ -196,12 +189,6 @@ impl Lists {
     }
 }
 
-impl Copy {
-    fn position(&self, at: usize) -> usize {
-        self.positions.as_ref().map_or(at, |all| all[at.min(all.len() - 1)] as usize)
-    }
-}
-
 impl<F: Number> Compiled<F> {
     /// The functions of a layout.
     fn of(turned: Turned, wanted: &Wanted, layout: Layout) -> Compiled<F> {
@@ -243,14 +230,8 @@ impl<F: Number> Compiled<F> {
             if wanted.sums.contains_key(name) {
                 continue;
             }
-            let from = &self.graph.node(read.node).space.sizes;
-            let whole = read.access.is_identity(from.len()) && read.sizes == *from;
-            // The start of a slot of a million parameters may be one number.
-            let domain = Domain { sizes: read.sizes.clone(), list: None };
-            let one = from.iter().all(|size| *size == 1);
-            let places = || if one { vec![0] } else { table(&read.access, from, &domain) };
-            let positions = (!whole).then(places);
-            self.roots.insert(name.clone(), Root::new(Copy { slot, positions }, &read.sizes));
+            let copy = Copy::new(&self.graph, slot, read);
+            self.roots.insert(name.clone(), Root::new(copy, &read.sizes));
         }
     }
 
@@ -568,7 +549,7 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn read(&self, memory: &mut Memory<F>, root: &Root<Copy>, at: At, out: &mut [F]) {
-        let Copy { slot, positions } = &root.read;
+        let slot = root.read.slot;
         let (samples, tape) = (at.samples, self.layout.tape * at.samples);
         let (region, beside) = match slot.region {
             Region::Tape => (&*memory.tape(at, tape).0, samples),
@@ -579,21 +560,6 @@ impl<F: Number> Plan for Compiled<F> {
             Region::Leaving => (&*memory.arriving, samples),
             Region::Fixed => (&*self.fixed, 1),
         };
-        let region = &region[slot.offset * beside..];
-        match positions {
-            None if beside == samples => out.copy_from_slice(&region[..root.len * samples]),
-            Some(positions) if samples == 1 && positions.len() == out.len() => {
-                out.iter_mut().zip(positions).for_each(|(out, at)| *out = region[*at as usize]);
-            }
-            _ => {
-                for (number, out) in out.chunks_exact_mut(samples).enumerate() {
-                    let at = root.read.position(number) * beside;
-                    match beside {
-                        1 => out.fill(region[at]),
-                        _ => out.copy_from_slice(&region[at..][..samples]),
-                    }
-                }
-            }
-        }
+        root.read.read(&region[slot.offset * beside..], (samples, beside), out);
     }
 }

@@ -207,10 +207,14 @@ pub(super) fn fill<F: Copy>(to: &mut [F], from: &[F], [rows, cols]: [usize; 2], 
     let (row, column) = (cols * samples, rows * samples);
     for (to, from) in to.chunks_exact_mut(rows * row).zip(from.chunks_exact(rows * row)) {
         for (col, to) in to.chunks_exact_mut(column).enumerate() {
+            if samples == 1 {
+                // One number is no slice worth a call.
+                to.iter_mut().enumerate().for_each(|(at, to)| *to = from[at * cols + col]);
+                continue;
+            }
             let from = from[col * samples..].chunks(row);
             for (to, from) in to.chunks_exact_mut(samples).zip(from) {
-                // Number by number: of one sample it is one, and a copy of a slice would be a call.
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                to.copy_from_slice(&from[..samples]);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Hand-vectorised kernels: sums of products and elementary functions.
+//! Hand-vectorised kernels: sums of products, elementary functions, and what learning does to all numbers.
 //!
 //! In: addresses and strides, or slices. Out: numbers written. What a kernel does it does at the width of
 //! this machine, looked up once ([`Level`]). Invariants: a kernel touches what its description says and
@@ -21,7 +21,8 @@ mod wide;
 use std::sync::LazyLock;
 
 /// A function that loops over arrays, compiled for every [`Level`], which it takes first. Its loop is a plain one: a
-/// closure handed to an iterator could be compiled apart, without the features of the level.
+/// closure handed to an iterator could be compiled apart, without the features of the level. For the files of this
+/// directory.
 macro_rules! leveled {
     (
         $(#[$about:meta])*

@@ -235,6 +235,9 @@ fn tiles_have_the_bits_of_their_functions() {
                 let truth = single(&[*x, *y][..row.takes.len()]);
                 assert!(same(*found, truth), "{} {x} {y} {level:?}: {found}, {truth}", row.name);
             }
+            // Of all signs and magnitudes.
+            let apart = |all: &[f32]| -> Vec<f32> { all.iter().step_by(101).copied().collect() };
+            let (numbers, others, out) = (apart(&numbers), apart(&others), apart(&out));
             for count in 0..40 {
                 let mut few = numbers[..count].to_vec();
                 match row.takes.len() {
@@ -263,11 +266,17 @@ fn squares_are_summed_and_numbers_looked_at_whatever_how_many() {
                     values[at] = good;
                 }
             }
-            let mut out = vec![0.0; count];
-            cut(level, &values, -0.5, 8.0, &mut out);
-            let cuts: Vec<f32> = values.iter().map(|x| (-0.5 * x).max(-8.0)).collect();
-            assert_eq!(out, cuts);
+            for (scale, limit) in [(-0.5, 8.0), (0.5, 8.0), (2.0, f32::INFINITY)] {
+                let mut out = vec![0.0; count];
+                cut(level, &values, scale, limit, &mut out);
+                let cuts = values.iter().map(|x| (scale * x).clamp(-limit, limit));
+                assert_eq!(out, cuts.collect::<Vec<f32>>());
+            }
         }
+        let mut out = [0.0; 2];
+        cut(level, &[f64::NAN, 3.0], 0.5, 1.0, &mut out);
+        assert!(out[0].is_nan() && out[1] == 1.0 && !finite(level, &out));
+        assert_eq!(squares(level, &[3.0_f64, 4.0]), 25.0);
         assert!(finite(level, &[f32::MAX, f32::MIN, 0.0, f32::MIN_POSITIVE / 2.0]));
     }
 }

@@ -8,7 +8,7 @@ use crate::op::single;
 
 use super::{Level, leveled};
 
-/// Numbers of a vector, as wide as any level has room for without another instruction.
+/// Numbers that are worth a vector, however many a level has room for.
 const WIDTH: usize = 8;
 
 /// Applies a function to an array. The last numbers, if they fill no vector, are a vector together with those
@@ -81,8 +81,8 @@ pub(in crate::backend) fn one(level: Level, function: Scalar, xs: &mut [f32]) {
         scalar::SOFTPLUS => softplus(level, xs),
         other => {
             let row = other.row();
-            let apply = |x: f32| row.single.map_or((row.eval)(&[f64::from(x)]) as f32, |f| f(&[x]));
-            xs.iter_mut().for_each(|x| *x = apply(*x));
+            let wide = |x: f32| (row.eval)(&[f64::from(x)]) as f32;
+            xs.iter_mut().for_each(|x| *x = row.single.map_or_else(|| wide(*x), |f| f(&[*x])));
         }
     }
 }

@@ -94,14 +94,12 @@ pub(super) fn ask(from: *const f32) {
     unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(from.cast()) }
 }
 
-/// How far apart to ask for the rows of the next tile, one number for each term of this one: rows that lie one
-/// after the other are asked for from end to end, others term by term.
+/// How far apart to ask for the rows of the next tile, one number for each term of this one: rows that lie close to one
+/// another are asked for from end to end, of others the first, or all term by term.
 #[inline(always)]
 fn step_ahead(rows: usize, by: Strides, terms: usize) -> isize {
-    match by.term {
-        1 => times(rows, by.place) / terms.max(1) as isize,
-        _ => by.term,
-    }
+    let close = by.term == 1 && (0..=times(2, terms as isize)).contains(&by.place);
+    if close { times(rows, by.place) / terms.max(1) as isize } else { by.term }
 }
 
 #[inline(always)]
@@ -246,7 +244,7 @@ macro_rules! kernels {
                     let mut next = first.wrapping_offset(times(R, by.place));
                     let ahead = step_ahead(R, by, product.terms);
                     for _ in 0..product.terms {
-                        if R > 1 && WIDTH >= 16 {
+                        if R > 1 && WIDTH == 16 {
                             ask(next);
                             next = next.wrapping_offset(ahead);
                         }

@@ -316,3 +316,37 @@ fn compare(wanted: &BTreeMap<String, Tensor>, got: &BTreeMap<String, Tensor>, wh
         }
     }
 }
+
+#[test]
+fn products_without_loops_around_them_need_no_machine_code() {
+    let text = "
+%w[r:8, c:16] = param 0 -- w
+%k[c:16, d:8] = param 1 -- k
+%x[c:16] = input 0 -- x
+%fixed[r:8, d:8] = sum[c:16] %w[r, c] * %k[c, d] -- fixed
+%y[r:8] = sum[c:16] %w[r, c] * %x[c] -- y
+%z[r:8] = sum[d:8] %fixed[r, d] * %y[d] -- z
+";
+    let text = format!("{text}%loss = sum[r:8] %z[r] -- loss\nloss = %loss\nz[r:8] = %z[r]\n");
+    let inputs_of = vec![array("x", &[16])];
+    let params_of = vec![array("w", &[8, 16]), array("k", &[16, 8])];
+    let program = Program { params: params_of, ..program_of(&text, inputs_of) };
+    let mut stream = Stream::new(11, &["direct"], &[]);
+    let mut draw = |rows: usize, cols: usize| {
+        let numbers = (0..rows * cols).map(|_| stream.normal()).collect();
+        Tensor::from_shape_vec(vec![rows, cols], numbers).unwrap()
+    };
+    let params = [draw(8, 16), draw(16, 8)];
+    let want = Want { roots: vec!["z".to_owned()], gradients: false };
+    for samples in [1, 3, 16] {
+        let inputs = inputs(&program, &mut Stream::new(12, &["direct"], &[]), samples);
+        let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+        let wanted = Interp::new(&program, Precision::F64, 1).run(&params, &batch, &want).roots;
+        for precision in [Precision::F32, Precision::F64] {
+            let got = ready(&program, precision, 1).unwrap().run(&params, &batch, &want).roots;
+            compare(&wanted, &got, &format!("{samples} samples, {precision:?}"));
+        }
+    }
+    let shown = super::list(&program, super::Listing::Asm, 1).unwrap();
+    assert_eq!(shown.matches("calls the kernel of products").count(), 3, "{shown}");
+}

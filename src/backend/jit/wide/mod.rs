@@ -30,8 +30,8 @@ pub(super) fn can() -> bool {
     cfg!(all(target_arch = "x86_64", unix)) && Level::here() != Level::Plain
 }
 
-/// Whether a function may be made with such vectors, as far as can be seen before it is optimised: whole numbers are
-/// not made from others here.
+/// Whether a function may be made with such vectors, as far as can be seen before it is optimised: no
+/// instruction here makes a whole number of a real one.
 pub(super) fn knows(function: &Function) -> bool {
     let layout = &function.layout;
     let mut all = layout.blocks().flat_map(|block| layout.block_insts(block));
