@@ -37,6 +37,7 @@ pub mod dot;
 #[doc(hidden)]
 pub mod eval;
 mod index;
+mod origin;
 mod parts;
 mod program;
 mod prove;
@@ -52,6 +53,7 @@ mod view;
 pub use build::{Builder, Key};
 pub use canon::canonical;
 pub use index::Domain;
+pub use origin::{Origin, Path};
 pub use parts::Part;
 pub use program::{Array, Program, Update};
 pub(crate) use text::layout::{distinct, fresh};
@@ -65,7 +67,6 @@ use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
 use crate::op::{Opaque, Scalar};
-use crate::source::Span;
 
 /// Position of an axis in its node's scope: `space.sizes`, then the axes that the op binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -297,39 +298,6 @@ pub enum Op {
         /// The axis of the operand it works along.
         along: Axis,
     },
-}
-
-/// A dotted name such as `read[0].w`; `#` never occurs in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Path(pub String);
-
-impl std::fmt::Display for Path {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-/// Where a node comes from; never part of its identity.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The value whose equation made it.
-    pub path: Path,
-    /// The place in the spec; not printed, and absent after reading a graph from text.
-    #[serde(skip)]
-    pub span: Span,
-    /// Names of the axes of its scope, for printing; may be shorter than the scope.
-    pub axes: Vec<String>,
-    /// Whether it belongs to the backward sweep.
-    pub adjoint: bool,
-}
-
-impl Origin {
-    /// The origin of a node of the backward sweep that is made for one of this origin, over its first axes.
-    #[must_use]
-    pub(crate) fn backward(&self, rank: usize) -> Origin {
-        let axes = self.axes.iter().take(rank).cloned().collect();
-        Origin { path: self.path.clone(), span: self.span, axes, adjoint: true }
-    }
 }
 
 /// A node.
