@@ -65,7 +65,7 @@ fn describe(
     slots: [Slot; 3],
 ) -> (Product, bool, Roles) {
     let rank = out.len();
-    let apart = slots.map(|slot| if slot.per_sample() { samples as i64 } else { 1 });
+    let apart = slots.map(|slot| slot.beside(samples) as i64);
     let mut roles = Roles::new(pair, &sizes[..rank]);
     let steps = |axis: usize| {
         let of = |step: i64, apart: i64| (step * apart) as isize;
@@ -118,8 +118,8 @@ impl Call {
         }
         let samples = self.samples;
         let places = self.places.map(|(slot, at)| {
-            let apart = if slot.per_sample() { samples } else { 1 };
-            (slot.region, (slot.offset + at.offset as usize) * apart * bytes)
+            let first = (slot.offset + at.offset as usize) * slot.beside(samples);
+            (slot.region, first * bytes)
         });
         Some(Direct { run, product: self.product, places })
     }

@@ -399,7 +399,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// apart in it.
     pub(super) fn base(&self, slot: Slot) -> (Value, i64) {
         let base = self.regions.of(slot.region);
-        (base, if slot.per_sample() { self.samples as i64 } else { 1 })
+        (base, slot.beside(self.samples) as i64)
     }
 
     /// The address of a position in a slot: a value and an offset.

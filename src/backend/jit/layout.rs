@@ -47,6 +47,11 @@ impl Slot {
     pub(super) fn per_sample(self) -> bool {
         self.region != Region::Fixed
     }
+
+    /// How many numbers of each element lie side by side, in groups of that many samples.
+    pub(super) fn beside(self, samples: usize) -> usize {
+        if self.per_sample() { samples } else { 1 }
+    }
 }
 
 /// Numbers of an array, of all samples together, that a second cache holds beside others.

@@ -27,7 +27,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         });
         let [first, second] = slots.map(|slot| self.place_of(slot, Coord::constant(0)));
         let second = if function.row().takes.len() == 2 { second } else { first };
-        let samples = if slots[0].per_sample() { self.samples as i64 } else { 1 };
+        let samples = slots[0].beside(self.samples) as i64;
         let count = self.graph.node(id).space.points() as i64 * samples;
         let (row, count) = (self.int(i64::from(function.0)), self.int(count));
         self.call_address(tile as Tile as usize, &[row, first, second, count]);

@@ -11,56 +11,37 @@ use super::{Level, leveled};
 /// Numbers that are worth a vector, however many a level has room for.
 const WIDTH: usize = 8;
 
-/// Applies a function to an array. The last numbers, if they fill no vector, are a vector together with those
-/// before them: one by one they would take as long each.
-macro_rules! each {
-    ($xs:ident, $function:path) => {{
-        let all = $xs.len();
-        if all < WIDTH {
-            for x in $xs {
-                *x = $function(*x);
+/// Functions of one argument, each applied to an array. The last numbers, if they fill no vector, are a vector together
+/// with those before them: one by one they would take as long each.
+macro_rules! functions {
+    ($($function:ident),*) => {$(
+        leveled! {
+            fn $function(xs: &mut [f32]) {
+                let all = xs.len();
+                if all < WIDTH {
+                    for x in xs {
+                        *x = single::$function(*x);
+                    }
+                    return;
+                }
+                let mut last = [0.0; WIDTH];
+                last.copy_from_slice(&xs[all - WIDTH..]);
+                for x in &mut xs[..all - all % WIDTH] {
+                    *x = single::$function(*x);
+                }
+                if all % WIDTH > 0 {
+                    for x in &mut last {
+                        *x = single::$function(*x);
+                    }
+                    xs[all - WIDTH..].copy_from_slice(&last);
+                }
             }
-            return;
         }
-        let mut last = [0.0; WIDTH];
-        last.copy_from_slice(&$xs[all - WIDTH..]);
-        for x in &mut $xs[..all - all % WIDTH] {
-            *x = $function(*x);
-        }
-        if all % WIDTH > 0 {
-            for x in &mut last {
-                *x = $function(*x);
-            }
-            $xs[all - WIDTH..].copy_from_slice(&last);
-        }
-    }};
+    )*};
 }
 
-leveled!(
-    fn exp(xs: &mut [f32]) {
-        each!(xs, single::exp)
-    }
-);
-leveled!(
-    fn log(xs: &mut [f32]) {
-        each!(xs, single::log)
-    }
-);
-leveled!(
-    fn tanh(xs: &mut [f32]) {
-        each!(xs, single::tanh)
-    }
-);
-leveled!(
-    fn sigmoid(xs: &mut [f32]) {
-        each!(xs, single::sigmoid)
-    }
-);
-leveled!(
-    fn softplus(xs: &mut [f32]) {
-        each!(xs, single::softplus)
-    }
-);
+functions!(exp, log, tanh, sigmoid, softplus);
+
 leveled!(
     fn pow(xs: &mut [f32], ys: &[f32]) {
         let count = xs.len().min(ys.len());
