@@ -20,7 +20,7 @@
 //! Beside it: [`notes`] sees what is allowed and yet seldom meant, [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
 //! petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and checkpoints,
 //! [`explain`] has a page for every code of a message, [`claims`] decides what is claimed of a model,
-//! [`trial`] tries what it cannot decide, `passes` takes the time of the compiler's passes, [`task`] makes episodes, [`train`] is the loop and its
+//! [`trial`] tries what it cannot decide, [`passes`] takes the time of the compiler's passes, [`task`] makes episodes, [`train`] is the loop and its
 //! pictures, [`vectors`] compares with numbers of
 //! other programs, [`cli`] is the command line. `src/std` is the standard library, in the language
 //! itself: addressing, controllers, memories, losses and optimisers are written there.
@@ -64,7 +64,7 @@ pub mod model;
 pub mod notes;
 pub mod op;
 pub mod opt;
-mod passes;
+pub mod passes;
 pub mod random;
 pub mod run;
 pub mod source;

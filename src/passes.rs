@@ -7,24 +7,26 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 /// A pass, and the seconds it took, all its runs together.
-pub(crate) type Pass = (&'static str, f64);
+pub type Pass = (&'static str, f64);
 
 thread_local! {
     static RECORD: RefCell<Option<Vec<Pass>>> = const { RefCell::new(None) };
 }
 
 /// From now on takes times on this thread.
-pub(crate) fn record() {
+pub fn record() {
     RECORD.set(Some(Vec::new()));
 }
 
 /// Seconds recorded since [`record`], all passes together.
-pub(crate) fn spent() -> f64 {
+#[must_use]
+pub fn spent() -> f64 {
     RECORD.with_borrow(|record| record.iter().flatten().map(|(_, seconds)| seconds).sum())
 }
 
 /// What was recorded since [`record`]; nothing more is.
-pub(crate) fn recorded() -> Vec<Pass> {
+#[must_use]
+pub fn recorded() -> Vec<Pass> {
     RECORD.take().unwrap_or_default()
 }
 
