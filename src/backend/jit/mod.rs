@@ -24,6 +24,7 @@ mod guards;
 mod held;
 mod kernels;
 mod lanes;
+mod late;
 mod layout;
 mod make;
 mod plan;

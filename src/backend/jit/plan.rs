@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::backend::Timed;
-use crate::backend::domain::Domain;
-use crate::backend::kernels::{Product, Strides};
 use crate::backend::phase::{Phase, Wanted};
 use crate::backend::plan::{At, Plan, Root, Size, Source, Watch};
 use crate::graph::{Graph, Leaf, Op};
@@ -19,12 +17,10 @@ use crate::passes::timed;
 use super::aligned::Aligned;
 use super::called::Number;
 use super::code::{Code, Group, Regions};
-use super::emit::row_major;
 use super::fuse::Step;
+use super::late::{Late, late};
 use super::layout::{Layout, Region, Slot, in_place, layout};
 use super::make::Task;
-use super::product::{Roles, Sum, product};
-use super::profile::Spent;
 use super::roots::Copy;
 use super::turn::{self, Turned, arranged};
 
@@ -55,23 +51,6 @@ struct Schedule {
     pub(super) feeds: Vec<Feed>,
     /// Functions, by their number.
     pub(super) calls: Range<usize>,
-}
-
-/// A gradient, computed once all steps are done.
-#[derive(Debug)]
-struct Late {
-    /// The root.
-    name: String,
-    /// What is summed.
-    sum: Sum,
-    /// Where the factors live.
-    slots: [Slot; 2],
-    /// Shape of the gradient.
-    sizes: Vec<u32>,
-    /// Its place among all gradients.
-    offset: usize,
-    /// The time it took, where somebody asks.
-    spent: Spent,
 }
 
 /// A graph made ready.
@@ -200,7 +179,7 @@ impl<F: Number> Compiled<F> {
         let fixed_tasks = [constants, params].concat();
         let group = Group { samples: 1, writes_fixed: true };
         let fixed_code = timed(CODE, || Code::new::<F>(&graph, &layout, &fixed_tasks, group));
-        let late = Self::late(&graph, &layout, wanted);
+        let late = late(&graph, &layout, wanted);
         let turn = forward.len();
         let tasks = [forward, backward].concat();
         let mut plan = Compiled {
@@ -304,65 +283,6 @@ impl<F: Number> Compiled<F> {
         };
         Timed { what, when, span, calls, seconds }
     }
-
-    /// Gradients that are computed once all steps are done.
-    fn late(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Vec<Late> {
-        let of = |(name, sums): &(String, Vec<Sum>)| {
-            let offset = *wanted.sums.get(name)?;
-            let sizes = graph.root(name)?.sizes.clone();
-            let each = sums.iter().map(|sum| {
-                let [left, right] = sum.pair.each_ref().map(|factor| layout.slot(factor.from));
-                Some(Late {
-                    name: name.clone(),
-                    sum: sum.clone(),
-                    slots: [left?, right?],
-                    sizes: sizes.clone(),
-                    offset,
-                    spent: Spent::default(),
-                })
-            });
-            each.collect::<Option<Vec<Late>>>()
-        };
-        layout.sums.iter().filter_map(of).flatten().collect()
-    }
-
-    /// Adds one gradient, of some steps of all samples.
-    fn add_up(
-        &self,
-        late: &Late,
-        tape: &[F],
-        (steps, samples): (usize, usize),
-        gradient: &mut [F],
-    ) {
-        let Late { sum, slots, sizes, offset, .. } = late;
-        let frame = (self.layout.tape * samples) as isize;
-        let roles = Roles::new(&sum.pair, sizes);
-        let out = row_major(sizes);
-        let by = samples as i64;
-        let one = product(&sum.pair, sizes, &roles, &out, (sizes.len(), [by, by, 1]));
-        let over = |strides: Strides| match samples {
-            1 => Strides { term: frame, ..strides },
-            _ => Strides { term: 1, turn: frame, ..strides },
-        };
-        let (terms, turns) = if samples == 1 { (steps, 1) } else { (samples, steps) };
-        let (left, right) = (over(one.left), over(one.right));
-        let (product, turned) = Product { terms, turns, left, right, add: true, ..one }.arranged();
-        let others = roles.others.iter().map(|axis| sizes[*axis]).collect();
-        Domain { sizes: others, list: None }.each(|_, point| {
-            let moved = |steps: &[i64]| -> i64 {
-                roles.others.iter().zip(point).map(|(axis, at)| steps[*axis] * i64::from(*at)).sum()
-            };
-            let [first, second] = [0, 1].map(|number| {
-                let (slot, factor) = (slots[number], &sum.pair[number]);
-                let skipped = if slot.region == Region::Before { 0 } else { frame };
-                let at = (slot.offset as i64 + factor.first + moved(&factor.steps)) * by;
-                &tape[(at + skipped as i64) as usize..]
-            });
-            let [left, right] = if turned { [second, first] } else { [first, second] };
-            let out = &mut gradient[offset + moved(&out) as usize..];
-            F::product(&product, out, left, right);
-        });
-    }
 }
 
 impl<F: Number> Plan for Compiled<F> {
@@ -429,7 +349,7 @@ impl<F: Number> Plan for Compiled<F> {
     fn measure(&mut self) {
         self.measured = true;
         self.codes.values_mut().chain([&mut self.fixed_code]).for_each(Code::measure);
-        self.late.iter_mut().for_each(|late| late.spent = Spent::default());
+        self.late.iter_mut().for_each(Late::measure);
     }
 
     fn spent(&self) -> Vec<Timed> {
@@ -442,12 +362,7 @@ impl<F: Number> Plan for Compiled<F> {
             let when = if self.forward.calls.contains(&at) { "forward" } else { "backward" };
             all.push(self.timed(task, when, told));
         }
-        all.extend(self.late.iter().map(|late| {
-            let (calls, seconds) = late.spent.told();
-            let factor = self.graph.node(late.sum.pair[0].from);
-            let what = format!("gradient of {}", late.name);
-            Timed { what, when: "end", span: factor.origin.span, calls, seconds }
-        }));
+        all.extend(self.late.iter().map(|late| late.timed(&self.graph)));
         all.retain(|one| one.calls > 0);
         all
     }
@@ -520,7 +435,7 @@ impl<F: Number> Plan for Compiled<F> {
             let tape = &memory.tape[first * self.layout.tape * samples..];
             let steps = block.min(steps - first);
             for late in &self.late {
-                late.spent.on(|| self.add_up(late, tape, (steps, samples), gradient));
+                late.add(tape, (self.layout.tape * samples, steps, samples), gradient);
             }
         }
     }
