@@ -33,6 +33,8 @@ pub(super) struct Engine<P: Plan> {
     pub(super) threads: usize,
     /// Steps of the forward sweep that may be kept at a time.
     stretch: usize,
+    /// The least part of a step that is worth a second thread, in terms of products.
+    worth: u64,
     pub(super) params: Vec<Part>,
     pub(super) states: Vec<Part>,
     /// For each state, whether its first value is computed from parameters.
@@ -119,6 +121,7 @@ impl<P: Plan> Engine<P> {
             program: program.clone(),
             threads: threads.max(1),
             stretch: usize::MAX,
+            worth: u64::MAX,
             params,
             states,
             learned,
@@ -138,6 +141,11 @@ impl<P: Plan> Engine<P> {
         engine.starts = engine.first_states().into_owned();
         engine.varying = varying;
         engine
+    }
+
+    /// The same with the least part of a step that is worth a second thread.
+    pub(super) fn worth(self, worth: u64) -> Engine<P> {
+        Engine { worth, ..self }
     }
 
     /// The plan for what is wanted, with these parameters in it.
@@ -189,7 +197,10 @@ impl<P: Plan> Engine<P> {
 
     fn make(&self, roots: Vec<String>, gradients: bool) -> Ready<P> {
         let program = &self.program;
-        let plan = P::new(&program.step, &wanted_of_step(program, &roots, gradients));
+        let mut plan = P::new(&program.step, &wanted_of_step(program, &roots, gradients));
+        if self.threads > 1 {
+            plan.share(self.worth);
+        }
         let find = |names: Vec<String>| names.iter().map(|name| plan.root(name)).collect();
         let ports = Ports {
             loss: plan.root("loss"),
@@ -309,6 +320,9 @@ impl<P: Plan> Engine<P> {
         shares.iter_mut().for_each(|share| share.clear(gradient, self.seeds()));
         let threads = self.threads.min(shares.len()).max(1);
         memories.resize_with(threads.max(memories.len()), Memory::default);
+        // Threads that no chunk is left for help with the steps of the others.
+        let helped = self.threads >= 2 * threads && shared.plan.is_shared();
+        memories.iter_mut().for_each(|memory| memory.help(helped));
         let queue = Mutex::new(groups.chunks(chunk).zip(shares));
         let work = |memory: &mut Memory<P>| {
             loop {
@@ -431,7 +445,7 @@ impl<P: Plan> Engine<P> {
             Source::Input(_) | Source::Param(_) | Source::Prev(_) => {}
         };
         self.init.backward(&mut memory, At::ONCE, sum, fill, watch);
-        self.init.finish(&memory, 1, 1, sum);
+        self.init.finish(&mut memory, 1, 1, sum);
     }
 }
 

@@ -15,6 +15,7 @@ use super::frames::Frames;
 use super::kernels::{Level, cut, finite, squares};
 use super::phase::{Wanted, names, wanted_of};
 use super::plan::{At, Blind, PASSING, Plan, Root, Source};
+use super::sweep::Memory;
 use super::{Advance, Batch, Clip, Held, Learned, Outcome, Part, Timed, Trainable, Trouble, Want};
 
 /// Parameters and slots in the type of a backend.
@@ -174,10 +175,12 @@ impl<P: Plan> Engine<P> {
         self.ready_for(new, want, fill)
     }
 
-    /// One step of the optimiser on numbers that are held; `gradient` fills the gradient from a place on.
+    /// One step of the optimiser on numbers that are held; `gradient` fills the gradient from a place on. Some may have
+    /// a helper, who takes half.
     fn advance(
         &self,
         numbers: &mut Numbers<P>,
+        helped: Option<&mut Memory<P>>,
         rate: f64,
         gradient: impl Fn(usize, &mut [P::Float]) + Sync,
     ) {
@@ -186,25 +189,30 @@ impl<P: Plan> Engine<P> {
         };
         let Numbers { frames, memories, .. } = numbers;
         let len = frames.len();
-        let threads = if len < FOR_THREADS { 1 } else { self.threads };
-        let blocks = len.div_ceil(rule.block).div_ceil(threads).max(1);
+        let many = len >= FOR_THREADS;
+        let parts = if many { self.threads } else { 1 + usize::from(helped.is_some()) };
+        let blocks = len.div_ceil(rule.block).div_ceil(parts).max(1);
         let stretch = blocks * rule.block;
-        memories.resize_with(threads.max(memories.len()), Room::default);
+        memories.resize_with(parts.max(memories.len()), Room::default);
         let work = |at: usize, frames: &mut [P::Float], room: &mut Room<P>| {
             let first = at * stretch;
             let held = (frames, len.saturating_sub(first).min(stretch));
             rule.run(room, held, rate, |next, out| gradient(first + next, out));
         };
         let mut work_of = frames.stretches(blocks).zip(memories).enumerate();
-        let own = work_of.next();
+        let Some((_, (own, room))) = work_of.next() else { return };
+        if let Some(helped) = helped.filter(|_| !many) {
+            let other = work_of.next();
+            let other =
+                || other.into_iter().for_each(|(at, (frames, room))| work(at, frames, room));
+            return helped.both(|| work(0, own, room), other);
+        }
         std::thread::scope(|scope| {
             for (at, (frames, room)) in work_of {
                 let work = &work;
                 scope.spawn(move || work(at, frames, room));
             }
-            if let Some((at, (frames, room))) = own {
-                work(at, frames, room);
-            }
+            work(0, own, room);
         });
     }
 
@@ -300,6 +308,7 @@ impl<P: Plan> Trainable for Engine<P> {
         let want = Want { roots: roots.to_vec(), gradients: true };
         let outcome = self.run_with(&mut numbers, batch, &want, false);
         let (scale, norm) = self.mean(batch.lengths.len(), advance.frozen);
+        let mut memories = std::mem::take(&mut self.memories);
         let sum = self.shares.first().map_or(&[][..], |share| &share.sum);
         let trouble = if !outcome.loss.iter().all(|loss| loss.is_finite()) {
             Some(Trouble::Loss)
@@ -320,7 +329,8 @@ impl<P: Plan> Trainable for Engine<P> {
                 (part, values)
             });
             let kept: Vec<_> = kept.collect();
-            self.advance(&mut numbers, advance.rate, gradient);
+            let helped = memories.first_mut().filter(|memory| memory.is_helped());
+            self.advance(&mut numbers, helped, advance.rate, gradient);
             for (part, values) in kept {
                 numbers.frames.put(VALUES, part.offset, &values);
             }
@@ -330,7 +340,7 @@ impl<P: Plan> Trainable for Engine<P> {
             let wrong = |part: &Part| frames.any(VALUES, part.offset..part.offset + part.len, bad);
             self.params.iter().position(wrong).map(Trouble::Value)
         };
-        self.numbers = numbers;
+        (self.numbers, self.memories) = (numbers, memories);
         Learned { outcome, norm, trouble }
     }
 
@@ -344,7 +354,7 @@ impl<P: Plan> Trainable for Engine<P> {
         let gradient: Vec<P::Float> = narrow(gradient);
         let frames = self.frames(narrow(value), slots);
         let mut numbers = Numbers { frames, ..Numbers::<P>::default() };
-        self.advance(&mut numbers, rate, |first, out| {
+        self.advance(&mut numbers, None, rate, |first, out| {
             out.copy_from_slice(&gradient[first..first + out.len()]);
         });
         let frames = &numbers.frames;

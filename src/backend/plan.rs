@@ -201,6 +201,29 @@ pub(super) trait Plan: Debug + Sync + Sized {
         1
     }
 
+    /// From now on looks for what two threads can do at once: for parts of a step of at least that many terms of
+    /// products.
+    fn share(&mut self, _worth: u64) {}
+
+    /// Whether it has found any.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// From now on a second thread helps a worker, or none does.
+    fn help(_memory: &mut Self::Memory, _wanted: bool) {}
+
+    /// Whether one does.
+    fn is_helped(_memory: &Self::Memory) -> bool {
+        false
+    }
+
+    /// Does both, the other one on that second thread if there is one.
+    fn both(_memory: &mut Self::Memory, own: impl FnOnce(), other: impl FnOnce() + Send) {
+        own();
+        other();
+    }
+
     /// Makes room for that many frames of a group, the one before the first step included.
     fn fit(&self, memory: &mut Self::Memory, frames: usize, samples: usize);
 
@@ -240,7 +263,7 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// After the backward sweep over that many steps, whose frames are kept: adds what is left to `gradient`.
     fn finish(
         &self,
-        _memory: &Self::Memory,
+        _memory: &mut Self::Memory,
         _steps: usize,
         _samples: usize,
         _gradient: &mut [Self::Float],

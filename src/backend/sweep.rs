@@ -110,6 +110,21 @@ impl<P: Plan> Default for Memory<P> {
 }
 
 impl<P: Plan> Memory<P> {
+    /// From now on a second thread helps, or none does.
+    pub(super) fn help(&mut self, wanted: bool) {
+        P::help(&mut self.plan, wanted);
+    }
+
+    /// Whether one does.
+    pub(super) fn is_helped(&self) -> bool {
+        P::is_helped(&self.plan)
+    }
+
+    /// Does both, the other one on that second thread if there is one.
+    pub(super) fn both(&mut self, own: impl FnOnce(), other: impl FnOnce() + Send) {
+        P::both(&mut self.plan, own, other);
+    }
+
     /// Elements of its tape.
     pub(super) fn tape(&self) -> usize {
         P::tape(&self.plan)
@@ -342,7 +357,7 @@ impl<P: Plan> Shared<'_, P> {
                 self.tell_inputs(memory, at, made);
                 self.hand_on(memory, at);
             }
-            self.plan.finish(&memory.plan, stretch.len(), samples, gradient);
+            self.plan.finish(&mut memory.plan, stretch.len(), samples, gradient);
         }
         for (number, sample) in made.iter_mut().enumerate().filter(|_| self.told) {
             sample.starts = column(&memory.adjoints[0], samples, number).collect();

@@ -40,6 +40,7 @@ mod splices;
 mod stages;
 mod streams;
 mod support;
+mod threads;
 mod tidy;
 mod trained;
 mod trees;

@@ -17,6 +17,8 @@ use crate::graph::{Access, Graph, Read};
 
 use super::call::Direct;
 use super::called::{Number, Pointers};
+use super::crew::Crew;
+use super::forks::{Fork, Walk};
 use super::layout::{Layout, layout};
 use super::make::{Listing, Made, Maker, Object, Task, machine, signature};
 use super::profile::Spent;
@@ -62,6 +64,20 @@ struct Sizes {
 }
 
 type Function = unsafe extern "C" fn(*const Pointers<*mut u8>);
+
+/// Memory that two threads look at.
+struct Everybody(Pointers<*mut u8>);
+
+#[expect(unsafe_code, reason = "two threads run parts of a step on the same memory")]
+// SAFETY: it is a list of addresses; what may be done there is argued where functions are entered.
+unsafe impl Sync for Everybody {}
+
+impl Everybody {
+    /// As a whole: a closure that names the field would hold the addresses themselves.
+    fn all(&self) -> &Pointers<*mut u8> {
+        &self.0
+    }
+}
 
 /// What is entered for a task.
 enum Entry {
@@ -220,8 +236,13 @@ impl Code {
         Ok(texts)
     }
 
-    /// Runs functions of one time step, in order. They write every region but the fixed one.
-    pub(super) fn run<F: Number>(&self, list: Range<usize>, regions: &mut Regions<'_, F>) {
+    /// Runs functions of one time step; where they fork, a crew does its part. They write every region but the fixed one.
+    pub(super) fn run<F: Number>(
+        &self,
+        walk: &Walk,
+        crew: Option<&mut Crew>,
+        regions: &mut Regions<'_, F>,
+    ) {
         let Sizes { fixed, tape, before, work, seeds, gradient } = self.sizes;
         let fit = regions.fixed.len() >= fixed
             && regions.tape.len() >= tape
@@ -229,20 +250,33 @@ impl Code {
             && regions.work.len() >= work
             && regions.arriving.len() >= seeds
             && regions.leaving.len() >= seeds
-            && (list.end <= self.first_sum || regions.gradient.len() >= gradient);
+            && (walk.list.end <= self.first_sum || regions.gradient.len() >= gradient);
         assert!(fit && F::BYTES == self.bytes && !self.writes_fixed, "{SMALL}");
-        self.enter(
-            list,
-            &Pointers {
-                fixed: regions.fixed.as_ptr().cast_mut().cast(),
-                tape: regions.tape.as_mut_ptr().cast(),
-                before: regions.before.as_ptr().cast_mut().cast(),
-                work: regions.work.as_mut_ptr().cast(),
-                arriving: regions.arriving.as_ptr().cast_mut().cast(),
-                leaving: regions.leaving.as_mut_ptr().cast(),
-                gradient: regions.gradient.as_mut_ptr().cast(),
-            },
-        );
+        let memory = Pointers {
+            fixed: regions.fixed.as_ptr().cast_mut().cast(),
+            tape: regions.tape.as_mut_ptr().cast(),
+            before: regions.before.as_ptr().cast_mut().cast(),
+            work: regions.work.as_mut_ptr().cast(),
+            arriving: regions.arriving.as_ptr().cast_mut().cast(),
+            leaving: regions.leaving.as_mut_ptr().cast(),
+            gradient: regions.gradient.as_mut_ptr().cast(),
+        };
+        match crew {
+            Some(crew) => self.forked(walk, crew, &Everybody(memory)),
+            None => self.enter(&walk.order, &memory),
+        }
+    }
+
+    /// Runs functions by two threads.
+    fn forked(&self, Walk { order, forks, .. }: &Walk, crew: &mut Crew, memory: &Everybody) {
+        let mut next = 0;
+        for Fork { own, other } in forks {
+            self.enter(&order[next..own.start], &memory.0);
+            let [own, part] = [own, other].map(|part| &order[part.clone()]);
+            crew.both(|| self.enter(own, memory.all()), || self.enter(part, memory.all()));
+            next = other.end;
+        }
+        self.enter(&order[next..], &memory.0);
     }
 
     /// Runs functions of values that are the same for all steps and samples, in order.
@@ -251,7 +285,7 @@ impl Code {
         assert!(fit && self.writes_fixed, "{SMALL}");
         let mut memory = Pointers::each(|_| std::ptr::null_mut());
         memory.fixed = fixed.as_mut_ptr().cast();
-        self.enter(list, &memory);
+        self.enter(&list.collect::<Vec<_>>(), &memory);
     }
 
     /// From now on takes the time of each function.
@@ -264,17 +298,18 @@ impl Code {
         &self.spent
     }
 
-    fn enter(&self, list: Range<usize>, memory: &Pointers<*mut u8>) {
+    fn enter(&self, list: &[usize], memory: &Pointers<*mut u8>) {
         if self.spent.is_empty() {
             return self.call(list, memory);
         }
         for at in list {
-            self.spent[at].on(|| self.call(at..at + 1, memory));
+            self.spent[*at].on(|| self.call(&[*at], memory));
         }
     }
 
-    fn call(&self, list: Range<usize>, memory: &Pointers<*mut u8>) {
-        for entry in &self.entries[list] {
+    fn call(&self, list: &[usize], memory: &Pointers<*mut u8>) {
+        for at in list {
+            let entry = &self.entries[*at];
             #[expect(
                 unsafe_code,
                 reason = "the one place where machine code is entered, and kernels without any"
@@ -293,7 +328,9 @@ impl Code {
             // stack pointer and to registers that a caller saves. `products` keeps the descriptions where the code
             // looks for them. Functions that write the fixed region, and no others,
             // are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other
-            // region, and none is there. Direct calls touch slots of the same layout. `module` keeps the code mapped as long
+            // region, and none is there. Direct calls touch slots of the same layout. Two
+            // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes: every
+            // function writes slots of its own, which no other writes, and those who share one follow each other. `module` keeps the code mapped as long
             // as `self` lives.
             unsafe {
                 match entry {

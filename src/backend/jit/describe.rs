@@ -9,6 +9,7 @@ use crate::backend::phase::{Phase, Wanted, wanted_of_step};
 use crate::graph::{Graph, NodeId, Op, Program};
 
 use super::code::{Code, Group, probe};
+use super::forks::{Fork, WORTH, Walk};
 use super::fuse::{Fused, Role};
 use super::held::tiled;
 use super::layout::{Layout, Region, layout};
@@ -128,6 +129,24 @@ impl Look {
         format!("{}{:?}: {kind} -> {place}", node.origin.path, node.space.sizes)
     }
 
+    /// What two threads run at once, where a second one has nothing else to do; functions are numbered from `first` on.
+    fn forks(&self, text: &mut String, first: usize, phase: Phase) {
+        let tasks = &self.tasks[phase as usize];
+        let walk = match phase {
+            Phase::Forward | Phase::Backward => {
+                Walk::shared(&self.graph, &self.layout, (tasks, 0..tasks.len()), WORTH)
+            }
+            Phase::Constant | Phase::Params => return,
+        };
+        for Fork { own, other } in &walk.forks {
+            let [own, other] = [own, other].map(|part| {
+                let numbers = walk.order[part.clone()].iter().map(|at| (first + at).to_string());
+                numbers.collect::<Vec<_>>().join(", ")
+            });
+            let _ = writeln!(text, "       a second thread may run {other} beside {own}");
+        }
+    }
+
     fn counts(&self) -> Counts {
         let tasks: Vec<&Task> =
             [Phase::Forward, Phase::Backward].into_iter().flat_map(|p| self.functions(p)).collect();
@@ -170,6 +189,7 @@ pub fn describe(program: &Program) -> String {
             continue;
         }
         let _ = writeln!(text, "{title}:");
+        look.forks(&mut text, number, phase);
         for task in functions {
             look.line(&mut text, number, task);
             number += 1;

@@ -4,6 +4,7 @@
 //! order of every addition depends on the number of steps and samples alone.
 
 use crate::backend::Timed;
+use crate::backend::bytes::points;
 use crate::backend::domain::Domain;
 use crate::backend::kernels::{Product, Strides};
 use crate::backend::phase::Wanted;
@@ -50,16 +51,43 @@ pub(super) fn late(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Vec<Late>
         });
         each.collect::<Option<Vec<Late>>>()
     };
-    layout.sums.iter().filter_map(of).flatten().collect()
+    let mut all: Vec<Late> = layout.sums.iter().filter_map(of).flatten().collect();
+    all.sort_by_key(|late| late.offset);
+    all
+}
+
+/// Where two threads part them, about half of the work each: the first of the second, and its place among all
+/// gradients.
+pub(super) fn middle(all: &[Late]) -> Option<(usize, usize)> {
+    let parts = |at: &usize| all[*at].offset > all[at - 1].offset;
+    let each: Vec<u64> = all.iter().map(|late| points(&late.sizes)).collect();
+    let uneven = |at: &usize| {
+        let [first, second] = [&each[..*at], &each[*at..]].map(|part| part.iter().sum::<u64>());
+        first.abs_diff(second)
+    };
+    let at = (1..all.len()).filter(parts).min_by_key(uneven)?;
+    Some((at, all[at].offset))
+}
+
+/// Adds all of them, to gradients from a place on.
+pub(super) fn add_all<F: Number>(
+    all: &[Late],
+    tape: &[F],
+    extent: (usize, usize, usize),
+    (gradient, first): (&mut [F], usize),
+) {
+    for late in all {
+        late.add(tape, extent, (&mut *gradient, first));
+    }
 }
 
 impl Late {
-    /// Adds it to all gradients, from a tape of frames of that many numbers, of some steps of all samples.
-    pub(super) fn add<F: Number>(
+    /// Adds it to gradients from a place on, from a tape of frames of that many numbers, of some steps of all samples.
+    fn add<F: Number>(
         &self,
         tape: &[F],
         (frame, steps, samples): (usize, usize, usize),
-        gradient: &mut [F],
+        gradient: (&mut [F], usize),
     ) {
         self.spent.on(|| self.add_up(tape, (frame as isize, steps, samples), gradient));
     }
@@ -68,7 +96,7 @@ impl Late {
         &self,
         tape: &[F],
         (frame, steps, samples): (isize, usize, usize),
-        gradient: &mut [F],
+        (gradient, begin): (&mut [F], usize),
     ) {
         let Late { sum, slots, sizes, offset, .. } = self;
         let roles = Roles::new(&sum.pair, sizes);
@@ -94,7 +122,7 @@ impl Late {
                 &tape[(at + skipped as i64) as usize..]
             });
             let [left, right] = if turned { [second, first] } else { [first, second] };
-            let out = &mut gradient[offset + moved(&out) as usize..];
+            let out = &mut gradient[offset - begin + moved(&out) as usize..];
             F::product(&product, out, left, right);
         });
     }

@@ -5,7 +5,8 @@
 //! computed where they are read. Sums of products and functions of whole arrays are left to kernels, and
 //! gradients of weights are computed once all steps are done. Values over the same two axes share a
 //! loop. Samples of equal length run together in groups, side by side in
-//! memory and in vectors; a lone sample uses vectors along the axes of its values. Invariants: the
+//! memory and in vectors; a lone sample uses vectors along the axes of its values. Threads that a batch leaves
+//! nothing else to do run parts of a step. Invariants: the
 //! same program, precision, parameters, batch and wanted results give the same bits, whatever the number of
 //! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);
 //! given equal inputs, scalar functions have the bits that the interpreter gives them.
@@ -16,8 +17,10 @@ mod call;
 mod called;
 mod clear;
 mod code;
+mod crew;
 mod describe;
 mod emit;
+mod forks;
 mod fuse;
 mod fused;
 mod guards;
@@ -47,6 +50,7 @@ use crate::graph::{self, Graph, Program};
 use super::bytes;
 use super::engine::Engine;
 use super::{Budget, Precision, Trainable};
+use forks::WORTH;
 use plan::Compiled;
 
 pub use describe::{Counts, counts, describe, list};
@@ -66,6 +70,23 @@ pub fn ready(
     precision: Precision,
     threads: usize,
 ) -> Result<Box<dyn Trainable>, String> {
+    ready_for(program, precision, threads, WORTH)
+}
+
+/// The same, telling what a second thread is worth where a batch leaves it nothing else to do: it is called for parts of a
+/// step that take as long as that many terms of products. Whatever the number, the results have the same bits.
+///
+/// # Errors
+/// As [`ready`].
+///
+/// # Panics
+/// As [`ready`].
+pub fn ready_for(
+    program: &Program,
+    precision: Precision,
+    threads: usize,
+    worth: u64,
+) -> Result<Box<dyn Trainable>, String> {
     let update = program.update.iter().flat_map(|update| [&update.graph, &update.init]);
     [&program.init].into_iter().chain(update).for_each(lawful);
     code::probe()?;
@@ -74,8 +95,8 @@ pub fn ready(
     Ok(std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().spawn_scoped(scope, step).ok();
         let engine: Box<dyn Trainable> = match precision {
-            Precision::F32 => Box::new(Engine::<Compiled<f32>>::new(program, threads)),
-            Precision::F64 => Box::new(Engine::<Compiled<f64>>::new(program, threads)),
+            Precision::F32 => Box::new(Engine::<Compiled<f32>>::new(program, threads).worth(worth)),
+            Precision::F64 => Box::new(Engine::<Compiled<f64>>::new(program, threads).worth(worth)),
         };
         match thread {
             Some(thread) => {

@@ -5,7 +5,6 @@
 //! wanted alone.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use crate::backend::Timed;
 use crate::backend::phase::{Phase, Wanted};
@@ -17,8 +16,10 @@ use crate::passes::timed;
 use super::aligned::Aligned;
 use super::called::Number;
 use super::code::{Code, Group, Regions};
+use super::crew::Crew;
+use super::forks::Walk;
 use super::fuse::Step;
-use super::late::{Late, late};
+use super::late::{Late, add_all, late, middle};
 use super::layout::{Layout, Region, Slot, in_place, layout};
 use super::make::Task;
 use super::roots::Copy;
@@ -49,8 +50,8 @@ struct Feed {
 struct Schedule {
     /// Leaves, filled first.
     pub(super) feeds: Vec<Feed>,
-    /// Functions, by their number.
-    pub(super) calls: Range<usize>,
+    /// Functions, and where two threads run some at once.
+    pub(super) walk: Walk,
 }
 
 /// A graph made ready.
@@ -87,6 +88,8 @@ pub(super) struct Memory<F> {
     leaving: Aligned<F>,
     /// What a turned leaf is filled with.
     room: Vec<F>,
+    /// Who helps with this.
+    crew: Option<Crew>,
 }
 
 /// The frames of that length of a step, and of the one before it.
@@ -185,11 +188,11 @@ impl<F: Number> Compiled<F> {
         let mut plan = Compiled {
             graph,
             fixed: Aligned::zeros(layout.fixed),
-            params: Schedule { feeds: param_feeds, calls: first..fixed_tasks.len() },
+            params: Schedule { feeds: param_feeds, walk: Walk::alone(first..fixed_tasks.len()) },
             fixed_code,
             fixed_tasks,
-            forward: Schedule { feeds: forward_feeds, calls: 0..turn },
-            backward: Schedule { feeds: backward_feeds, calls: turn..tasks.len() },
+            forward: Schedule { feeds: forward_feeds, walk: Walk::alone(0..turn) },
+            backward: Schedule { feeds: backward_feeds, walk: Walk::alone(turn..tasks.len()) },
             late,
             tasks,
             codes: BTreeMap::new(),
@@ -256,11 +259,11 @@ impl<F: Number> Compiled<F> {
             }
         }
         memory.room = room;
-        let Memory { tape, work, arriving, leaving, .. } = memory;
+        let Memory { tape, work, arriving, leaving, crew, .. } = memory;
         let (tape, before) = frames(tape, at, one);
         let mut regions =
             Regions { fixed: &self.fixed, tape, before, work, arriving, leaving, gradient };
-        self.code(at.samples).run(schedule.calls.clone(), &mut regions);
+        self.code(at.samples).run(&schedule.walk, crew.as_mut(), &mut regions);
     }
 
     /// What a function is and what it took.
@@ -324,7 +327,7 @@ impl<F: Number> Plan for Compiled<F> {
         let fixed = &self.fixed;
         let mut regions =
             Regions { fixed, tape: frame, before: &[], work, arriving, leaving, gradient: &mut [] };
-        self.code(1).run(self.forward.calls.clone(), &mut regions);
+        self.code(1).run(&self.forward.walk, None, &mut regions);
     }
 
     fn size(graph: &Graph, wanted: &Wanted) -> Size {
@@ -359,7 +362,7 @@ impl<F: Number> Plan for Compiled<F> {
         for (at, task) in self.tasks.iter().enumerate() {
             let each = self.codes.values().filter_map(|code| Some(code.spent().get(at)?.told()));
             let told = each.fold((0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
-            let when = if self.forward.calls.contains(&at) { "forward" } else { "backward" };
+            let when = if self.forward.walk.list.contains(&at) { "forward" } else { "backward" };
             all.push(self.timed(task, when, told));
         }
         all.extend(self.late.iter().map(|late| late.timed(&self.graph)));
@@ -391,7 +394,7 @@ impl<F: Number> Plan for Compiled<F> {
                 rows.enumerate().for_each(|(at, row)| fill(param, at * len, &mut row[..len]));
             }
         }
-        self.fixed_code.run_fixed(self.params.calls.clone(), &mut self.fixed);
+        self.fixed_code.run_fixed(self.params.walk.list.clone(), &mut self.fixed);
     }
 
     fn root(&self, name: &str) -> Option<Root<Copy>> {
@@ -400,7 +403,7 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn fit(&self, memory: &mut Memory<F>, frames: usize, samples: usize) {
         if memory.samples != samples {
-            *memory = Memory { samples, ..Memory::default() };
+            *memory = Memory { samples, crew: memory.crew.take(), ..Memory::default() };
         }
         let Layout { tape, work, seeds, .. } = self.layout;
         for (memory, len) in [
@@ -429,13 +432,54 @@ impl<F: Number> Plan for Compiled<F> {
         self.layout.block()
     }
 
-    fn finish(&self, memory: &Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
-        let block = self.block();
+    fn share(&mut self, worth: u64) {
+        let (graph, layout) = (&self.graph, &self.layout);
+        for schedule in [&mut self.forward, &mut self.backward] {
+            let list = schedule.walk.list.clone();
+            schedule.walk = Walk::shared(graph, layout, (&self.tasks, list), worth);
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        [&self.forward, &self.backward].iter().any(|schedule| !schedule.walk.forks.is_empty())
+    }
+
+    fn help(memory: &mut Memory<F>, wanted: bool) {
+        match (wanted, &memory.crew) {
+            (true, None) => memory.crew = Crew::new(),
+            (false, Some(_)) => memory.crew = None,
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    fn is_helped(memory: &Memory<F>) -> bool {
+        memory.crew.is_some()
+    }
+
+    fn both(memory: &mut Memory<F>, own: impl FnOnce(), other: impl FnOnce() + Send) {
+        match &mut memory.crew {
+            Some(crew) => crew.both(own, other),
+            None => {
+                own();
+                other();
+            }
+        }
+    }
+
+    fn finish(&self, memory: &mut Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
+        let (block, frame) = (self.block(), self.layout.tape * samples);
+        let Memory { tape, crew, .. } = memory;
         for first in (0..steps).step_by(block).rev() {
-            let tape = &memory.tape[first * self.layout.tape * samples..];
-            let steps = block.min(steps - first);
-            for late in &self.late {
-                late.add(tape, (self.layout.tape * samples, steps, samples), gradient);
+            let tape = &tape[first * frame..];
+            let extent = (frame, block.min(steps - first), samples);
+            match (crew.as_mut(), middle(&self.late)) {
+                (Some(crew), Some((at, place))) => {
+                    let (own, other) = self.late.split_at(at);
+                    let (low, high) = gradient.split_at_mut(place);
+                    let own = || add_all(own, tape, extent, (low, 0));
+                    crew.both(own, || add_all(other, tape, extent, (high, place)));
+                }
+                _ => add_all(&self.late, tape, extent, (&mut *gradient, 0)),
             }
         }
     }
