@@ -16,7 +16,7 @@ use super::learn::{Numbers, Rule};
 use super::live::Live;
 use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, PASSING, Plan, Source, Watch};
-use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums};
+use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums, groups};
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Timed, Want};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
@@ -86,24 +86,6 @@ pub(super) fn widen<F: Float>(values: &[F]) -> Vec<f64> {
 /// The numbers of a tensor in row-major order.
 pub(super) fn flat(tensor: &Tensor) -> Cow<'_, [f64]> {
     tensor.as_slice().map_or_else(|| Cow::Owned(tensor.iter().copied().collect()), Cow::Borrowed)
-}
-
-/// Cuts a batch into groups of consecutive samples of equal length, of sizes listed largest first. No
-/// group holds more than half of such a run, so that two threads find work, or more than are run together.
-fn groups(lengths: &[usize], sizes: &[usize], together: usize) -> Vec<Group> {
-    let mut all = Vec::new();
-    let mut first = 0;
-    while first < lengths.len() {
-        let alike = lengths[first..].iter().take_while(|len| **len == lengths[first]).count();
-        let (end, most) = (first + alike, together.min(alike / 2));
-        while first < end {
-            let fits = |size: &usize| *size <= most && *size <= end - first;
-            let samples = sizes.iter().copied().find(fits).unwrap_or(1);
-            all.push(Group { first, samples });
-            first += samples;
-        }
-    }
-    all
 }
 
 impl<P: Plan> Engine<P> {
@@ -578,23 +560,4 @@ fn over_time<'a, F: Float>(
     }
     let shape: Vec<usize> = [steps, batch].into_iter().chain(sizes).collect();
     tensor(&shape, all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::groups;
-
-    #[test]
-    fn groups_hold_samples_of_one_length() {
-        let sizes = |lengths: &[usize]| -> Vec<(usize, usize)> {
-            let all = groups(lengths, &[16, 8, 4, 1], 100);
-            all.into_iter().map(|group| (group.first, group.samples)).collect()
-        };
-        assert_eq!(sizes(&[5; 45]), [(0, 16), (16, 16), (32, 8), (40, 4), (44, 1)]);
-        assert_eq!(sizes(&[5; 8]), [(0, 4), (4, 4)]);
-        assert_eq!(sizes(&[3, 3, 2, 3]), [(0, 1), (1, 1), (2, 1), (3, 1)]);
-        assert!(sizes(&[]).is_empty());
-        assert_eq!(groups(&[2; 3], &[1], 100).len(), 3);
-        assert_eq!(groups(&[2; 16], &[16, 8, 4, 1], 5).len(), 4);
-    }
 }
