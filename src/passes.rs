@@ -25,8 +25,7 @@ pub fn spent() -> f64 {
 }
 
 /// What was recorded since [`record`]; nothing more is.
-#[must_use]
-pub fn recorded() -> Vec<Pass> {
+pub(crate) fn recorded() -> Vec<Pass> {
     RECORD.take().unwrap_or_default()
 }
 

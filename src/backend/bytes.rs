@@ -74,7 +74,7 @@ pub(super) fn budget<P: Plan>(
     let step = P::size(&program.step, &wanted_of_step(program, &["y".to_owned()], true));
     let block = usize::try_from(step.block).unwrap_or(1).max(1);
     let need = need::<P>(program, step, (steps, batch));
-    // More threads than chunks take no more, and are no more.
+    // More threads than chunks take no more: they help with single steps, or do nothing.
     let most = threads.clamp(1, MAX_CHUNKS.min(batch.max(1)));
     let mut least = Budget { bytes: u64::MAX, threads: 1, kept: None };
     for workers in (1..=most).rev() {

@@ -2,13 +2,15 @@
 //!
 //! In: a program, parameters, a batch. Out: an [`Outcome`]. Consecutive samples of equal length form
 //! groups of the sizes that the plan of a backend offers; groups are cut into at most [`MAX_CHUNKS`] chunks, whose number depends on
-//! the batch alone; each chunk has one sum of gradients, and the sums are combined by a fixed tree.
+//! the batch alone; each chunk has one sum of gradients, and the sums are combined by a fixed tree. Threads that are
+//! left over help with single steps, if the backend knows how.
 //! Invariant: the same bits for any number of threads.
 
 use std::borrow::Cow;
 use std::sync::Mutex;
 
 use crate::graph::{Array, Leaf, Op, Program};
+use crate::passes::timed;
 use crate::tensor::Tensor;
 
 use super::float::{Float, round};
@@ -33,7 +35,7 @@ pub(super) struct Engine<P: Plan> {
     pub(super) threads: usize,
     /// Steps of the forward sweep that may be kept at a time.
     stretch: usize,
-    /// The least part of a step that is worth a second thread, in terms of products.
+    /// The least function of a step that is worth a second thread, as the plan takes it.
     worth: u64,
     pub(super) params: Vec<Part>,
     pub(super) states: Vec<Part>,
@@ -125,7 +127,7 @@ impl<P: Plan> Engine<P> {
         engine
     }
 
-    /// The same with the least part of a step that is worth a second thread.
+    /// The same with the least function of a step that is worth a second thread, as the plan takes it.
     pub(super) fn worth(self, worth: u64) -> Engine<P> {
         Engine { worth, ..self }
     }
@@ -181,7 +183,7 @@ impl<P: Plan> Engine<P> {
         let program = &self.program;
         let mut plan = P::new(&program.step, &wanted_of_step(program, &roots, gradients));
         if self.threads > 1 {
-            plan.share(self.worth);
+            timed("plan", || plan.share(self.worth));
         }
         let find = |names: Vec<String>| names.iter().map(|name| plan.root(name)).collect();
         let ports = Ports {
@@ -288,7 +290,8 @@ impl<P: Plan> Engine<P> {
         batch.lengths.len()
     }
 
-    /// Hands chunks of groups to threads; with one chunk or one thread, the caller does them all.
+    /// Hands chunks of groups to threads; with one chunk or one thread, the caller does them all. Where two threads and
+    /// more are there for each chunk, one helps with its steps.
     fn spread(
         &self,
         shared: &Shared<'_, P>,
@@ -304,7 +307,8 @@ impl<P: Plan> Engine<P> {
         memories.resize_with(threads.max(memories.len()), Memory::default);
         // Threads that no chunk is left for help with the steps of the others.
         let helped = self.threads >= 2 * threads && shared.plan.is_shared();
-        memories.iter_mut().for_each(|memory| memory.help(helped));
+        let all = memories.iter_mut().enumerate();
+        all.for_each(|(at, memory)| memory.help(helped && at < threads));
         let queue = Mutex::new(groups.chunks(chunk).zip(shares));
         let work = |memory: &mut Memory<P>| {
             loop {
@@ -452,7 +456,11 @@ impl<P: Plan> Executable for Engine<P> {
         let tapes = self.memories.iter().filter(|_| kept).map(Memory::tape);
         let bytes = tapes.sum::<usize>() * size_of::<P::Float>();
         let last = self.live.as_ref().map(|live| &live.ready).or(self.plans.last());
-        Facts { kernels: last.map_or(0, |ready| ready.plan.kernels()), tape_bytes: bytes as u64 }
+        Facts {
+            kernels: last.map_or(0, |ready| ready.plan.kernels()),
+            tape_bytes: bytes as u64,
+            helpers: self.memories.iter().filter(|memory| memory.is_helped()).count(),
+        }
     }
 
     fn measure(&mut self) {

@@ -89,6 +89,8 @@ pub struct Facts {
     pub kernels: usize,
     /// Bytes kept of the forward sweep for the backward sweep, in the memory of all threads.
     pub tape_bytes: u64,
+    /// Threads that helped others with single steps in the last run, since the batch left them nothing else to do.
+    pub helpers: usize,
 }
 
 /// What a part of a run took.

@@ -201,8 +201,7 @@ pub(super) trait Plan: Debug + Sync + Sized {
         1
     }
 
-    /// From now on looks for what two threads can do at once: for parts of a step of at least that many terms of
-    /// products.
+    /// Looks for what two threads can do at once; a larger `worth` leaves more to one. Not for plans that run in place.
     fn share(&mut self, _worth: u64) {}
 
     /// Whether it has found any.
@@ -210,7 +209,7 @@ pub(super) trait Plan: Debug + Sync + Sized {
         false
     }
 
-    /// From now on a second thread helps a worker, or none does.
+    /// From the next run on a second thread helps a worker, or none does.
     fn help(_memory: &mut Self::Memory, _wanted: bool) {}
 
     /// Whether one does.

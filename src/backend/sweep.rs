@@ -128,7 +128,7 @@ impl<P: Plan> Default for Memory<P> {
 }
 
 impl<P: Plan> Memory<P> {
-    /// From now on a second thread helps, or none does.
+    /// From the next run on a second thread helps, or none does.
     pub(super) fn help(&mut self, wanted: bool) {
         P::help(&mut self.plan, wanted);
     }

@@ -139,7 +139,7 @@ struct Facts {
     cost: Cost,
     /// Time steps of which the forward sweep is kept at a time, where not all are.
     kept: Option<usize>,
-    /// Threads that share a batch.
+    /// The most threads that share a batch.
     threads: usize,
 }
 
@@ -176,7 +176,8 @@ fn train(args: &Args, clock: &Clock) -> Result<Measured, Error> {
     };
     let mut steps = Steps::new(&mut session, &settings);
     let times = clock.measure(|| steps.next())?;
-    let profile = if args.profile { Some((steps.profile(args.time)?, sources)) } else { None };
+    let profile =
+        if args.profile { Some((steps.profile(args.time, threads == 1)?, sources)) } else { None };
     Ok(Measured { facts, times, took: session.facts(), profile })
 }
 
@@ -227,7 +228,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Where the time goes, from some more steps.
-    fn profile(mut self, budget: Duration) -> Result<Profile, Error> {
+    fn profile(mut self, budget: Duration, alone: bool) -> Result<Profile, Error> {
         self.session.measure();
         let start = Instant::now();
         let (mut steps, mut seconds) = (0, 0.0);
@@ -235,7 +236,7 @@ impl<'a> Steps<'a> {
             seconds += self.next()?.as_secs_f64();
             steps += 1;
         }
-        Ok(Profile::new(steps, seconds, self.session.spent()))
+        Ok(Profile::new(steps, seconds, self.session.spent(), alone))
     }
 }
 
@@ -433,6 +434,7 @@ impl Report<'_> {
             "backend": args.backend.name(),
             "precision": name_of(precision(args.precision)),
             "threads": facts.threads,
+            "helpers": took.helpers,
             "batch": facts.batch,
             "timesteps": facts.timesteps,
             "parameters": facts.parameters,
@@ -464,9 +466,10 @@ impl Report<'_> {
     fn text(&self) -> String {
         let Report { args, measured: Measured { facts, times, took, profile }, peak, passes } =
             self;
-        let threads = match facts.threads {
-            1 => "1 thread".to_owned(),
-            many => format!("{many} threads"),
+        let threads = match (facts.threads, took.helpers) {
+            (1, _) => "1 thread".to_owned(),
+            (many, 0) => format!("{many} threads"),
+            (many, helpers) => format!("{many} threads, {helpers} helping with single steps"),
         };
         let (what, of) = match facts.mode {
             "train" => (

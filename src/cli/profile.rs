@@ -13,6 +13,8 @@ pub(super) struct Profile {
     pub(super) seconds: f64,
     /// Every function, the longest first.
     spent: Vec<Timed>,
+    /// Whether one thread did it all.
+    alone: bool,
 }
 
 /// Functions shown to people; the rest are summed up.
@@ -22,9 +24,10 @@ const SHOWN: usize = 20;
 const EQUATION: usize = 48;
 
 impl Profile {
-    pub(super) fn new(steps: u64, seconds: f64, mut spent: Vec<Timed>) -> Profile {
+    /// Of some steps in so many seconds, by one thread or by several.
+    pub(super) fn new(steps: u64, seconds: f64, mut spent: Vec<Timed>, alone: bool) -> Profile {
         spent.sort_by(|left, right| right.seconds.total_cmp(&left.seconds));
-        Profile { steps, seconds, spent }
+        Profile { steps, seconds, spent, alone }
     }
 
     /// Microseconds a step.
@@ -50,15 +53,19 @@ impl Profile {
         })
     }
 
-    /// A table; times are those of all threads together.
+    /// A table.
     pub(super) fn text(&self, sources: &Sources) -> String {
+        let together = if self.alone { "" } else { ", on all threads together" };
         let mut text = format!(
-            "\nwhere the time goes, of {} steps in which each function was timed\n\n  \
+            "\nwhere the time goes, of {} steps in which each function was timed{together}\n\n  \
              {:>6} {:>8} {:>6}  {:9}  {}\n",
             self.steps, "share", "us", "calls", "when", "value and equation"
         );
+        let sum = |list: &[Timed]| list.iter().map(|timed| timed.seconds).sum::<f64>();
+        // What several threads do at once is counted several times.
+        let all = if self.alone { self.seconds } else { sum(&self.spent) };
         let mut row = |seconds: f64, calls: f64, when: &str, what: &str| {
-            let share = 100.0 * seconds / self.seconds.max(1e-12);
+            let share = 100.0 * seconds / all.max(1e-12);
             let line = format!(
                 "  {share:>4.1} % {:>8.1} {calls:>6.0}  {when:9}  {what}",
                 self.each(seconds)
@@ -73,13 +80,14 @@ impl Profile {
                 format!("{}  {}  {}", timed.what, place(sources, timed), equation(sources, timed));
             row(timed.seconds, calls(timed), timed.when, &what);
         }
-        let sum = |list: &[Timed]| list.iter().map(|timed| timed.seconds).sum::<f64>();
         if !others.is_empty() {
             let all = others.iter().map(calls).sum();
             row(sum(others), all, "", &format!("{} other functions", others.len()));
         }
-        let rest = (self.seconds - sum(&self.spent)).max(0.0);
-        row(rest, 0.0, "", "between the functions: loops, copies, clipping, taking the time");
+        if self.alone {
+            let rest = (self.seconds - sum(&self.spent)).max(0.0);
+            row(rest, 0.0, "", "between the functions: loops, copies, clipping, taking the time");
+        }
         text
     }
 }

@@ -392,8 +392,8 @@ fn several(seed: u64) -> (Case, Program, Batch, Want) {
     (case, program, batch, want)
 }
 
-/// A run of the case of a seed; whether gradients were compared too.
-fn machine_code(seed: u64) -> bool {
+/// A run of the case of a seed; whether gradients were compared too, and whether threads shared a step.
+fn machine_code(seed: u64) -> [bool; 2] {
     let (case, program, batch, want) = several(seed);
     let told = |what: String| format!("seed {seed}: {what}\n{}", text::print(&program.step));
     let truth = Interp::new(&program, Precision::F64, 1).run(&case.params, &batch, &want);
@@ -403,25 +403,43 @@ fn machine_code(seed: u64) -> bool {
     // The same bytes again, and from code made anew for many threads, that share even the smallest steps.
     let again = jit.run(&case.params, &batch, &want);
     same_outcome(&outcome, &again, 0.0).unwrap_or_else(|what| panic!("again: {}", told(what)));
+    let mut helpers = 0;
     if seed.is_multiple_of(8) || batch.lengths.len() == 1 {
-        let mut anew = jit::ready_for(&program, Precision::F64, THREADS, 1).unwrap();
-        let anew = anew.run(&case.params, &batch, &want);
-        same_outcome(&outcome, &anew, 0.0).unwrap_or_else(|what| panic!("anew: {}", told(what)));
+        let mut anew = jit::ready_sharing(&program, Precision::F64, THREADS, 1).unwrap();
+        let found = anew.run(&case.params, &batch, &want);
+        same_outcome(&outcome, &found, 0.0).unwrap_or_else(|what| panic!("anew: {}", told(what)));
+        helpers += anew.facts().helpers;
     }
-    want.gradients
+    // In single precision other functions call kernels.
+    if seed.is_multiple_of(2) && batch.lengths.len() == 1 {
+        let mut of = |threads: usize| {
+            let mut ready = jit::ready_sharing(&program, Precision::F32, threads, 1).unwrap();
+            let outcome = ready.run(&case.params, &batch, &want);
+            helpers += ready.facts().helpers;
+            outcome
+        };
+        let (alone, shared) = (of(1), of(2));
+        same_outcome(&alone, &shared, 0.0).unwrap_or_else(|what| panic!("shared: {}", told(what)));
+    }
+    [want.gradients, helpers > 0]
+}
+
+/// Runs of the cases of some seeds: in how many gradients were compared, in how many threads shared steps.
+fn machine_codes(seeds: std::ops::Range<u64>) -> [usize; 2] {
+    seeds.map(machine_code).fold([0; 2], |all, one| [0, 1].map(|at| all[at] + usize::from(one[at])))
 }
 
 /// Two tests, so that two cores share them.
 #[test]
 fn machine_code_computes_what_the_interpreter_does() {
-    let gradients = (0..1000).filter(|seed| machine_code(*seed)).count();
-    assert!(gradients > 500);
+    let [gradients, shared] = machine_codes(0..1000);
+    assert!(gradients > 500 && shared > 100, "{gradients}, {shared}");
 }
 
 #[test]
 fn machine_code_computes_what_the_interpreter_does_from_1000_on() {
-    let gradients = (1000..2000).filter(|seed| machine_code(*seed)).count();
-    assert!(gradients > 500);
+    let [gradients, shared] = machine_codes(1000..2000);
+    assert!(gradients > 500 && shared > 100, "{gradients}, {shared}");
 }
 
 /// Machine code made and run where a read or a write outside its memory ends the process.

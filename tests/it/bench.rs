@@ -107,6 +107,23 @@ fn what_cannot_be_timed_is_refused() {
 }
 
 #[test]
+fn a_second_thread_that_helps_is_told_of() {
+    let of = |more: &[&str]| object(&[&["specs/bench/ntm-copy-b1.ntm"], more].concat());
+    let (alone, shared) = (of(&["--threads", "1"]), of(&["--threads", "2"]));
+    assert_eq!((&alone["helpers"], &shared["helpers"]), (&0.into(), &1.into()));
+    let of = |threads: &str| {
+        let spec = ["specs/bench/ntm-copy-b1.ntm", "--profile", "--threads", threads];
+        String::from_utf8(bench(&spec).stdout).unwrap()
+    };
+    let (alone, shared) = (of("1"), of("2"));
+    assert!(alone.contains("between the functions") && !alone.contains("helping"), "{alone}");
+    assert!(shared.contains("2 threads, 1 helping with single steps"), "{shared}");
+    // Times that overlap are no parts of the whole.
+    assert!(shared.contains("on all threads together"), "{shared}");
+    assert!(!shared.contains("between the functions"), "{shared}");
+}
+
+#[test]
 fn a_profile_names_functions_with_their_equations() {
     let found = object(&["specs/ntm.ntm", "--profile", "--threads", "1"]);
     let profile = &found["profile"];

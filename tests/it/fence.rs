@@ -23,7 +23,8 @@ thread_local! {
     static SIDE: Cell<Option<Side>> = const { Cell::new(None) };
 }
 
-const PAGE: usize = 1 << 12;
+/// A multiple of the size of a page on every machine that has 4, 16 or 64 KiB.
+const PAGE: usize = 1 << 16;
 /// Addresses set aside, far more than any test uses.
 const ROOM: usize = 1 << 38;
 

@@ -5,27 +5,10 @@ use std::process::{Command, Output};
 
 use ntmc::backend::interp::Interp;
 use ntmc::backend::{Batch, Executable, Outcome, Precision, Want, jit};
-use ntmc::compile::{Choices, Spec};
 use ntmc::graph::{Array, Program};
-use ntmc::model::library::StdOnly;
-use ntmc::source::Source;
 use ntmc::tensor::Tensor;
 
-/// A program ready for training, with other sizes.
-fn program(spec: &str, sets: &[&str]) -> Program {
-    let text = std::fs::read_to_string(crate::support::root().join(spec)).unwrap();
-    let mut spec = Spec::read(Source::new(spec, text), &StdOnly).unwrap();
-    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
-    spec.training(&Choices { sets, ..Choices::default() }).unwrap().program
-}
-
-fn numbers(shape: &[usize], shift: usize) -> Tensor {
-    let mut at = shift;
-    Tensor::from_shape_simple_fn(shape, || {
-        at += 1;
-        (at as f64 * 0.7).sin() * 0.5
-    })
-}
+use crate::support::{numbers, training};
 
 /// Sequences of several lengths, some of which run together.
 const LENGTHS: [usize; 11] = [290, 290, 290, 290, 290, 290, 290, 290, 261, 130, 7];
@@ -57,7 +40,7 @@ const INTERP: Make = |program, threads| Box::new(Interp::new(program, Precision:
 #[test]
 fn what_is_computed_again_changes_no_bit() {
     for spec in ["specs/dnc.ntm", "specs/tape.ntm", "specs/lstm.ntm"] {
-        let program = program(spec, &[]);
+        let program = training(spec, &[]);
         compare((SINGLE, 1), &program, &LENGTHS, &[1, 129]);
         for threads in [1, 2] {
             compare((DOUBLE, threads), &program, &LENGTHS, &[128]);
@@ -70,7 +53,7 @@ fn what_is_computed_again_changes_no_bit() {
 /// Where a step takes much, few are a block: of these links 16 of 40.
 #[test]
 fn large_steps_are_kept_a_few_at_a_time() {
-    let program = program("specs/dnc.ntm", &["N=512"]);
+    let program = training("specs/dnc.ntm", &["N=512"]);
     compare((SINGLE, 1), &program, &[40, 33], &[1, 17]);
 }
 
@@ -104,8 +87,8 @@ fn compare(
 #[test]
 fn large_models_stay_inside_their_memory() {
     use crate::fence::{Side, behind};
-    let ntm = program("specs/ntm.ntm", &["N=128", "W=20", "H=36"]);
-    let dnc = program("specs/dnc.ntm", &["N=32", "W=36", "R=2", "H=50"]);
+    let ntm = training("specs/ntm.ntm", &["N=128", "W=20", "H=36"]);
+    let dnc = training("specs/dnc.ntm", &["N=32", "W=36", "R=2", "H=50"]);
     for (number, program) in [ntm, dnc].iter().enumerate() {
         for (side, precision) in [
             (Side::Back, Precision::F32),
@@ -128,7 +111,7 @@ fn large_models_stay_inside_their_memory() {
 
 #[test]
 fn a_budget_keeps_what_fits_and_says_what_it_takes() {
-    let program = program("specs/dnc.ntm", &[]);
+    let program = training("specs/dnc.ntm", &[]);
     let budget = |limit| jit::budget(&program, (1000, 4), 2, Precision::F32, limit);
     let all = budget(u64::MAX);
     assert_eq!((all.kept, all.threads), (None, 2));

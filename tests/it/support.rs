@@ -15,6 +15,7 @@ use ntmc::model::typed::DimKind;
 use ntmc::model::{self, Given, Loss, Model, Ports, Setting, train};
 use ntmc::source::{FileId, Source, Sources};
 use ntmc::syntax::{self, ast};
+use ntmc::tensor::Tensor;
 use serde_json::Value;
 
 /// The root of the package.
@@ -523,4 +524,21 @@ pub(crate) fn notes_of(path: &Path, text: Source) -> (Sources, Diagnostics) {
         }
         Err(error) => of_error(error),
     }
+}
+
+/// The program of a spec's first train block, with other sizes.
+pub(crate) fn training(path: &str, sets: &[&str]) -> Program {
+    let path = root().join(path);
+    let mut spec = spec(source(&path), &beside(&path));
+    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+    spec.training(&Choices { sets, ..Choices::default() }).unwrap().program
+}
+
+/// Numbers between -0.5 and 0.5; `shift` begins elsewhere.
+pub(crate) fn numbers(shape: &[usize], shift: usize) -> Tensor {
+    let mut at = shift;
+    Tensor::from_shape_simple_fn(shape, || {
+        at += 1;
+        (at as f64 * 0.7).sin() * 0.5
+    })
 }

@@ -329,8 +329,8 @@ impl Code {
             // looks for them. Functions that write the fixed region, and no others,
             // are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other
             // region, and none is there. Direct calls touch slots of the same layout. Two
-            // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes: every
-            // function writes slots of its own, which no other writes, and those who share one follow each other. `module` keeps the code mapped as long
+            // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes: a
+            // function writes slots that no other writes, but for `Layout::second`, whose users `forks` puts in order. `module` keeps the code mapped as long
             // as `self` lives.
             unsafe {
                 match entry {

@@ -3,7 +3,7 @@
 //! In: two pieces of work that do not touch each other's memory. Out: both done. A part of a step takes about a
 //! microsecond, waking a thread takes fifty: so the second thread watches for work in a loop, and sleeps when none
 //! has come for a while. Who offers work does it himself if nobody has begun it by then, so that a second thread
-//! without a core to run on costs next to nothing. Invariant: when [`Crew::both`] returns, nobody holds what it was
+//! without a core to run on costs next to nothing, unless it loses the core in the middle of a part. Invariant: when [`Crew::both`] returns, nobody holds what it was
 //! given.
 
 #![expect(
@@ -32,7 +32,7 @@ const FAILED: u32 = 4;
 /// No more will come.
 const CLOSED: u32 = 5;
 
-/// Looks for work before others on this core are let run first, between any two of them: some microseconds.
+/// Looks for work, some microseconds long, before every further one lets others on this core run first.
 const EAGER: u32 = 1 << 8;
 /// Looks for work before the second thread sleeps: a millisecond and more.
 const PATIENT: u32 = 1 << 14;
@@ -44,7 +44,7 @@ type Work = *mut (dyn FnMut() + Send);
 struct Desk {
     state: AtomicU32,
     asleep: AtomicBool,
-    /// Written by the first thread in the states NOTHING and DONE, read by the second in the state TAKEN.
+    /// Written by the first thread in the state NOTHING, read by the second in the state TAKEN.
     work: UnsafeCell<Option<Work>>,
 }
 
@@ -77,7 +77,8 @@ impl Crew {
             work: UnsafeCell::new(None),
         });
         let own = Arc::clone(&desk);
-        let thread = Builder::new().spawn(move || own.serve()).ok()?;
+        let thread =
+            Builder::new().name("ntmc helper".to_owned()).spawn(move || own.serve()).ok()?;
         Some(Crew { desk, thread: Some(thread), turned: false })
     }
 
@@ -220,8 +221,10 @@ impl Desk {
             let work = *self.work.get();
             work.map(|work| catch_unwind(AssertUnwindSafe(|| (*work)())))
         };
-        let state = if done.is_some_and(|done| done.is_ok()) { DONE } else { FAILED };
+        let state = if matches!(done, Some(Ok(()))) { DONE } else { FAILED };
         self.state.store(state, Ordering::Release);
+        // What a panic carries is dropped after nobody waits any more.
+        drop(done);
     }
 
     /// Sleeps until somebody may have offered something.

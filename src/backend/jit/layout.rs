@@ -2,8 +2,8 @@
 //!
 //! In: a graph and the roots asked for. Out: a phase for every node, and a slot for every value that
 //! is not computed where it is read. Invariants: what the backward sweep, the next step or a gradient
-//! that is computed in the end reads lies in the tape, or in the frame before; slots of values that live
-//! at one time do not overlap.
+//! that is computed in the end reads lies in the tape, or in the frame before; slots of a region do not overlap, but
+//! for those of in-place plans, whether or not their values live at one time: `forks` lets two threads write at once.
 
 use crate::backend::phase::{Phase, Wanted, phases};
 use crate::graph::{Graph, Leaf, NodeId, Op, Operand};

@@ -56,7 +56,8 @@ use plan::Compiled;
 pub use describe::{Counts, counts, describe, list};
 pub use make::Listing;
 
-/// Makes a program ready; batches are shared by that many threads. Making machine code takes up to
+/// Makes a program ready; batches are shared by at most that many threads, of which one may help each other one with
+/// single steps. Making machine code takes up to
 /// four of the cores there are, whatever that number says.
 ///
 /// # Errors
@@ -70,18 +71,18 @@ pub fn ready(
     precision: Precision,
     threads: usize,
 ) -> Result<Box<dyn Trainable>, String> {
-    ready_for(program, precision, threads, WORTH)
+    ready_sharing(program, precision, threads, WORTH)
 }
 
-/// The same, telling what a second thread is worth where a batch leaves it nothing else to do: it is called for parts of a
-/// step that take as long as that many terms of products. Whatever the number, the results have the same bits.
+/// The same, telling from which size on functions of a step are shared with a thread that has nothing else to do: about as
+/// many terms of a sum of products. Whatever the number, the results have the same bits.
 ///
 /// # Errors
 /// As [`ready`].
 ///
 /// # Panics
 /// As [`ready`].
-pub fn ready_for(
+pub fn ready_sharing(
     program: &Program,
     precision: Precision,
     threads: usize,

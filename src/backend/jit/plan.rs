@@ -69,6 +69,8 @@ pub(super) struct Compiled<F> {
     /// Every step, backwards.
     backward: Schedule,
     late: Vec<Late>,
+    /// Where two threads part those.
+    middle: Option<(usize, usize)>,
     tasks: Vec<Task>,
     codes: BTreeMap<usize, Code>,
     roots: BTreeMap<String, Root<Copy>>,
@@ -88,8 +90,10 @@ pub(super) struct Memory<F> {
     leaving: Aligned<F>,
     /// What a turned leaf is filled with.
     room: Vec<F>,
-    /// Who helps with this.
+    /// Who can help; once there, it stays.
     crew: Option<Crew>,
+    /// Whether it does.
+    helped: bool,
 }
 
 /// The frames of that length of a step, and of the one before it.
@@ -101,6 +105,11 @@ fn frames<F>(tape: &mut [F], at: At, len: usize) -> (&mut [F], &mut [F]) {
 }
 
 impl<F> Memory<F> {
+    /// Who helps.
+    fn helper(&mut self) -> Option<&mut Crew> {
+        self.crew.as_mut().filter(|_| self.helped)
+    }
+
     /// Frames of that length: of a step, and of the one before it.
     fn tape(&mut self, at: At, len: usize) -> (&mut [F], &mut [F]) {
         frames(&mut self.tape, at, len)
@@ -193,6 +202,7 @@ impl<F: Number> Compiled<F> {
             fixed_tasks,
             forward: Schedule { feeds: forward_feeds, walk: Walk::alone(0..turn) },
             backward: Schedule { feeds: backward_feeds, walk: Walk::alone(turn..tasks.len()) },
+            middle: middle(&late),
             late,
             tasks,
             codes: BTreeMap::new(),
@@ -259,11 +269,12 @@ impl<F: Number> Compiled<F> {
             }
         }
         memory.room = room;
-        let Memory { tape, work, arriving, leaving, crew, .. } = memory;
+        let Memory { tape, work, arriving, leaving, crew, helped, .. } = memory;
+        let crew = crew.as_mut().filter(|_| *helped);
         let (tape, before) = frames(tape, at, one);
         let mut regions =
             Regions { fixed: &self.fixed, tape, before, work, arriving, leaving, gradient };
-        self.code(at.samples).run(&schedule.walk, crew.as_mut(), &mut regions);
+        self.code(at.samples).run(&schedule.walk, crew, &mut regions);
     }
 
     /// What a function is and what it took.
@@ -403,7 +414,12 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn fit(&self, memory: &mut Memory<F>, frames: usize, samples: usize) {
         if memory.samples != samples {
-            *memory = Memory { samples, crew: memory.crew.take(), ..Memory::default() };
+            *memory = Memory {
+                samples,
+                crew: memory.crew.take(),
+                helped: memory.helped,
+                ..Memory::default()
+            };
         }
         let Layout { tape, work, seeds, .. } = self.layout;
         for (memory, len) in [
@@ -445,19 +461,18 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn help(memory: &mut Memory<F>, wanted: bool) {
-        match (wanted, &memory.crew) {
-            (true, None) => memory.crew = Crew::new(),
-            (false, Some(_)) => memory.crew = None,
-            (true, Some(_)) | (false, None) => {}
+        if wanted && memory.crew.is_none() {
+            memory.crew = Crew::new();
         }
+        memory.helped = wanted && memory.crew.is_some();
     }
 
     fn is_helped(memory: &Memory<F>) -> bool {
-        memory.crew.is_some()
+        memory.helped
     }
 
     fn both(memory: &mut Memory<F>, own: impl FnOnce(), other: impl FnOnce() + Send) {
-        match &mut memory.crew {
+        match memory.helper() {
             Some(crew) => crew.both(own, other),
             None => {
                 own();
@@ -468,11 +483,12 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn finish(&self, memory: &mut Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
         let (block, frame) = (self.block(), self.layout.tape * samples);
-        let Memory { tape, crew, .. } = memory;
+        let Memory { tape, crew, helped, .. } = memory;
+        let mut crew = crew.as_mut().filter(|_| *helped);
         for first in (0..steps).step_by(block).rev() {
             let tape = &tape[first * frame..];
             let extent = (frame, block.min(steps - first), samples);
-            match (crew.as_mut(), middle(&self.late)) {
+            match (&mut crew, self.middle) {
                 (Some(crew), Some((at, place))) => {
                     let (own, other) = self.late.split_at(at);
                     let (low, high) = gradient.split_at_mut(place);

@@ -3,10 +3,8 @@
 //! In: graphs as text. Out: nothing; the walks through their functions are as they should be. Invariant: whatever the
 //! graph, a function runs after all that it needs.
 
-use std::ops::Range;
-
 use crate::backend::jit::forks::{Fork, Walk};
-use crate::backend::jit::layout::layout;
+use crate::backend::jit::layout::{Region, layout};
 use crate::backend::jit::plan::Lists;
 use crate::backend::jit::turn::arranged;
 use crate::backend::phase::{Phase, Wanted};
@@ -22,6 +20,26 @@ fn walk(text: &str, roots: &[&str], worth: u64) -> Walk {
     let Lists { tasks, .. } = Lists::of(&turned, &layout, &wanted);
     let tasks = &tasks[Phase::Forward as usize];
     Walk::shared(&turned.graph, &layout, (tasks, 0..tasks.len()), worth)
+}
+
+/// Two threads may write at once: nothing that is held shares a place with anything else.
+#[test]
+fn places_of_values_do_not_overlap() {
+    let graph = super::program(20, 36).step;
+    let forward = graph.roots.iter().map(|(path, _)| path.0.clone()).collect();
+    let wanted = Wanted { forward, ..Wanted::default() };
+    let graph = arranged(&graph).graph;
+    let layout = layout(&graph, &wanted, true);
+    for region in [Region::Fixed, Region::Tape, Region::Work] {
+        let held = graph.ids().filter_map(|id| Some((id, layout.slot(id)?)));
+        let held = held.filter(|(_, slot)| slot.region == region);
+        let mut places: Vec<(usize, usize)> = held
+            .map(|(id, slot)| (slot.offset, slot.offset + graph.node(id).space.points() as usize))
+            .collect();
+        places.sort_unstable();
+        assert!(places.len() > 10 || region != Region::Work, "{places:?}");
+        assert!(places.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{places:?}");
+    }
 }
 
 /// Two layers beside each other, then what joins them.
@@ -71,12 +89,7 @@ r[i:4096] = %r[i]
 s[i:4096] = %s[i]
 ";
     let walk = walk(text, &["p", "q", "r", "s"], 1);
-    let [Fork { own, other }] = &walk.forks[..] else { panic!("{walk:?}") };
-    // The first two of the list share room, the others have none.
-    let part = |at: usize| {
-        let has = |part: &Range<usize>| walk.order[part.clone()].contains(&at);
-        [own, other].into_iter().position(has)
-    };
-    let (first, second) = (part(0), part(1));
-    assert!(first == second || first.is_none() || second.is_none(), "{walk:?}");
+    // Otherwise p would be run beside q, and r beside s.
+    assert_eq!(walk.order, [0, 1, 3, 2], "{walk:?}");
+    assert_eq!(walk.forks, [Fork { own: 1..3, other: 3..4 }]);
 }
