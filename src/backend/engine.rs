@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use crate::graph::{Array, Leaf, Op, Program};
 use crate::passes::timed;
@@ -19,6 +20,7 @@ use super::live::Live;
 use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, PASSING, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums, groups};
+use super::trial::Trial;
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Timed, Want};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
@@ -55,6 +57,8 @@ pub(super) struct Engine<P: Plan> {
     pub(super) numbers: Numbers<P>,
     /// A sequence whose inputs still come.
     pub(super) live: Option<Live<P>>,
+    /// Threads that the last batch left nothing else to do.
+    helpers: usize,
 }
 
 /// A plan of the step graph for what one caller wants.
@@ -64,6 +68,8 @@ pub(super) struct Ready<P: Plan> {
     gradients: bool,
     pub(super) plan: P,
     pub(super) ports: Ports<P::Read>,
+    /// Whether helpers are worth having.
+    trial: Trial,
 }
 
 /// What a chunk of groups gives.
@@ -120,6 +126,7 @@ impl<P: Plan> Engine<P> {
             shares: Vec::new(),
             numbers: Numbers::default(),
             live: None,
+            helpers: 0,
         };
         engine.starts = vec![P::Float::of(0.0); state_len];
         engine.starts = engine.first_states().into_owned();
@@ -193,7 +200,7 @@ impl<P: Plan> Engine<P> {
             inputs: find(names("grad/input", &program.inputs)),
             prev: find(names("grad/prev", &program.states)),
         };
-        Ready { roots, gradients, plan, ports }
+        Ready { roots, gradients, plan, ports, trial: Trial::default() }
     }
 
     /// First states for the parameters set last.
@@ -291,14 +298,14 @@ impl<P: Plan> Engine<P> {
     }
 
     /// Hands chunks of groups to threads; with one chunk or one thread, the caller does them all. Where two threads and
-    /// more are there for each chunk, one helps with its steps.
+    /// more are there for each chunk, one helps with its steps, if that is faster. How many might.
     fn spread(
         &self,
         shared: &Shared<'_, P>,
         groups: &[Group],
-        shares: &mut Vec<Share<P::Float>>,
-        memories: &mut Vec<Memory<P>>,
-    ) {
+        (shares, memories): (&mut Vec<Share<P::Float>>, &mut Vec<Memory<P>>),
+        trial: &mut Trial,
+    ) -> usize {
         let chunk = groups.len().div_ceil(MAX_CHUNKS).max(1);
         let gradient = if shared.gradients { self.param_len } else { 0 };
         shares.resize_with(groups.len().div_ceil(chunk), Share::default);
@@ -306,9 +313,12 @@ impl<P: Plan> Engine<P> {
         let threads = self.threads.min(shares.len()).max(1);
         memories.resize_with(threads.max(memories.len()), Memory::default);
         // Threads that no chunk is left for help with the steps of the others.
-        let helped = self.threads >= 2 * threads && shared.plan.is_shared();
+        let helpers =
+            if self.threads >= 2 * threads && shared.plan.is_shared() { threads } else { 0 };
+        let helped = helpers > 0 && trial.next();
         let all = memories.iter_mut().enumerate();
         all.for_each(|(at, memory)| memory.help(helped && at < threads));
+        let start = Instant::now();
         let queue = Mutex::new(groups.chunks(chunk).zip(shares));
         let work = |memory: &mut Memory<P>| {
             loop {
@@ -329,6 +339,10 @@ impl<P: Plan> Engine<P> {
                 work(own);
             });
         }
+        if helpers > 0 {
+            trial.end(helped, start.elapsed(), shared.lengths.iter().sum());
+        }
+        helpers
     }
 
     /// Runs a batch by a plan that is ready, and keeps the plan. Last states and gradients are told as
@@ -345,13 +359,15 @@ impl<P: Plan> Engine<P> {
         let mut shares = std::mem::take(&mut self.shares);
         let (starts, fed) = (self.first_states(), self.feed(batch));
         let shared = self.shared(&ready, batch, &fed, &starts, tensors);
-        self.spread(&shared, &groups, &mut shares, &mut memories);
+        let mut trial = ready.trial;
+        let helpers = self.spread(&shared, &groups, (&mut shares, &mut memories), &mut trial);
         combine(&mut shares);
         if let Some(first) = shares.first_mut().filter(|_| ready.gradients) {
             self.init_gradients(&first.seeds, &mut first.sum, &mut Blind);
         }
         let outcome = self.outcome(&shared, &shares, tensors);
-        (self.memories, self.shares) = (memories, shares);
+        (self.memories, self.shares, self.helpers) = (memories, shares, helpers);
+        ready.trial = trial;
         self.keep(ready);
         outcome
     }
@@ -459,7 +475,7 @@ impl<P: Plan> Executable for Engine<P> {
         Facts {
             kernels: last.map_or(0, |ready| ready.plan.kernels()),
             tape_bytes: bytes as u64,
-            helpers: self.memories.iter().filter(|memory| memory.is_helped()).count(),
+            helpers: self.helpers,
         }
     }
 

@@ -19,6 +19,7 @@ mod live;
 mod phase;
 mod plan;
 mod sweep;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -89,7 +90,8 @@ pub struct Facts {
     pub kernels: usize,
     /// Bytes kept of the forward sweep for the backward sweep, in the memory of all threads.
     pub tape_bytes: u64,
-    /// Threads that helped others with single steps in the last run, since the batch left them nothing else to do.
+    /// Threads that the last batch left nothing else to do, so that they help others with single steps as long as that
+    /// is found to be faster.
     pub helpers: usize,
 }
 

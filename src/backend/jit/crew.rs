@@ -32,10 +32,11 @@ const FAILED: u32 = 4;
 /// No more will come.
 const CLOSED: u32 = 5;
 
-/// Looks for work, some microseconds long, before every further one lets others on this core run first.
-const EAGER: u32 = 1 << 8;
-/// Looks for work before the second thread sleeps: a millisecond and more.
-const PATIENT: u32 = 1 << 14;
+/// Looks for work, some tens of microseconds long, before every further one lets others on this core run first: steps
+/// offer some that often, and to let others run takes as long as a part.
+const EAGER: u32 = 1 << 12;
+/// Looks for work before the second thread sleeps: some milliseconds.
+const PATIENT: u32 = 1 << 15;
 
 /// Work that lives as long as the call that offers it.
 type Work = *mut (dyn FnMut() + Send);
@@ -136,6 +137,45 @@ impl Drop for Crew {
             thread.thread().unpark();
             // It catches what it runs, and cannot panic itself.
             let _ = thread.join();
+        }
+    }
+}
+
+/// A crew that helps at some times.
+#[derive(Debug, Default)]
+pub(super) struct Help {
+    /// Once there, it stays: it sleeps when nobody offers anything.
+    crew: Option<Crew>,
+    wanted: bool,
+}
+
+impl Help {
+    /// From now on it helps, or it does not.
+    pub(super) fn want(&mut self, wanted: bool) {
+        self.wanted = wanted;
+        if wanted && self.crew.is_none() {
+            self.crew = Crew::new();
+        }
+    }
+
+    /// Who helps.
+    pub(super) fn crew(&mut self) -> Option<&mut Crew> {
+        self.crew.as_mut().filter(|_| self.wanted)
+    }
+
+    /// Whether anybody does.
+    pub(super) fn is_there(&self) -> bool {
+        self.wanted && self.crew.is_some()
+    }
+
+    /// Does both, one after the other where nobody helps.
+    pub(super) fn both(&mut self, own: impl FnOnce(), other: impl FnOnce() + Send) {
+        match self.crew() {
+            Some(crew) => crew.both(own, other),
+            None => {
+                own();
+                other();
+            }
         }
     }
 }

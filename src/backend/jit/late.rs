@@ -58,15 +58,15 @@ pub(super) fn late(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Vec<Late>
 
 /// Where two threads part them, about half of the work each: the first of the second, and its place among all
 /// gradients.
-pub(super) fn middle(all: &[Late]) -> Option<(usize, usize)> {
+pub(super) fn middle(all: &[Late]) -> (usize, usize) {
     let parts = |at: &usize| all[*at].offset > all[at - 1].offset;
     let each: Vec<u64> = all.iter().map(|late| points(&late.sizes)).collect();
     let uneven = |at: &usize| {
         let [first, second] = [&each[..*at], &each[*at..]].map(|part| part.iter().sum::<u64>());
         first.abs_diff(second)
     };
-    let at = (1..all.len()).filter(parts).min_by_key(uneven)?;
-    Some((at, all[at].offset))
+    let at = (1..all.len()).filter(parts).min_by_key(uneven);
+    at.map_or((0, 0), |at| (at, all[at].offset))
 }
 
 /// Adds all of them, to gradients from a place on.

@@ -16,7 +16,7 @@ use crate::passes::timed;
 use super::aligned::Aligned;
 use super::called::Number;
 use super::code::{Code, Group, Regions};
-use super::crew::Crew;
+use super::crew::Help;
 use super::forks::Walk;
 use super::fuse::Step;
 use super::late::{Late, add_all, late, middle};
@@ -70,7 +70,7 @@ pub(super) struct Compiled<F> {
     backward: Schedule,
     late: Vec<Late>,
     /// Where two threads part those.
-    middle: Option<(usize, usize)>,
+    middle: (usize, usize),
     tasks: Vec<Task>,
     codes: BTreeMap<usize, Code>,
     roots: BTreeMap<String, Root<Copy>>,
@@ -90,10 +90,8 @@ pub(super) struct Memory<F> {
     leaving: Aligned<F>,
     /// What a turned leaf is filled with.
     room: Vec<F>,
-    /// Who can help; once there, it stays.
-    crew: Option<Crew>,
-    /// Whether it does.
-    helped: bool,
+    /// A second thread for what is done with this.
+    help: Help,
 }
 
 /// The frames of that length of a step, and of the one before it.
@@ -105,11 +103,6 @@ fn frames<F>(tape: &mut [F], at: At, len: usize) -> (&mut [F], &mut [F]) {
 }
 
 impl<F> Memory<F> {
-    /// Who helps.
-    fn helper(&mut self) -> Option<&mut Crew> {
-        self.crew.as_mut().filter(|_| self.helped)
-    }
-
     /// Frames of that length: of a step, and of the one before it.
     fn tape(&mut self, at: At, len: usize) -> (&mut [F], &mut [F]) {
         frames(&mut self.tape, at, len)
@@ -269,12 +262,11 @@ impl<F: Number> Compiled<F> {
             }
         }
         memory.room = room;
-        let Memory { tape, work, arriving, leaving, crew, helped, .. } = memory;
-        let crew = crew.as_mut().filter(|_| *helped);
+        let Memory { tape, work, arriving, leaving, help, .. } = memory;
         let (tape, before) = frames(tape, at, one);
         let mut regions =
             Regions { fixed: &self.fixed, tape, before, work, arriving, leaving, gradient };
-        self.code(at.samples).run(&schedule.walk, crew, &mut regions);
+        self.code(at.samples).run(&schedule.walk, help.crew(), &mut regions);
     }
 
     /// What a function is and what it took.
@@ -414,12 +406,8 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn fit(&self, memory: &mut Memory<F>, frames: usize, samples: usize) {
         if memory.samples != samples {
-            *memory = Memory {
-                samples,
-                crew: memory.crew.take(),
-                helped: memory.helped,
-                ..Memory::default()
-            };
+            let help = std::mem::take(&mut memory.help);
+            *memory = Memory { samples, help, ..Memory::default() };
         }
         let Layout { tape, work, seeds, .. } = self.layout;
         for (memory, len) in [
@@ -461,42 +449,28 @@ impl<F: Number> Plan for Compiled<F> {
     }
 
     fn help(memory: &mut Memory<F>, wanted: bool) {
-        if wanted && memory.crew.is_none() {
-            memory.crew = Crew::new();
-        }
-        memory.helped = wanted && memory.crew.is_some();
+        memory.help.want(wanted);
     }
 
     fn is_helped(memory: &Memory<F>) -> bool {
-        memory.helped
+        memory.help.is_there()
     }
 
     fn both(memory: &mut Memory<F>, own: impl FnOnce(), other: impl FnOnce() + Send) {
-        match memory.helper() {
-            Some(crew) => crew.both(own, other),
-            None => {
-                own();
-                other();
-            }
-        }
+        memory.help.both(own, other);
     }
 
     fn finish(&self, memory: &mut Memory<F>, steps: usize, samples: usize, gradient: &mut [F]) {
         let (block, frame) = (self.block(), self.layout.tape * samples);
-        let Memory { tape, crew, helped, .. } = memory;
-        let mut crew = crew.as_mut().filter(|_| *helped);
+        let Memory { tape, help, .. } = memory;
         for first in (0..steps).step_by(block).rev() {
             let tape = &tape[first * frame..];
             let extent = (frame, block.min(steps - first), samples);
-            match (&mut crew, self.middle) {
-                (Some(crew), Some((at, place))) => {
-                    let (own, other) = self.late.split_at(at);
-                    let (low, high) = gradient.split_at_mut(place);
-                    let own = || add_all(own, tape, extent, (low, 0));
-                    crew.both(own, || add_all(other, tape, extent, (high, place)));
-                }
-                _ => add_all(&self.late, tape, extent, (&mut *gradient, 0)),
-            }
+            let (at, place) = self.middle;
+            let (own, other) = self.late.split_at(at);
+            let (low, high) = gradient.split_at_mut(place);
+            let own = || add_all(own, tape, extent, (low, 0));
+            help.both(own, || add_all(other, tape, extent, (high, place)));
         }
     }
 
