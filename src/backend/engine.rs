@@ -14,13 +14,13 @@ use crate::graph::{Array, Leaf, Op, Program};
 use crate::passes::timed;
 use crate::tensor::Tensor;
 
+use super::aid::Aid;
 use super::float::{Float, round};
 use super::learn::{Numbers, Rule};
 use super::live::Live;
 use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, PASSING, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums, groups};
-use super::trial::Trial;
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Timed, Want};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
@@ -69,7 +69,7 @@ pub(super) struct Ready<P: Plan> {
     pub(super) plan: P,
     pub(super) ports: Ports<P::Read>,
     /// Whether helpers are worth having.
-    trial: Trial,
+    aid: Aid,
 }
 
 /// What a chunk of groups gives.
@@ -200,7 +200,7 @@ impl<P: Plan> Engine<P> {
             inputs: find(names("grad/input", &program.inputs)),
             prev: find(names("grad/prev", &program.states)),
         };
-        Ready { roots, gradients, plan, ports, trial: Trial::default() }
+        Ready { roots, gradients, plan, ports, aid: Aid::default() }
     }
 
     /// First states for the parameters set last.
@@ -304,7 +304,7 @@ impl<P: Plan> Engine<P> {
         shared: &Shared<'_, P>,
         groups: &[Group],
         (shares, memories): (&mut Vec<Share<P::Float>>, &mut Vec<Memory<P>>),
-        trial: &mut Trial,
+        aid: &mut Aid,
     ) -> usize {
         let chunk = groups.len().div_ceil(MAX_CHUNKS).max(1);
         let gradient = if shared.gradients { self.param_len } else { 0 };
@@ -315,7 +315,7 @@ impl<P: Plan> Engine<P> {
         // Threads that no chunk is left for help with the steps of the others.
         let helpers =
             if self.threads >= 2 * threads && shared.plan.is_shared() { threads } else { 0 };
-        let helped = helpers > 0 && trial.next();
+        let helped = helpers > 0 && aid.next();
         let all = memories.iter_mut().enumerate();
         all.for_each(|(at, memory)| memory.help(helped && at < threads));
         let start = Instant::now();
@@ -340,7 +340,7 @@ impl<P: Plan> Engine<P> {
             });
         }
         if helpers > 0 {
-            trial.end(helped, start.elapsed(), shared.lengths.iter().sum());
+            aid.end(helped, start.elapsed(), shared.lengths.iter().sum());
         }
         helpers
     }
@@ -359,15 +359,15 @@ impl<P: Plan> Engine<P> {
         let mut shares = std::mem::take(&mut self.shares);
         let (starts, fed) = (self.first_states(), self.feed(batch));
         let shared = self.shared(&ready, batch, &fed, &starts, tensors);
-        let mut trial = ready.trial;
-        let helpers = self.spread(&shared, &groups, (&mut shares, &mut memories), &mut trial);
+        let mut aid = ready.aid;
+        let helpers = self.spread(&shared, &groups, (&mut shares, &mut memories), &mut aid);
         combine(&mut shares);
         if let Some(first) = shares.first_mut().filter(|_| ready.gradients) {
             self.init_gradients(&first.seeds, &mut first.sum, &mut Blind);
         }
         let outcome = self.outcome(&shared, &shares, tensors);
         (self.memories, self.shares, self.helpers) = (memories, shares, helpers);
-        ready.trial = trial;
+        ready.aid = aid;
         self.keep(ready);
         outcome
     }

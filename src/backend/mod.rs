@@ -4,6 +4,7 @@
 //! backend owns the loops over time and samples. Invariant: the same program, precision, parameters,
 //! batch and wanted results give the same bits, for any number of threads.
 
+mod aid;
 mod block;
 mod bytes;
 mod cost;
@@ -19,7 +20,6 @@ mod live;
 mod phase;
 mod plan;
 mod sweep;
-mod trial;
 
 use std::collections::BTreeMap;
 

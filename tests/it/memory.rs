@@ -4,31 +4,20 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use ntmc::backend::interp::Interp;
-use ntmc::backend::{Batch, Executable, Outcome, Precision, Want, jit};
-use ntmc::graph::{Array, Program};
+use ntmc::backend::{Executable, Outcome, Precision, Want, jit};
+use ntmc::graph::Program;
 use ntmc::tensor::Tensor;
 
-use crate::support::{numbers, training};
+use crate::support::{bits, numbers, training};
 
 /// Sequences of several lengths, some of which run together.
 const LENGTHS: [usize; 11] = [290, 290, 290, 290, 290, 290, 290, 290, 261, 130, 7];
-
-/// Sequences of bits.
-fn batch(program: &Program, lengths: &[usize]) -> Batch {
-    let longest = lengths.iter().copied().max().unwrap();
-    let input = |(at, array): (usize, &Array)| {
-        let shape = [&[longest, lengths.len()][..], &array.shape()].concat();
-        numbers(&shape, at).mapv(|value| (value > 0.0).into())
-    };
-    let inputs = program.inputs.iter().enumerate().map(input).collect();
-    Batch { lengths: lengths.to_vec(), inputs, starts: Vec::new() }
-}
 
 fn run(backend: &mut dyn Executable, program: &Program, lengths: &[usize]) -> Outcome {
     let params: Vec<Tensor> =
         program.params.iter().enumerate().map(|(at, array)| numbers(&array.shape(), at)).collect();
     let want = Want { roots: vec!["y".to_owned()], gradients: true };
-    backend.run(&params, &batch(program, lengths), &want)
+    backend.run(&params, &bits(program, lengths), &want)
 }
 
 type Make = fn(&Program, usize) -> Box<dyn Executable>;

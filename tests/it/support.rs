@@ -5,11 +5,12 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use ntmc::backend::Batch;
 use ntmc::compile::{self, Choice, Choices, Purpose, Spec};
 use ntmc::diag::{Diagnostic, Diagnostics, Style, apply, render};
 use ntmc::error::Error;
 use ntmc::explain::Example;
-use ntmc::graph::Program;
+use ntmc::graph::{Array, Program};
 use ntmc::model::library::Library;
 use ntmc::model::typed::DimKind;
 use ntmc::model::{self, Given, Loss, Model, Ports, Setting, train};
@@ -541,4 +542,15 @@ pub(crate) fn numbers(shape: &[usize], shift: usize) -> Tensor {
         at += 1;
         (at as f64 * 0.7).sin() * 0.5
     })
+}
+
+/// Sequences of bits of those lengths for a program.
+pub(crate) fn bits(program: &Program, lengths: &[usize]) -> Batch {
+    let longest = lengths.iter().copied().max().unwrap();
+    let input = |(at, array): (usize, &Array)| {
+        let shape = [&[longest, lengths.len()][..], &array.shape()].concat();
+        numbers(&shape, at).mapv(|value| f64::from(value > 0.0))
+    };
+    let inputs = program.inputs.iter().enumerate().map(input).collect();
+    Batch { lengths: lengths.to_vec(), inputs, starts: Vec::new() }
 }

@@ -4,18 +4,7 @@ use ntmc::backend::{Advance, Batch, Clip, Held, Precision, Trainable, jit};
 use ntmc::graph::{Array, Program};
 use ntmc::tensor::Tensor;
 
-use crate::support::{numbers, training};
-
-/// Sequences of bits.
-fn batch(program: &Program, lengths: &[usize]) -> Batch {
-    let longest = lengths.iter().copied().max().unwrap();
-    let bits = |(at, array): (usize, &Array)| {
-        let shape = [&[longest, lengths.len()][..], &array.shape()].concat();
-        numbers(&shape, at).mapv(|value| f64::from(value > 0.0))
-    };
-    let inputs = program.inputs.iter().enumerate().map(bits).collect();
-    Batch { lengths: lengths.to_vec(), inputs, starts: Vec::new() }
-}
+use crate::support::{bits, numbers, training};
 
 /// Machine code that holds parameters.
 fn ready(program: &Program, precision: Precision, threads: usize) -> Box<dyn Trainable> {
@@ -50,7 +39,7 @@ fn compare(
     lengths: &[&[usize]],
     helpers: &[usize],
 ) {
-    let batches: Vec<Batch> = lengths.iter().map(|lengths| batch(program, lengths)).collect();
+    let batches: Vec<Batch> = lengths.iter().map(|lengths| bits(program, lengths)).collect();
     let batches: Vec<&Batch> = batches.iter().collect();
     let of = |threads: usize| {
         let mut ready = ready(program, precision, threads);

@@ -17,7 +17,7 @@ const NEW: f64 = 0.25;
 
 /// What is known so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Trial {
+pub(super) struct Aid {
     runs: u64,
     /// Seconds a step, alone and helped; 0 before anything is known.
     seconds: [f64; 2],
@@ -25,7 +25,7 @@ pub(super) struct Trial {
     last: bool,
 }
 
-impl Trial {
+impl Aid {
     /// Whether the next run is helped.
     pub(super) fn next(&self) -> bool {
         let [alone, helped] = self.seconds;
@@ -59,11 +59,11 @@ mod tests {
     use super::*;
 
     /// How many of some runs are helped, if they take so many microseconds alone and helped.
-    fn helped(trial: &mut Trial, runs: usize, times: [u64; 2]) -> usize {
+    fn helped(aid: &mut Aid, runs: usize, times: [u64; 2]) -> usize {
         let mut count = 0;
         for _ in 0..runs {
-            let next = trial.next();
-            trial.end(next, Duration::from_micros(10 * times[usize::from(next)]), 10);
+            let next = aid.next();
+            aid.end(next, Duration::from_micros(10 * times[usize::from(next)]), 10);
             count += usize::from(next);
         }
         count
@@ -71,14 +71,14 @@ mod tests {
 
     #[test]
     fn the_faster_way_is_taken_most_of_the_time_and_the_other_is_not_forgotten() {
-        let mut trial = Trial::default();
-        assert_eq!(helped(&mut trial, 8, [7, 9]), 8);
-        assert_eq!(helped(&mut trial, 56, [7, 9]), 0);
-        assert_eq!(helped(&mut trial, 640, [7, 9]), 40);
+        let mut aid = Aid::default();
+        assert_eq!(helped(&mut aid, 8, [7, 9]), 8);
+        assert_eq!(helped(&mut aid, 56, [7, 9]), 0);
+        assert_eq!(helped(&mut aid, 640, [7, 9]), 40);
         // A core has become free.
-        helped(&mut trial, 256, [7, 5]);
-        assert_eq!(helped(&mut trial, 640, [7, 5]), 600);
-        helped(&mut trial, 256, [7, 100]);
-        assert_eq!(helped(&mut trial, 640, [7, 100]), 40);
+        helped(&mut aid, 256, [7, 5]);
+        assert_eq!(helped(&mut aid, 640, [7, 5]), 600);
+        helped(&mut aid, 256, [7, 100]);
+        assert_eq!(helped(&mut aid, 640, [7, 100]), 40);
     }
 }
