@@ -21,6 +21,8 @@ pub(super) struct Stand {
     pub(super) cols: u32,
     /// What is copied: a slot, its first position and the distance between neighbours; and to where.
     pub(super) copies: Vec<(Slot, [i64; 2], StackSlot)>,
+    /// Arrays whose next numbers have been asked for.
+    pub(super) asked: Vec<Slot>,
 }
 
 /// The most bytes that a loop copies beforehand, to the stack.
@@ -117,7 +119,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         access: &Access,
         (_, point): (&[u32], &[Coord]),
     ) -> Option<Vec<Value>> {
-        let Stand { place, cols, mut copies } = self.stand.clone()?;
+        let Stand { place, cols, mut copies, asked } = self.stand.clone()?;
         let (mut first, mut by) = (0, 0);
         for (index, stride) in access.0.iter().zip(row_major(of)) {
             let Index::Affine(affine) = index else { return None };
@@ -145,16 +147,14 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return None;
         }
         let size = cols.saturating_mul(bytes as u32);
-        let like = |copy: &&(Slot, [i64; 2], StackSlot)| {
-            (copy.0.region, copy.0.offset, copy.1) == (slot.region, slot.offset, [first, by])
-        };
+        let like = |copy: &&(Slot, [i64; 2], StackSlot)| (copy.0, copy.1) == (slot, [first, by]);
         let copy = match copies.iter().find(like) {
             Some((.., copy)) => *copy,
             None if (copies.len() as u32 + 1).saturating_mul(size) <= MOST_BYTES => {
                 let data = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 5);
                 let copy = self.to.create_sized_stack_slot(data);
                 copies.push((slot, [first, by], copy));
-                self.stand = Some(Stand { place, cols, copies });
+                self.stand = Some(Stand { place, cols, copies, asked });
                 copy
             }
             None => return None,

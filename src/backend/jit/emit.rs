@@ -113,7 +113,7 @@ pub(super) struct Emitter<'a, 'g> {
 pub(super) type Body<'b, 'a, 'g> =
     &'b mut dyn FnMut(&mut Emitter<'a, 'g>, &mut Vec<Coord>, Vec<Value>) -> Vec<Value>;
 
-/// Flags of every access: inside the memory of a run, aligned to one number.
+/// Flags of every access but those of `ahead`: inside the memory of a run, aligned to one number.
 pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
@@ -392,6 +392,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
             return values;
         }
         let position = self.position(access, sizes, reader, operands);
+        if position.each.is_none() {
+            self.ask_ahead(from, slot, position.common);
+        }
         self.load(slot, position)
     }
 
@@ -503,6 +506,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let access = Access::identity(point.len());
         let sizes = &self.graph.node(id).space.sizes;
         let position = self.position(&access, sizes, (sizes, point), &[]);
+        self.ask_ahead(id, slot, position.common);
         let (base, offset) = self.address(slot, position.common);
         let Some(mask) = self.mask.clone() else { return self.store(base, offset, parts) };
         let zero = self.constant(0.0);

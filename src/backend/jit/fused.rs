@@ -157,7 +157,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if self.samples == 1 {
             let copies = self.stand.take().map_or(Vec::new(), |stand| stand.copies);
             let place = [place[0], place[1]];
-            self.stand = Some(Stand { place, cols: fused.cols, copies });
+            self.stand = Some(Stand { place, cols: fused.cols, copies, asked: Vec::new() });
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) enum Region {
 
 /// A value's place in memory. In [`Region::Fixed`] a value is held once; elsewhere every element is
 /// held once a sample, the samples of a group side by side.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     /// The memory.
     pub(super) region: Region,

@@ -11,6 +11,7 @@
 //! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);
 //! given equal inputs, scalar functions have the bits that the interpreter gives them.
 
+mod ahead;
 mod aligned;
 mod apart;
 mod call;

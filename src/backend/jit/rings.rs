@@ -68,9 +68,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// The copy of an array; one for all that read the same.
     fn ring(&mut self, slot: Slot, of: &[u32], (first, long): (i64, u32)) -> Option<Ring> {
         let like = |ring: &&Ring| {
-            let (own, other) = (ring.slot, slot);
-            (own.region, own.offset) == (other.region, other.offset)
-                && (&ring.of[..], ring.first, ring.long) == (of, first, long)
+            ring.slot == slot && (&ring.of[..], ring.first, ring.long) == (of, first, long)
         };
         if let Some(ring) = self.rings.iter().find(like) {
             return Some(ring.clone());

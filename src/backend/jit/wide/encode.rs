@@ -245,6 +245,7 @@ impl Writer<'_> {
                 self.bytes.extend(mask.to_le_bytes());
             }
             Inst::LoadWhole(mem) => self.whole(&[0x8b], reg(0), Self::memory(mem, &at[1..]), 0),
+            Inst::Fetch(mem) => self.whole(&[0x0f, 0x18], 1, Self::memory(mem, at), 0),
             Inst::Select(when) => {
                 self.whole(&[0x3b], reg(3), Place::Register(reg(4)), 0);
                 self.whole(&[0x0f, 0x40 | when as u8], reg(0), Place::Register(reg(2)), 0);
@@ -419,4 +420,28 @@ fn code(math: Math, lanes: Lanes) -> (Prefix, Map, u8) {
         Math::LargerWhole => (Prefix::X66, 0x66),
     };
     (prefix, Map::X0F, opcode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regalloc2::PReg;
+
+    /// Nothing else would tell that another address is fetched.
+    #[test]
+    fn what_is_fetched_lies_where_it_is_asked_for() {
+        let bytes = |index: Option<u8>, offset: i32, registers: &[usize]| {
+            let (body, output) = (Body::default(), Output::default());
+            let (bytes, starts, fixes) = (Vec::new(), Vec::new(), Vec::new());
+            let mut writer = Writer { body: &body, bytes, starts, fixes, frame: 8 };
+            let at = registers.iter().map(|at| Allocation::reg(PReg::new(*at, RegClass::Int)));
+            let inst = Inst::Fetch(Mem { base: Base::Register, index, offset });
+            writer.inst(inst, &at.collect::<Vec<_>>(), Block::new(0), &output);
+            writer.bytes
+        };
+        // prefetcht0 [r9 + 4 r10 + 4096]; [rdi + 64]; [r12 - 8]
+        assert_eq!(bytes(Some(2), 4096, &[9, 10]), [0x4b, 0x0f, 0x18, 0x8c, 0x91, 0, 0x10, 0, 0]);
+        assert_eq!(bytes(None, 64, &[7]), [0x48, 0x0f, 0x18, 0x4f, 0x40]);
+        assert_eq!(bytes(None, -8, &[12]), [0x49, 0x0f, 0x18, 0x4c, 0x24, 0xf8]);
+    }
 }

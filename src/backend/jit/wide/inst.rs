@@ -123,6 +123,8 @@ pub(super) enum Inst {
     Load(Lanes, Mem),
     /// One number from memory, everywhere (d, base, index).
     LoadEach(Lanes, Mem),
+    /// Fetches what lies at an address, or nothing where there is no memory (base, index).
+    Fetch(Mem),
     /// Numbers to memory (a, base, index).
     Store(Lanes, Mem),
     /// One number, everywhere (d, a).

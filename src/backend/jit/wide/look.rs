@@ -70,6 +70,13 @@ impl<'f> Select<'f> {
         }
     }
 
+    /// Whether an instruction is a load of which only is wanted that memory comes near.
+    pub(super) fn fetches(&self, inst: ir::Inst) -> bool {
+        let result = self.function.dfg.inst_results(inst).first();
+        let data = self.data(inst);
+        data.opcode() == Opcode::Load && result.is_some_and(|value| self.ty(*value) == types::I8)
+    }
+
     /// Finds loads that their only reader can do.
     pub(super) fn fold(&mut self) {
         let layout = &self.function.layout;
@@ -157,6 +164,7 @@ impl<'f> Select<'f> {
             let results = dfg.inst_results(inst);
             let own = match self.data(inst).opcode() {
                 Opcode::Store | Opcode::Jump | Opcode::Brif | Opcode::Return => true,
+                Opcode::Load if self.fetches(inst) => true,
                 _ => results
                     .iter()
                     .any(|value| self.needed.contains(value) || self.folded.contains(value)),

@@ -2,7 +2,8 @@
 //!
 //! In: a function of Cranelift's, optimised by it. Out: its bytes, for x86-64 with AVX2 and FMA; nothing,
 //! if it does what is not known here, so that it is made with narrower vectors. Invariant: every instruction does
-//! to each number what Cranelift's does, so that the same function has the same bits.
+//! to each number what Cranelift's does, so that the same function has the same bits. A load of one byte, which nobody
+//! reads, only fetches.
 
 mod early;
 mod encode;

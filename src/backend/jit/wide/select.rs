@@ -296,6 +296,10 @@ impl<'f> Select<'f> {
                 let (mem, operands) = self.memory(args[1], offset.into())?;
                 self.body.push(Inst::Store(lanes, mem), &[&[value], &operands[..]].concat());
             }
+            InstructionData::Load { arg, offset, .. } if self.fetches(inst) => {
+                let (mem, operands) = self.memory(arg, offset.into())?;
+                self.body.push(Inst::Fetch(mem), &operands);
+            }
             _ => {
                 let [value] = *dfg.inst_results(inst) else { return None };
                 if self.needed.contains(&value) && self.same(value) == value {
