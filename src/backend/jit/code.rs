@@ -330,10 +330,10 @@ impl Code {
             // are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other
             // region, and none is there. Direct calls touch slots of the same layout. Two
             // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes: a
-            // function writes slots that no other writes, but for `Layout::second`, whose users `forks` puts in order.
-            // Loads of `ahead` may lead outside: only functions of `wide` are given them, which fetch instead of loading,
-            // and one that `wide` cannot make is begun anew without them. `module` keeps the code mapped as long as
-            // `self` lives.
+            // function writes slots that no other writes, but for `Layout::second`, whose users `forks` puts in order,
+            // and an adjoint that is written where it has arrived is read by nobody else. Loads of `ahead` may lead
+            // outside: only functions of `wide` are given them, which fetch instead of loading, and one that `wide`
+            // cannot make is begun anew without them. `module` keeps the code mapped as long as `self` lives.
             unsafe {
                 match entry {
                     Entry::Function(function) => function(memory),

@@ -120,6 +120,7 @@ impl Look {
     fn value(&self, id: NodeId, kind: &str) -> String {
         let node = self.graph.node(id);
         let place = match self.layout.slot(id).map(|slot| slot.region) {
+            _ if self.layout.standing().any(|(one, _)| one == id) => "step before, in place",
             Some(Region::Fixed) => "fixed",
             Some(Region::Tape | Region::Before) => "tape",
             Some(Region::Arriving | Region::Leaving) => "step before",

@@ -1,9 +1,9 @@
 //! Which functions of a step two threads run at once.
 //!
-//! In: the functions of a phase, in order, and what each reads and makes. Out: a [`Walk`] through them, with [`Fork`]s
-//! where two threads each run some. Every value is held in a place of its own and made by one function, so that
-//! functions may run at the same time if neither needs what the other makes. Invariant: a function runs after all that
-//! it needs, in a fork as well.
+//! In: the functions of a phase, in order, and what each reads and makes. Out: a [`Walk`] through them, with
+//! [`Fork`]s where two threads each run some. Every value is held in a place of its own and made by one function, but
+//! for adjoints that the one function which reads them writes over, so that functions may run at the same time if
+//! neither needs what the other makes. Invariant: a function runs after all that it needs, in a fork as well.
 
 use std::ops::Range;
 

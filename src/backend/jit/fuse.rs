@@ -1,13 +1,14 @@
 //! Which values are computed in one pass over the arrays they share.
 //!
-//! In: a graph, and which of its values are held. Out: [`Fused`] loops, the values that live in registers
-//! of such a loop only, and the order in which everything runs. Invariants: what one member reads of another it
-//! reads at the point at which both stand; no loop depends on what depends on it.
+//! In: a graph, and which of its values are held. Out: [`Fused`] loops, the values that live in registers of such a
+//! loop only, the order in which everything runs, and which adjoints may be written where they have arrived.
+//! Invariants: what one member reads of another it reads at the point at which both stand; no loop depends on what
+//! depends on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::phase::{Phase, Wanted};
-use crate::graph::{Affine, Axis, Cond, Graph, Index, NodeId, Op};
+use crate::graph::{Affine, Axis, Cond, Graph, Index, Leaf, NodeId, Op};
 
 use super::emit::row_major;
 use super::held::tiled;
@@ -78,6 +79,8 @@ pub(super) struct Plan {
     pub(super) inside: Vec<bool>,
     /// The order of all held values.
     pub(super) order: Vec<Step>,
+    /// For each state, whether its adjoint is written where it has arrived.
+    pub(super) standing: Vec<bool>,
 }
 
 /// Arrays of fewer numbers are cheaper to go through again.
@@ -192,6 +195,30 @@ impl Search<'_> {
             [rows, cols] => axis(rows) == Some(member.rows) && axis(cols) == Some(member.cols),
             _ => false,
         }
+    }
+
+    /// Whether nobody but members of a loop reads a leaf, each where it stands, and none after the one that is
+    /// written point by point over it.
+    fn read_first(
+        &self,
+        leaf: NodeId,
+        by: NodeId,
+        own: &Fused,
+        dependencies: &[Vec<NodeId>],
+    ) -> bool {
+        let place = |id: NodeId| own.members.iter().position(|member| member.node == id);
+        let Some(last) = place(by) else { return false };
+        let early = |id: NodeId| {
+            let Some(at) = place(id).filter(|at| *at <= last) else { return false };
+            let stands = |(from, place): &(NodeId, Vec<Affine>)| {
+                *from != leaf || self.stands(&own.members[at], leaf, place)
+            };
+            self.reads(id).is_some_and(|reads| reads.iter().all(stands))
+        };
+        let runs = |id: &NodeId| self.held[id.0 as usize] && self.phases[id.0 as usize].is_some();
+        let mut readers = self.graph.ids().filter(runs);
+        own.members[last].role == Role::Point
+            && readers.all(|id| !dependencies[id.0 as usize].contains(&leaf) || early(id))
     }
 
     /// What a node would be to a loop, over what, and what it reads.
@@ -380,12 +407,13 @@ fn needed(
 }
 
 /// Puts values together that are computed from the same arrays. `kept` are those that the backward sweep
-/// reads.
+/// reads, `handed` the values that arrive at the step before as adjoints of states.
 pub(super) fn fuse(
     graph: &Graph,
     wanted: &Wanted,
     phases: &[Option<Phase>],
     (held, kept, tiles): (&[bool], &[bool], bool),
+    handed: &[Option<NodeId>],
 ) -> Plan {
     let search = Search { graph, phases, held, tiles };
     let dependencies = search.dependencies();
@@ -409,14 +437,36 @@ pub(super) fn fuse(
             inside[from.0 as usize] &= of[id.0 as usize] == of[from.0 as usize];
         }
     }
-    for name in wanted.forward.iter().chain(&wanted.backward) {
+    let rooted = rooted(graph, wanted, held, &dependencies);
+    for id in &rooted {
+        inside[id.0 as usize] = false;
+    }
+    let over = |(state, leaving): (usize, &Option<NodeId>)| {
+        let (Some(leaving), Some(leaf)) = (*leaving, graph.leaf(&Leaf::Seed(state as u32))) else {
+            return false;
+        };
+        let own = of[leaving.0 as usize].map(|number: usize| &loops[number]);
+        let alone = !rooted.contains(&leaf);
+        alone && own.is_some_and(|own| search.read_first(leaf, leaving, own, &dependencies))
+    };
+    let standing = handed.iter().enumerate().map(over).collect();
+    Plan { loops, inside, order, standing }
+}
+
+/// The held values that roots are, or are computed from.
+fn rooted(
+    graph: &Graph,
+    wanted: &Wanted,
+    held: &[bool],
+    dependencies: &[Vec<NodeId>],
+) -> BTreeSet<NodeId> {
+    let mut all = BTreeSet::new();
+    for name in wanted.forward.iter().chain(&wanted.backward).chain(wanted.sums.keys()) {
         let Some(read) = graph.root(name) else { continue };
-        inside[read.node.0 as usize] = false;
-        if !held[read.node.0 as usize] {
-            for from in &dependencies[read.node.0 as usize] {
-                inside[from.0 as usize] = false;
-            }
+        match held[read.node.0 as usize] {
+            true => all.extend([read.node]),
+            false => all.extend(&dependencies[read.node.0 as usize]),
         }
     }
-    Plan { loops, inside, order }
+    all
 }

@@ -1,9 +1,10 @@
 //! Where values that are held in memory live.
 //!
-//! In: a graph and the roots asked for. Out: a phase for every node, and a slot for every value that
-//! is not computed where it is read. Invariants: what the backward sweep, the next step or a gradient
-//! that is computed in the end reads lies in the tape, or in the frame before; slots of a region do not overlap, but
-//! for those of in-place plans, whether or not their values live at one time: `forks` lets two threads write at once.
+//! In: a graph and the roots asked for. Out: a phase for every node, and a slot for every value that is not computed
+//! where it is read. Invariants: what the backward sweep, the next step or a gradient that is computed in the end reads
+//! lies in the tape, or in the frame before, but for adjoints of states; slots of a region do not overlap, but for those
+//! of in-place plans and for adjoints that one loop reads and writes where they stand, whether or not their values live
+//! at one time: `forks` lets two threads write at once.
 
 use crate::backend::phase::{Phase, Wanted, phases};
 use crate::graph::{Graph, Leaf, NodeId, Op, Operand};
@@ -24,11 +25,12 @@ pub(super) enum Region {
     Tape,
     /// The frame of the step before: a state is read where its equation has written it.
     Before,
-    /// Overwritten by every step.
+    /// Overwritten by every step; adjoints of states that are written where they have arrived stay from one step of the
+    /// backward sweep to the next.
     Work,
-    /// Adjoints of states that arrive from the step after.
+    /// Other adjoints of states, which arrive from the step after.
     Arriving,
-    /// Adjoints of states that are handed to the step before, where they arrive.
+    /// Other adjoints of states, handed to the step before, where they arrive.
     Leaving,
 }
 
@@ -93,7 +95,7 @@ pub(super) struct Layout {
     pub(super) fused: Vec<Fused>,
     /// The order of everything that is held.
     pub(super) order: Vec<Step>,
-    /// Leaves that are written over by what follows from them.
+    /// Leaves that are written over by what follows from them, in the frames of [`in_place`].
     pub(super) overwritten: Vec<NodeId>,
     /// For parameters whose rows begin lines of the cache, how far apart those lie.
     rows: Vec<Option<usize>>,
@@ -180,7 +182,8 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let kept = kept(graph, wanted, (&phases, &held), &sums);
     let carried = carried(graph, wanted, &phases, &held);
     let handed = handed(graph, wanted, (&phases, &held), &kept);
-    let Plan { loops, inside, order } = fuse(graph, wanted, &phases, (&held, &kept, tiles));
+    let Plan { loops, inside, order, standing } =
+        fuse(graph, wanted, &phases, (&held, &kept, tiles), &handed);
     let called = |id: NodeId| {
         let fused = loops.iter().any(|one| one.members.iter().any(|member| member.node == id));
         !fused && of_node(graph, &apart, id).is_some()
@@ -204,7 +207,7 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
         overwritten: Vec::new(),
         rows,
     };
-    layout.hand_on(graph);
+    layout.hand_on(graph, &standing);
     layout.place(graph, (&held, &inside), &kept);
     // So do the lines of the next frame.
     layout.tape = whole_lines(layout.tape, layout.tape as u64);
@@ -288,16 +291,34 @@ impl Layout {
     }
 
     /// Places for adjoints that are handed from step to step.
-    fn hand_on(&mut self, graph: &Graph) {
-        for state in 0..self.handed.len() {
+    fn hand_on(&mut self, graph: &Graph, standing: &[bool]) {
+        for (state, stands) in standing.iter().enumerate() {
             let Some(leaving) = self.handed[state] else { continue };
             let points = graph.node(leaving).space.points();
-            let slot = self.take(Region::Leaving, points);
+            let [to, from] = match stands {
+                true => [Region::Work; 2],
+                false => [Region::Leaving, Region::Arriving],
+            };
+            let slot = self.take(to, points);
             self.slots[leaving.0 as usize] = Some(slot);
             if let Some(leaf) = graph.leaf(&Leaf::Seed(state as u32)) {
-                self.slots[leaf.0 as usize] = Some(Slot { region: Region::Arriving, ..slot });
+                self.slots[leaf.0 as usize] = Some(Slot { region: from, ..slot });
             }
         }
+    }
+
+    /// Whether a leaf's value is where it is read without being filled.
+    pub(super) fn is_found(&self, graph: &Graph, id: NodeId) -> bool {
+        let Op::Leaf(leaf) = &graph.node(id).op else { return false };
+        let handed = |state: &u32| self.handed.get(*state as usize).is_some_and(Option::is_some);
+        matches!(leaf, Leaf::Seed(state) if handed(state)) || self.overwritten.contains(&id)
+    }
+
+    /// Adjoints that are written where they have arrived: what is handed on, and where it lies.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (NodeId, Slot)> {
+        let handed = self.handed.iter().flatten();
+        let placed = handed.filter_map(|id| Some((*id, self.slot(*id)?)));
+        placed.filter(|(_, slot)| slot.region == Region::Work)
     }
 
     /// States that are read from the frame before.

@@ -137,7 +137,7 @@ impl Lists {
             };
             let node = graph.node(id);
             let len = node.space.points() as usize;
-            let found = slot.region == Region::Arriving || layout.overwritten.contains(&id);
+            let found = layout.is_found(graph, id);
             match Source::of(&node.op) {
                 Some(_) if found => {}
                 Some(source) => {
@@ -430,6 +430,11 @@ impl<F: Number> Plan for Compiled<F> {
 
     fn turn(&self, memory: &mut Memory<F>) {
         memory.arriving.fill(F::default());
+        let samples = memory.samples;
+        for (id, slot) in self.layout.standing() {
+            let len = self.graph.node(id).space.points() as usize;
+            memory.work[slot.offset * samples..][..len * samples].fill(F::default());
+        }
     }
 
     fn block(&self) -> usize {

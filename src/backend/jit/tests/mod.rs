@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod forks;
+mod places;
 mod sequences;
 
 use std::collections::BTreeMap;

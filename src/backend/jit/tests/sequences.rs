@@ -79,16 +79,16 @@ fn program() -> Program {
     })
 }
 
-fn numbers(sizes: &[usize], stream: &mut Stream) -> Tensor {
+pub(super) fn numbers(sizes: &[usize], stream: &mut Stream) -> Tensor {
     // Numbers that single precision holds.
     Tensor::from_shape_simple_fn(sizes, || f64::from(stream.whole(0, 400) as u16) / 512.0 - 0.375)
 }
 
-fn of(arrays: &[Array], stream: &mut Stream) -> Vec<Tensor> {
+pub(super) fn of(arrays: &[Array], stream: &mut Stream) -> Vec<Tensor> {
     arrays.iter().map(|array| numbers(&array.shape(), stream)).collect()
 }
 
-fn close(wanted: &Tensor, got: &Tensor, precision: Precision, what: &str) {
+pub(super) fn close(wanted: &Tensor, got: &Tensor, precision: Precision, what: &str) {
     assert_eq!(wanted.shape(), got.shape(), "{what}");
     let largest = wanted.iter().fold(1.0, |most: f64, value| most.max(value.abs()));
     let limit = if precision == Precision::F64 { 1e-11 } else { 1e-4 };
