@@ -6,13 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 use super::array;
-use super::sequences::{close, numbers, of};
-use crate::backend::interp::Interp;
+use super::sequences::{agree, numbers, of};
+use crate::backend::Batch;
 use crate::backend::jit::layout::{Layout, Region, layout};
 use crate::backend::jit::turn::arranged;
-use crate::backend::jit::{Listing, list, ready_sharing, wide};
+use crate::backend::jit::{Listing, list, wide};
 use crate::backend::phase::{Wanted, wanted_of_step};
-use crate::backend::{Batch, Executable, Precision, Want};
 use crate::compile::with_adjoints;
 use crate::graph::text::parse;
 use crate::graph::{Leaf, Program};
@@ -67,33 +66,14 @@ fn laid_out(program: &Program) -> Layout {
     layout(&arranged(&program.step).graph, &wanted, true)
 }
 
-/// Runs a program by the interpreter, and compiled in several ways, on sequences of these lengths.
-fn agree(program: &Program, lengths: &[usize], stream: &mut Stream, what: &str) {
+/// Compiled code and the interpreter agree on sequences of these lengths.
+fn right(program: &Program, lengths: &[usize], stream: &mut Stream, what: &str) {
     let params = of(&program.params, stream);
     let most = lengths.iter().max().copied().unwrap_or(0);
     let sizes = [&[most, lengths.len()], &program.inputs[0].shape()[..]].concat();
     let inputs = vec![numbers(&sizes, stream)];
     let batch = Batch { lengths: lengths.to_vec(), inputs, starts: Vec::new() };
-    let want = Want { roots: vec!["q".to_owned()], gradients: true };
-    let wanted = Interp::new(program, Precision::F64, 1).run(&params, &batch, &want);
-    let slopes = wanted.gradients.unwrap();
-    for precision in [Precision::F64, Precision::F32] {
-        for (kept, threads) in [(usize::MAX, 1), (1, 1), (usize::MAX, 2)] {
-            let mut code = ready_sharing(program, precision, threads, 1).unwrap();
-            code.keep_at_most(kept);
-            // Twice: what the first has left behind must not count.
-            code.run(&params, &batch, &want);
-            let got = code.run(&params, &batch, &want);
-            let own = got.gradients.unwrap();
-            close(&wanted.roots["q"], &got.roots["q"], precision, what);
-            let pairs = wanted.finals.iter().zip(&got.finals);
-            let pairs = pairs.chain(slopes.params.iter().zip(&own.params));
-            let pairs = pairs.chain(slopes.inputs.iter().zip(&own.inputs));
-            for (wanted, got) in pairs.chain(slopes.starts.iter().zip(&own.starts)) {
-                close(wanted, got, precision, what);
-            }
-        }
-    }
+    agree(program, &params, &batch, "q", what);
 }
 
 #[test]
@@ -109,7 +89,7 @@ fn an_adjoint_stays_where_it_is_if_nobody_else_reads_it() {
                 if rows == 192 { &[3, 3] } else { &[3, 3, 3, 3, 3, 3, 3, 3, 0, 1] };
             for lengths in [&[3], many] {
                 let what = format!("{next} of {rows} rows, lengths {lengths:?}");
-                agree(&program, lengths, &mut stream, &what);
+                right(&program, lengths, &mut stream, &what);
             }
         }
     }
@@ -159,8 +139,8 @@ start/s[i:R, j:R] = %c
         let arriving = |state| graph.leaf(&Leaf::Seed(state)).and_then(|leaf| laid_out.slot(leaf));
         let stays = |state| arriving(state).is_some_and(|slot| slot.region == Region::Work);
         assert!(!stays(0), "{order}");
-        agree(&program, &[4], &mut Stream::new(9, &[order], &[]), order);
-        agree(&program, &[4; 9], &mut Stream::new(9, &[order], &[]), order);
+        right(&program, &[4], &mut Stream::new(9, &[order], &[]), order);
+        right(&program, &[4; 9], &mut Stream::new(9, &[order], &[]), order);
     }
 }
 

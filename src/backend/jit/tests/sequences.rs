@@ -7,8 +7,8 @@
 
 use super::array;
 use crate::backend::interp::Interp;
-use crate::backend::jit::ready;
 use crate::backend::jit::stack::stacked;
+use crate::backend::jit::{ready, ready_sharing};
 use crate::backend::{Batch, Executable, Precision, Trainable, Want};
 use crate::compile::with_adjoints;
 use crate::graph::text::parse;
@@ -102,6 +102,36 @@ pub(super) fn close(wanted: &Tensor, got: &Tensor, precision: Precision, what: &
     }
 }
 
+/// Holds a program's values, last states and gradients, compiled in several ways, against the interpreter's.
+pub(super) fn agree(program: &Program, params: &[Tensor], batch: &Batch, root: &str, what: &str) {
+    let want = Want { roots: vec![root.to_owned()], gradients: true };
+    let wanted = Interp::new(program, Precision::F64, 1).run(params, batch, &want);
+    let slopes = wanted.gradients.unwrap();
+    for (precision, threads) in [Precision::F64, Precision::F32].map(|p| [(p, 1), (p, 2)]).concat()
+    {
+        let mut code = ready_sharing(program, precision, threads, 1).unwrap();
+        // Twice each: what a run has left behind must not count.
+        for kept in [usize::MAX, usize::MAX, 1, 1] {
+            code.keep_at_most(kept);
+            let got = code.run(params, batch, &want);
+            let own = got.gradients.unwrap();
+            close(&wanted.roots[root], &got.roots[root], precision, what);
+            let pairs = wanted.finals.iter().zip(&got.finals);
+            let pairs = pairs.chain(slopes.params.iter().zip(&own.params));
+            let pairs = pairs.chain(slopes.inputs.iter().zip(&own.inputs));
+            let pairs = pairs.chain(slopes.starts.iter().zip(&own.starts));
+            for (number, (wanted, got)) in pairs.enumerate() {
+                close(
+                    wanted,
+                    got,
+                    precision,
+                    &format!("{what}, {threads} threads, tensor {number}"),
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn states_find_their_way_however_they_lie() {
     let program = program();
@@ -112,30 +142,7 @@ fn states_find_their_way_however_they_lie() {
         let given = numbers(&[samples, 16, 5], &mut stream);
         for starts in [Vec::new(), vec![None, Some(given), None]] {
             let batch = Batch { lengths: vec![4; samples], inputs: inputs.clone(), starts };
-            let want = Want { roots: vec!["z".to_owned()], gradients: true };
-            let wanted = Interp::new(&program, Precision::F64, 1).run(&params, &batch, &want);
-            let slopes = wanted.gradients.unwrap();
-            for precision in [Precision::F64, Precision::F32] {
-                let mut code = ready(&program, precision, 1).unwrap();
-                for kept in [usize::MAX, 1] {
-                    code.keep_at_most(kept);
-                    let got = code.run(&params, &batch, &want);
-                    let own = got.gradients.unwrap();
-                    close(&wanted.roots["z"], &got.roots["z"], precision, "z");
-                    let pairs = wanted.finals.iter().zip(&got.finals);
-                    let pairs = pairs.chain(slopes.params.iter().zip(&own.params));
-                    let pairs = pairs.chain(slopes.inputs.iter().zip(&own.inputs));
-                    let pairs = pairs.chain(slopes.starts.iter().zip(&own.starts));
-                    for (number, (wanted, got)) in pairs.enumerate() {
-                        close(
-                            wanted,
-                            got,
-                            precision,
-                            &format!("{samples} samples, tensor {number}"),
-                        );
-                    }
-                }
-            }
+            agree(&program, &params, &batch, "z", &format!("{samples} samples"));
         }
     }
 }
