@@ -38,13 +38,18 @@ next/s[i:R, j:R] = ";
 
 /// The program whose state takes that, with so many rows and columns.
 fn program(next: &str, rows: u32) -> Program {
+    of_state(&format!("{STEP}{next}\n"), rows)
+}
+
+/// The program of a step with one matrix as its state, with so many rows and columns.
+fn of_state(step: &str, rows: u32) -> Program {
     let parsed = |text: &str| parse(&text.replace('R', &rows.to_string())).unwrap();
     with_adjoints(Program {
         params: vec![array("u", &[rows]), array("v", &[rows])],
         inputs: vec![array("x", &[rows])],
         states: vec![array("s", &[rows, rows])],
         init: parsed("\n%c = 0.25 -- c\nstart/s[i:R, j:R] = %c\n"),
-        step: parsed(&format!("{STEP}{next}\n")),
+        step: parsed(step),
         update: None,
     })
 }
@@ -91,6 +96,39 @@ fn an_adjoint_stays_where_it_is_if_nobody_else_reads_it() {
                 let what = format!("{next} of {rows} rows, lengths {lengths:?}");
                 right(&program, lengths, &mut stream, &what);
             }
+        }
+    }
+}
+
+/// A matrix whose new part follows from it and vectors; the gradient of how much is written reads that part.
+const WRITTEN: &str = "
+%x[i:R] = input 0 -- x
+%s[i:R, j:R] = prev 0 -- s
+%u[i:R] = param 0 -- u
+%v[i:R] = param 1 -- v
+%a[i:R] = tanh(%x[i] * %u[i]) -- a
+%e[i:R] = tanh(%x[i] + %v[i]) -- e
+%d[i:R, j:R] = %a[j] - %s[i, j] * %e[j] -- d
+%w[i:R, j:R] = %s[i, j] + 0.25 * %a[i] * %d[i, j] -- w
+%q[i:R] = sum[j:R] %w[i, j] * %e[j] -- q
+%loss = sum[i:R] %q[i] * %q[i] -- loss
+loss = %loss
+q[i:R] = %q[i]
+next/s[i:R, j:R] = %w[i, j]
+";
+
+#[test]
+fn what_a_large_state_is_read_for_anyway_is_not_kept() {
+    for (rows, kept) in [(24, true), (32, false)] {
+        let program = of_state(WRITTEN, rows);
+        let laid_out = laid_out(&program);
+        let graph = arranged(&program.step).graph;
+        let paths = graph.ids().filter(|id| graph.node(*id).origin.path.to_string() == "d");
+        let mut slots = paths.filter_map(|id| laid_out.slot(id));
+        assert_eq!(slots.any(|slot| slot.region == Region::Tape), kept, "{rows} rows");
+        for lengths in [&[4][..], &[4; 9]] {
+            let what = format!("{rows} rows, lengths {lengths:?}");
+            right(&program, lengths, &mut Stream::new(11, &["written"], &[]), &what);
         }
     }
 }
