@@ -4,7 +4,7 @@
 //! nodes stays in the cache nearest to a core. Invariant: given only where no parameter's update looks at
 //! another's.
 
-use crate::graph::{Access, Graph, Leaf, Op, Read, Space};
+use crate::graph::{Access, Graph, Leaf, Op, Read, Space, verify};
 
 /// Parameters of a block: with some ten arrays of them, what a block takes fits a second cache. In rows and columns,
 /// as passes over several arrays are.
@@ -42,7 +42,9 @@ fn narrowed(graph: &Graph, all: u32) -> Option<Graph> {
         *access = widened(access)?;
         *sizes = SIZES.to_vec();
     }
-    Graph::assemble(parts, roots).ok()
+    // Machine code takes accesses as proved, in every build.
+    let graph = Graph::assemble(parts, roots).ok()?;
+    verify(&graph).is_ok().then_some(graph)
 }
 
 /// The place of a parameter in its block, where it was one among all.

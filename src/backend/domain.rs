@@ -103,9 +103,9 @@ pub(super) fn table(access: &Access, sizes: &[u32], domain: &Domain) -> Vec<u32>
 
 /// How far apart neighbours along each axis lie.
 pub(super) fn row_major(sizes: &[u32]) -> Vec<usize> {
-    let mut strides = vec![1; sizes.len()];
+    let mut strides = vec![1_usize; sizes.len()];
     for axis in (1..sizes.len()).rev() {
-        strides[axis - 1] = strides[axis] * sizes[axis] as usize;
+        strides[axis - 1] = strides[axis].saturating_mul(sizes[axis] as usize);
     }
     strides
 }

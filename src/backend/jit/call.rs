@@ -45,6 +45,8 @@ pub(super) fn call(graph: &Graph, layout: &Layout, samples: usize, id: NodeId) -
     let swap = slot(left.from).per_sample() && !slot(right.from).per_sample();
     let pair = if swap { [right, left] } else { [left, right] };
     let slots = [slot(pair[0].from), slot(pair[1].from), slot(id)];
+    // What is written where it has arrived is a member of a loop.
+    assert!(!slots[..2].contains(&slots[2]), "internal error: jit: a product over its factor");
     let sizes = scope(graph, id);
     let out = row_major(&sizes[..graph.node(id).space.rank()]);
     let (product, turned, roles) = describe((&sizes, samples), &out, &pair, slots);
@@ -133,8 +135,8 @@ impl Direct {
     /// writes what the factors read, and nobody else looks at the result.
     #[expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
     pub(super) unsafe fn run(&self, memory: &Pointers<*mut u8>) {
-        // SAFETY: the caller's promise; places lie inside slots, slots inside regions, and no slot of a result is that of
-        // a factor.
+        // SAFETY: the caller's promise; places lie inside slots, slots inside regions, and no slot of a result is
+        // that of a factor, as `call` has asserted.
         unsafe {
             let [out, left, right] = self.places.map(|(region, at)| memory.of(region).add(at));
             (self.run)(&raw const self.product, out, left, right);

@@ -219,7 +219,7 @@ impl Code {
                     made.push(None);
                 }
                 Made::Direct(direct, text) => {
-                    debug_assert!(!self.writes_fixed || direct.is_fixed(), "{SMALL}");
+                    assert!(!self.writes_fixed || direct.is_fixed(), "{SMALL}");
                     texts.extend(text);
                     made.push(Some(direct));
                 }
@@ -316,7 +316,7 @@ impl Code {
             )]
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the
             // callers assert: every position comes from an access that `graph::verify` has proved to
-            // lie inside its operand, gathered ones are cut to the size of their axis, and the slots
+            // lie inside its operand, in the program or in the `block` of its optimiser, gathered ones are cut to the size of their axis, and the slots
             // of the layout lie inside the sizes. Kernels of products are given strides composed of such
             // accesses, of sums without conditions, whose result lies in a slot that no factor shares; functions
             // of whole arrays are given whole slots, and for second arguments room that the layout keeps for

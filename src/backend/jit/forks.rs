@@ -224,7 +224,8 @@ impl Search<'_> {
             end += 1;
         }
         let split = self.sorted(&heavy, start..end);
-        let weight = |part: &Vec<usize>| part.iter().map(|at| self.costs[*at]).sum::<u64>();
+        let weight =
+            |part: &Vec<usize>| part.iter().map(|at| self.costs[*at]).fold(0, u64::saturating_add);
         let worth = split.parts.iter().map(weight).min()? >= self.worth.saturating_mul(2);
         worth.then_some((split, end))
     }
@@ -236,7 +237,7 @@ impl Search<'_> {
         let (mut sums, mut part_of) = ([0, 0], vec![None; range.len()]);
         for at in dealt {
             let part = usize::from(sums[1] < sums[0]);
-            sums[part] += self.costs[at];
+            sums[part] = u64::saturating_add(sums[part], self.costs[at]);
             part_of[at - range.start] = Some(part);
         }
         let mut split =

@@ -191,10 +191,11 @@ impl Search<'_> {
     /// Whether a member reads another value where it stands itself.
     fn stands(&self, member: &Member, from: NodeId, place: &[Affine]) -> bool {
         let axis = |dim: usize| place[dim].as_axis().map(|Axis(axis)| usize::from(axis));
-        match longer(&self.graph.node(from).space.sizes)[..] {
-            [rows, cols] => axis(rows) == Some(member.rows) && axis(cols) == Some(member.cols),
-            _ => false,
-        }
+        let [rows, cols] = longer(&self.graph.node(from).space.sizes)[..] else { return false };
+        // Along an axis of one place others than 0 may be written, for places at which nothing is read.
+        let first = |dim: usize| place[dim].terms.is_empty() && place[dim].offset == 0;
+        let others = (0..place.len()).filter(|dim| *dim != rows && *dim != cols).all(first);
+        others && axis(rows) == Some(member.rows) && axis(cols) == Some(member.cols)
     }
 
     /// Whether nobody but members of a loop reads a leaf, each where it stands, and none after the one that is

@@ -6,6 +6,8 @@
 //! of in-place plans and for adjoints that one loop reads and writes where they stand, whether or not their values live
 //! at one time: `forks` lets two threads write at once.
 
+use std::collections::BTreeSet;
+
 use crate::backend::phase::{Phase, Wanted, phases};
 use crate::graph::{Graph, Leaf, NodeId, Op, Operand};
 
@@ -174,21 +176,13 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     let phases = phases(graph, wanted, &reads);
     let held = held(graph, wanted, &phases, tiles);
     let plain = |id: NodeId| held[id.0 as usize].then(|| row_major(&graph.node(id).space.sizes));
-    // How far apart they lie once there is something between rows: what is a product then is one without.
-    let apart = |id: NodeId| {
-        held[id.0 as usize].then(|| between(graph.node(id).space.sizes.clone(), row(graph, id)))
-    };
     let sums = sums(graph, wanted, &phases, &plain);
     let kept = kept(graph, wanted, (&phases, &held), &sums);
     let carried = carried(graph, wanted, &phases, &held);
     let handed = handed(graph, wanted, (&phases, &held), &kept);
     let Plan { loops, inside, order, standing } =
         fuse(graph, wanted, &phases, (&held, &kept, tiles), &handed);
-    let called = |id: NodeId| {
-        let fused = loops.iter().any(|one| one.members.iter().any(|member| member.node == id));
-        !fused && of_node(graph, &apart, id).is_some()
-    };
-    let rows = rows(graph, wanted, (&phases, &held), &called);
+    let rows = rows(graph, wanted, (&phases, &held), &loops);
     let none = Slot { region: Region::Work, offset: 0 };
     let mut layout = Layout {
         phases,
@@ -268,7 +262,14 @@ impl Layout {
         let mut most = 0;
         for id in graph.ids().filter(|id| held[id.0 as usize]) {
             let at = id.0 as usize;
-            if self.slots[at].is_some() || inside[at] {
+            if inside[at] {
+                continue;
+            }
+            let points = graph.node(id).space.points();
+            let arguments =
+                tiled(graph, id, self.tiles).map_or(0, |function| function.row().takes.len());
+            most = if arguments == 2 { points.max(most) } else { most };
+            if self.slots[at].is_some() {
                 continue;
             }
             let Some(region) = self.region(id, kept[at]) else { continue };
@@ -277,15 +278,11 @@ impl Layout {
             {
                 continue;
             }
-            let points = graph.node(id).space.points();
             let taken = self.apart(id).map_or(points, |apart| {
                 let row = graph.node(id).space.sizes.last().map_or(1, |row| u64::from(*row));
                 (points / row.max(1)).saturating_mul(apart as u64)
             });
             self.slots[at] = Some(self.take(region, taken));
-            let arguments =
-                tiled(graph, id, self.tiles).map_or(0, |function| function.row().takes.len());
-            most = if arguments == 2 { points.max(most) } else { most };
         }
         self.second = self.take(Region::Work, most);
     }
@@ -430,9 +427,38 @@ fn rows(
     graph: &Graph,
     wanted: &Wanted,
     (phases, held): (&[Option<Phase>], &[bool]),
-    called: &dyn Fn(NodeId) -> bool,
+    loops: &[Fused],
 ) -> Vec<Option<usize>> {
     let mut rows: Vec<Option<usize>> = graph.ids().map(|id| row(graph, id)).collect();
+    let members = loops.iter().flat_map(|one| &one.members);
+    let fused: BTreeSet<NodeId> = members.map(|member| member.node).collect();
+    // What is a product may be none where the rows of one factor lie as they are, whose other factor then has none either.
+    loop {
+        let apart = |id: NodeId| {
+            let rows = rows[id.0 as usize];
+            held[id.0 as usize].then(|| between(graph.node(id).space.sizes.clone(), rows))
+        };
+        let called = |id: NodeId| !fused.contains(&id) && of_node(graph, &apart, id).is_some();
+        let plain = plain(graph, wanted, (phases, held), &called);
+        let mut fewer = false;
+        for (rows, plain) in rows.iter_mut().zip(plain) {
+            fewer |= plain && rows.is_some();
+            *rows = rows.filter(|_| !plain);
+        }
+        if !fewer {
+            return rows;
+        }
+    }
+}
+
+/// Which values others than kernels of products read.
+fn plain(
+    graph: &Graph,
+    wanted: &Wanted,
+    (phases, held): (&[Option<Phase>], &[bool]),
+    called: &dyn Fn(NodeId) -> bool,
+) -> Vec<bool> {
+    let mut plain = vec![false; graph.len()];
     let roots = wanted.forward.iter().chain(&wanted.backward).chain(wanted.sums.keys());
     let mut read: Vec<NodeId> =
         roots.filter_map(|name| graph.root(name)).map(|read| read.node).collect();
@@ -443,12 +469,12 @@ fn rows(
     }
     let mut seen = vec![false; graph.len()];
     while let Some(id) = read.pop() {
-        rows[id.0 as usize] = None;
+        plain[id.0 as usize] = true;
         if !held[id.0 as usize] && !std::mem::replace(&mut seen[id.0 as usize], true) {
             read.extend(graph.operands(id).into_iter().map(|(from, _)| from));
         }
     }
-    rows
+    plain
 }
 
 /// How far apart they would lie; nothing for what is no matrix of parameters, and for rows that are short or whole

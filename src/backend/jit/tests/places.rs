@@ -209,3 +209,25 @@ fn who_reads_an_adjoint_comes_before_whoever_writes_over_it() {
         assert_eq!(layout.standing().count(), standing, "{lines:?}");
     }
 }
+
+#[test]
+fn second_arguments_have_room_wherever_results_lie() {
+    let text = "
+%s[i:4096] = prev 0 -- s
+%k[i:4096] = param 0 -- k
+%h[i:4096] = %s[i] * %k[i] -- h
+%d[i:4096] = seed 0 -- d
+%o[i:4096] = pow(%d[i], %k[i]) -- o
+next/s[i:4096] = %h[i]
+grad/prev/s[i:4096] = %o[i]
+";
+    let wanted = Wanted {
+        states: vec!["s".to_owned()],
+        forward: vec!["next/s".to_owned()],
+        backward: vec!["grad/prev/s".to_owned()],
+        ..Wanted::default()
+    };
+    let layout = layout(&parse(text).unwrap(), &wanted, true);
+    assert!(layout.handed[0].is_some());
+    assert!(layout.work - layout.second.offset >= 4096);
+}

@@ -196,6 +196,46 @@ fn rows_that_are_summed_over_whole_are_read_where_they_lie() {
     }
 }
 
+/// A sum that would be a product if one parameter's rows were longer, which they are not, since others read them too;
+/// and an array of one matrix, of which a row is read at the number of another axis.
+const ASKEW: &str = "
+%x[i:16] = input 0 -- x
+%a[i:16, j:33] = param 0 -- a
+%b[i:16, j:33] = param 1 -- b
+%y = sum[i:16, j:3] %a[i, 16 * j] * %b[i, 16 * j] -- y
+%t[i:16, j:33] = %b[i, j] * %x[i] -- t
+%m[k:1, i:16, j:64] = join { i < 8: %x[i]; i >= 8: 0.5 } -- m
+%n[i:16, j:64] = join { i == 0: %m[i, i, j]; i != 0: %x[i] } -- n
+y = %y
+t[i:16, j:33] = %t[i, j]
+n[i:16, j:64] = %n[i, j]
+";
+
+#[test]
+fn what_is_read_askew_is_found() {
+    let mut stream = Stream::new(24, &["askew"], &[]);
+    let program = Program {
+        params: vec![array("a", &[16, 33]), array("b", &[16, 33])],
+        inputs: vec![array("x", &[16])],
+        step: graph(ASKEW),
+        ..Program::default()
+    };
+    let params = of(&program.params, &mut stream);
+    for samples in [1, 8] {
+        let inputs = vec![numbers(&[1, samples, 16], &mut stream)];
+        let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+        let want = Want { roots: ["y", "t", "n"].map(str::to_owned).to_vec(), gradients: false };
+        let wanted = Interp::new(&program, Precision::F64, 1).run(&params, &batch, &want).roots;
+        assert_eq!(wanted.len(), 3);
+        for precision in [Precision::F64, Precision::F32] {
+            let got = ready(&program, precision, 1).unwrap().run(&params, &batch, &want).roots;
+            for (name, wanted) in &wanted {
+                close(wanted, &got[name], precision, name);
+            }
+        }
+    }
+}
+
 const RULE: &str = "
 %v[i:N] = input 0 -- v
 %g[i:N] = input 1 -- g
