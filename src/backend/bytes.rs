@@ -109,14 +109,18 @@ fn need<P: Plan>(program: &Program, step: Size, (steps, batch): (usize, usize)) 
     let group = P::GROUPS.iter().copied().find(|size| *size <= most).unwrap_or(1) as u64;
     let (steps, batch) = (steps as u64, batch as u64);
     let chunks = (MAX_CHUNKS as u64).min(batch);
+    let params = elements(&program.params);
     let init = P::size(&program.init, &wanted_of_init(program));
     let update = program.update.as_ref().map_or(Size::default(), |update| {
-        let mut size = P::size(&block(&update.graph).0, &wanted_of(update));
+        let (graph, numbers) = block(&update.graph);
+        let mut size = P::size(&graph, &wanted_of(update));
+        // Threads that share the blocks have a memory each.
+        let rooms = params.div_ceil(numbers.max(1) as u64).min(MAX_CHUNKS as u64);
+        size.work = size.work.saturating_mul(rooms);
         // Slots are held, and copied to be saved.
         size.work = size.work.saturating_add(elements(&update.slots).saturating_mul(2));
         size
     });
-    let params = elements(&program.params);
     let states = elements(&program.states);
     let y = program.step.root("y").map_or(0, |read| points(&read.sizes));
     let shown = elements(&program.inputs).saturating_mul(2).saturating_add(y);

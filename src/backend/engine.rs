@@ -21,6 +21,7 @@ use super::live::Live;
 use super::phase::{names, wanted_of_init, wanted_of_step};
 use super::plan::{At, Blind, PASSING, Plan, Source, Watch};
 use super::sweep::{Fed, Group, Memory, Ports, Sample, Shared, Sums, groups};
+use super::threads::on_threads;
 use super::{Batch, Executable, Facts, Gradients, Outcome, Part, Timed, Want};
 
 /// The most chunks a batch is cut into: enough to keep many threads busy with samples of unequal
@@ -142,6 +143,7 @@ impl<P: Plan> Engine<P> {
     /// The plan for what is wanted, with these parameters in it.
     pub(super) fn ready(&mut self, params: &[Tensor], want: &Want) -> Ready<P> {
         let values: Vec<_> = params.iter().map(flat).collect();
+        self.numbers.forget();
         self.ready_for(true, want, |param, first, out| {
             round(out, &values[param][first..first + out.len()])
         })
@@ -331,13 +333,7 @@ impl<P: Plan> Engine<P> {
             }
         };
         if let Some((own, others)) = memories[..threads].split_first_mut() {
-            std::thread::scope(|scope| {
-                for memory in others {
-                    let work = &work;
-                    scope.spawn(move || work(memory));
-                }
-                work(own);
-            });
+            on_threads(own, others.iter_mut(), work);
         }
         if helpers > 0 {
             aid.end(helped, start.elapsed(), shared.lengths.iter().sum());

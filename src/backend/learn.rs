@@ -5,17 +5,20 @@
 //! third of a small network's step. Invariant: what is held is what [`Trainable::update`] gives for the
 //! same gradient.
 
+use std::sync::Mutex;
+
 use crate::graph::{Array, Leaf, Update};
 use crate::tensor::Tensor;
 
 use super::block::block;
-use super::engine::{Engine, Ready, alone, flat, once, tensor, widen};
+use super::engine::{Engine, MAX_CHUNKS, Ready, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
 use super::frames::Frames;
 use super::kernels::{Level, cut, finite, squares};
 use super::phase::{Wanted, names, wanted_of};
 use super::plan::{At, Blind, PASSING, Plan, Root, Source};
 use super::sweep::Memory;
+use super::threads::on_threads;
 use super::{Advance, Batch, Clip, Held, Learned, Outcome, Part, Timed, Trainable, Trouble, Want};
 
 /// Parameters and slots in the type of a backend.
@@ -190,30 +193,27 @@ impl<P: Plan> Engine<P> {
         let Numbers { frames, memories, .. } = numbers;
         let len = frames.len();
         let many = len >= FOR_THREADS;
-        let parts = if many { self.threads } else { 1 + usize::from(helped.is_some()) };
+        let parts = match many {
+            true => self.threads.min(MAX_CHUNKS),
+            false => 1 + usize::from(helped.is_some()),
+        };
         let blocks = len.div_ceil(rule.block).div_ceil(parts).max(1);
         let stretch = blocks * rule.block;
         memories.resize_with(parts.max(memories.len()), Room::default);
-        let work = |at: usize, frames: &mut [P::Float], room: &mut Room<P>| {
+        let work = |(at, (frames, room)): (usize, (&mut [P::Float], &mut Room<P>))| {
             let first = at * stretch;
             let held = (frames, len.saturating_sub(first).min(stretch));
             rule.run(room, held, rate, |next, out| gradient(first + next, out));
         };
         let mut work_of = frames.stretches(blocks).zip(memories).enumerate();
-        let Some((_, (own, room))) = work_of.next() else { return };
         if let Some(helped) = helped.filter(|_| !many) {
-            let other = work_of.next();
-            let other =
-                || other.into_iter().for_each(|(at, (frames, room))| work(at, frames, room));
-            return helped.both(|| work(0, own, room), other);
+            let (own, other) = (work_of.next(), work_of.next());
+            return helped
+                .both(|| own.into_iter().for_each(work), || other.into_iter().for_each(work));
         }
-        std::thread::scope(|scope| {
-            for (at, (frames, room)) in work_of {
-                let work = &work;
-                scope.spawn(move || work(at, frames, room));
-            }
-            work(0, own, room);
-        });
+        let queue = Mutex::new(work_of);
+        let next = || queue.lock().map_or(None, |mut queue| queue.next());
+        on_threads((), (1..parts).map(|_| ()), |()| std::iter::from_fn(next).for_each(work));
     }
 
     /// Parameters and slots as the optimiser takes them.
@@ -281,10 +281,12 @@ impl<P: Plan> Trainable for Engine<P> {
     }
 
     fn open(&mut self, starts: &[Option<Tensor>], root: &str) {
+        let mut numbers = std::mem::take(&mut self.numbers);
         if let Some(old) = self.live.take() {
             self.keep(old.ready);
+            // It may not have seen the last ones.
+            numbers.forget();
         }
-        let mut numbers = std::mem::take(&mut self.numbers);
         let want = Want { roots: vec![root.to_owned()], gradients: false };
         let ready = self.ready_with(&mut numbers, &want);
         self.live = Some(self.live(ready, starts));

@@ -20,6 +20,7 @@ mod live;
 mod phase;
 mod plan;
 mod sweep;
+mod threads;
 
 use std::collections::BTreeMap;
 

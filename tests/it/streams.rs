@@ -64,3 +64,18 @@ fn new_parameters_are_seen_by_the_next_run() {
         assert_eq!(after, streamed(&mut fresh));
     }
 }
+
+#[test]
+fn new_parameters_are_seen_by_a_stream_after_other_runs() {
+    for (mut session, mut fresh) in sessions().into_iter().zip(sessions()) {
+        streamed(&mut session);
+        let mut other = session.held();
+        other.params.iter_mut().for_each(|one| *one *= 0.5);
+        session.restore(&other);
+        fresh.restore(&other);
+        // A run that wants something else comes first.
+        let batch = Batch { lengths: vec![6], inputs: vec![input()], starts: Vec::new() };
+        session.run(&batch, &Want { roots: Vec::new(), gradients: false });
+        assert_eq!(streamed(&mut session), streamed(&mut fresh));
+    }
+}
