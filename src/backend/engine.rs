@@ -230,11 +230,7 @@ impl<P: Plan> Engine<P> {
 
     /// Lays a batch out.
     fn feed<'b>(&self, batch: &'b Batch) -> Fed<'b> {
-        assert_eq!(
-            batch.inputs.len(),
-            self.program.inputs.len(),
-            "internal error: backend: a batch with another number of inputs"
-        );
+        batch.fits(&self.program).unwrap_or_else(|what| panic!("internal error: backend: {what}"));
         let inputs = batch.inputs.iter().zip(&self.program.inputs);
         let given = |at| batch.starts.get(at).and_then(Option::as_ref);
         Fed {

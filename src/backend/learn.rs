@@ -300,12 +300,16 @@ impl<P: Plan> Trainable for Engine<P> {
         let Some(mut live) = self.live.take() else {
             panic!("internal error: backend: no sequence was opened")
         };
+        let sizes = inputs.iter().map(Tensor::len);
+        let fits = sizes.eq(self.program.inputs.iter().map(Array::len));
+        assert!(fits, "internal error: backend: inputs of a step of other sizes");
         let answer = self.next(&mut live, inputs);
         self.live = Some(live);
         answer
     }
 
     fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned {
+        assert!(!batch.lengths.is_empty(), "internal error: backend: nothing to learn from");
         let mut numbers = std::mem::take(&mut self.numbers);
         let want = Want { roots: roots.to_vec(), gradients: true };
         let outcome = self.run_with(&mut numbers, batch, &want, false);

@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 pub use bytes::Budget;
 pub use cost::Cost;
 
+use crate::graph::Program;
 use crate::source::Span;
 use crate::tensor::Tensor;
 
@@ -49,6 +50,40 @@ pub struct Batch {
     pub inputs: Vec<Tensor>,
     /// One entry a state: a tensor [B, sizes..] that replaces the start the program computes.
     pub starts: Vec<Option<Tensor>>,
+}
+
+impl Batch {
+    /// Whether it is one for a program; otherwise, what is wrong with it.
+    pub fn fits(&self, program: &Program) -> Result<(), String> {
+        let (steps, samples) =
+            (self.lengths.iter().copied().max().unwrap_or(0), self.lengths.len());
+        let each = |what: &str, found: usize, wanted: usize| match found == wanted {
+            true => Ok(()),
+            false => Err(format!("a batch has {found} {what}, the program {wanted}")),
+        };
+        each("inputs", self.inputs.len(), program.inputs.len())?;
+        for (tensor, array) in self.inputs.iter().zip(&program.inputs) {
+            let wanted = [&[steps, samples], &array.shape()[..]].concat();
+            if tensor.shape() != wanted {
+                let (name, found) = (&array.path, tensor.shape());
+                return Err(format!("input `{name}` of a batch is {found:?}, not {wanted:?}"));
+            }
+        }
+        if !self.starts.is_empty() {
+            each("first states", self.starts.len(), program.states.len())?;
+        }
+        for (start, array) in self.starts.iter().zip(&program.states) {
+            let wanted = [&[samples], &array.shape()[..]].concat();
+            if let Some(found) = start.as_ref().map(Tensor::shape).filter(|found| *found != wanted)
+            {
+                let name = &array.path;
+                return Err(format!(
+                    "first state `{name}` of a batch is {found:?}, not {wanted:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What to compute besides the loss and the final states.
@@ -114,6 +149,9 @@ pub struct Timed {
 /// A program made ready to run.
 pub trait Executable {
     /// Runs a batch of sequences.
+    ///
+    /// # Panics
+    /// Where the batch is not one for the program; see [`Batch::fits`].
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome;
 
     /// The first states of one sample for these parameters, one tensor a state.
@@ -202,6 +240,9 @@ pub trait Trainable: Executable {
     fn held(&self) -> Held;
 
     /// Runs a batch with the parameters it holds.
+    ///
+    /// # Panics
+    /// As [`Executable::run`].
     fn run_held(&mut self, batch: &Batch, want: &Want) -> Outcome;
 
     /// Begins one sequence whose inputs still come, with the parameters it holds now. `starts` are those of
@@ -210,10 +251,16 @@ pub trait Trainable: Executable {
 
     /// The next step of the sequence opened last: one tensor of one step an input. The root has the form
     /// [1, 1, sizes..].
+    ///
+    /// # Panics
+    /// Where no sequence was opened, or the inputs are others than the program's.
     fn answer(&mut self, inputs: &[Tensor]) -> Tensor;
 
     /// One step on a batch: forward, loss, backward, mean, clipping, update. `roots` are told as by a
     /// run.
+    ///
+    /// # Panics
+    /// As [`Executable::run`], and where the batch is empty.
     fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned;
 
     /// The optimiser alone: all parameters joined (P numbers), their gradient, the learning rate, and

@@ -419,6 +419,8 @@ fn machine_code(seed: u64) -> [bool; 2] {
             outcome
         };
         let (alone, shared) = (of(1), of(2));
+        let single = Interp::new(&program, Precision::F32, 1).run(&case.params, &batch, &want);
+        same_outcome(&single, &alone, 1e-4).unwrap_or_else(|what| panic!("single: {}", told(what)));
         same_outcome(&alone, &shared, 0.0).unwrap_or_else(|what| panic!("shared: {}", told(what)));
     }
     [want.gradients, helpers > 0]

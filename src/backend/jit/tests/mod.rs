@@ -310,8 +310,11 @@ fn products_of_rows_of_any_length_are_those_of_the_interpreter() {
 }
 
 fn compare(wanted: &BTreeMap<String, Tensor>, got: &BTreeMap<String, Tensor>, what: &str) {
+    assert!(!wanted.is_empty() && wanted.keys().eq(got.keys()), "{what}");
     for (name, wanted) in wanted {
-        let scale = wanted.iter().fold(1.0, |most: f64, value| most.max(value.abs()));
+        assert_eq!(wanted.shape(), got[name].shape(), "{what}: {name}");
+        // Products of many factors are small; 0 is 0.
+        let scale = wanted.iter().fold(f64::MIN_POSITIVE, |most, value| most.max(value.abs()));
         for ((at, wanted), got) in wanted.indexed_iter().zip(got[name].iter()) {
             let close = (wanted - got).abs() <= 2e-5 * scale;
             assert!(close, "{what}: {name} at {at:?} is {got}, should be {wanted}");

@@ -176,7 +176,8 @@ start/s[i:R, j:R] = %c
         let graph = arranged(&program.step).graph;
         let arriving = |state| graph.leaf(&Leaf::Seed(state)).and_then(|leaf| laid_out.slot(leaf));
         let stays = |state| arriving(state).is_some_and(|slot| slot.region == Region::Work);
-        assert!(!stays(0), "{order}");
+        assert!(laid_out.handed[0].is_some() && arriving(0).is_some(), "{order}");
+        assert!(!stays(0) && stays(2), "{order}");
         right(&program, &[4], &mut Stream::new(9, &[order], &[]), order);
         right(&program, &[4; 9], &mut Stream::new(9, &[order], &[]), order);
     }
