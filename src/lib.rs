@@ -15,15 +15,15 @@
 //! | [`lower`] | model | [`graph::Program`]: graphs of the first states and of one step |
 //! | [`grad`] | graph | the same graph with adjoint nodes |
 //! | [`opt`] | graph | the same meaning, less work |
-//! | [`backend`] | program | numbers; `interp` is the definition of what a program means, `jit` runs it as machine code |
+//! | [`backend`] | program | numbers; `interp` defines what a program means, `jit` is machine code |
 //!
-//! Beside it: [`notes`] sees what is allowed and yet seldom meant, [`op`] says what a node may compute, [`graph`] is the IR (the only room that knows
-//! petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and checkpoints,
-//! [`explain`] has a page for every code of a message, [`claims`] decides what is claimed of a model,
-//! [`trial`] tries what it cannot decide, [`passes`] takes the time of the compiler's passes, [`task`] makes episodes, [`train`] is the loop and its
-//! pictures, [`vectors`] compares with numbers of
-//! other programs, [`cli`] is the command line. `src/std` is the standard library, in the language
-//! itself: addressing, controllers, memories, losses and optimisers are written there.
+//! Beside it: [`notes`] sees what is allowed and yet seldom meant, [`op`] says what a node may compute, [`graph`] is
+//! the IR (the only room that knows petgraph), [`compile`] is the corridor on one screen, [`run`] holds parameters and
+//! checkpoints, [`explain`] has a page for every code of a message, [`claims`] decides what is claimed of a model,
+//! [`trial`] tries what it cannot decide, [`passes`] takes the time of the compiler's passes, [`task`] makes episodes,
+//! [`train`] is the loop and its pictures, [`vectors`] compares with numbers of other programs, [`cli`] is the command
+//! line. `src/std` is the standard library, in the language itself: addressing, controllers, memories, losses and
+//! optimisers are written there.
 //!
 //! # Invariants
 //!

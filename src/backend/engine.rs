@@ -1,10 +1,10 @@
 //! The loops over groups of samples, steps and phases.
 //!
 //! In: a program, parameters, a batch. Out: an [`Outcome`]. Consecutive samples of equal length form
-//! groups of the sizes that the plan of a backend offers; groups are cut into at most [`MAX_CHUNKS`] chunks, whose number depends on
-//! the batch alone; each chunk has one sum of gradients, and the sums are combined by a fixed tree. Threads that are
-//! left over help with single steps, if the backend knows how.
-//! Invariant: the same bits for any number of threads.
+//! groups of the sizes that the plan of a backend offers; groups are cut into at most [`MAX_CHUNKS`] chunks, whose
+//! number depends on the batch alone; each chunk has one sum of gradients, and the sums are combined by a fixed tree.
+//! Threads that are left over help with single steps, if the backend knows how. Invariant: the same bits for any
+//! number of threads.
 
 use std::borrow::Cow;
 use std::sync::Mutex;

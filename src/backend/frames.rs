@@ -1,8 +1,8 @@
 //! Numbers of all parameters, block by block.
 //!
 //! In: lists with a number a parameter: the parameters themselves, then an optimiser's slots. Out: frames, one a
-//! block: its numbers of the first list, then those of the second, and so on. So all that is read and written when a block is
-//! updated lies together. Invariant: what lies behind the last parameter is nobody's.
+//! block: its numbers of the first list, then those of the second, and so on. So all that is read and written when a
+//! block is updated lies together. Invariant: what lies behind the last parameter is nobody's.
 
 use std::ops::Range;
 

@@ -170,9 +170,9 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// its numbers on.
     fn set_params(&mut self, fill: impl Fn(usize, usize, &mut [Self::Float]));
 
-    /// A plan of a graph without time that writes each root where it has read a leaf: both lie in a frame, `block` numbers
-    /// each, in the order of the pairs. `None`, if the graph or the backend is not such that all is read before it is
-    /// overwritten.
+    /// A plan of a graph without time that writes each root where it has read a leaf: both lie in a frame, `block`
+    /// numbers each, in the order of the pairs. `None`, if the graph or the backend is not such that all is read
+    /// before it is overwritten.
     fn in_place(
         _graph: &Graph,
         _wanted: &Wanted,

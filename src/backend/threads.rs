@@ -1,7 +1,7 @@
 //! Work that some threads share.
 //!
-//! In: what each thread has for itself, and what it does with it. Out: all of it done. Invariant: a thread that cannot be
-//! had is done without, so that the work must come from a queue which whoever is there empties.
+//! In: what each thread has for itself, and what it does with it. Out: all of it done. Invariant: a thread that cannot
+//! be had is done without, so that the work must come from a queue which whoever is there empties.
 
 use std::thread::{Builder, scope};
 

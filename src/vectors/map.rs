@@ -3,9 +3,9 @@
 //! A map is a RON file. It is read in two steps: first dims and switches from shapes and metadata,
 //! then, for the program compiled with them, every array. All texts but names are arithmetic
 //! ([`super::arith`]): `+ - * / %`, comparisons, `and or not`, `if a then b else c`, lists `[1, 2]`
-//! and `a..b` (end left out), `for j in list: j + 1`, `list[at]`, `record.key`, `len count positions sum every get exists
-//! shape`. Known names: `meta` (the metadata, JSON read), `config` (its entry of that name), what
-//! `names` and loops define, and `case`. `{..}` in the name of an array or tensor is filled in.
+//! and `a..b` (end left out), `for j in list: j + 1`, `list[at]`, `record.key`, `len count positions sum every get
+//! exists shape`. Known names: `meta` (the metadata, JSON read), `config` (its entry of that name), what `names` and
+//! loops define, and `case`. `{..}` in the name of an array or tensor is filled in.
 //!
 //! ```ron
 //! (

@@ -197,8 +197,13 @@ fn nothing_is_left_for_later() {
 fn files_stay_readable() {
     for path in rust_files("src") {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().count();
         assert!(lines <= 600, "{name} has {lines} lines");
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| line.trim().starts_with("//"))
+        {
+            assert!(line.chars().count() <= 120, "{name}:{} is a long comment", at + 1);
+        }
     }
 }
 

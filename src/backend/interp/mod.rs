@@ -65,7 +65,8 @@ impl Interp {
         })
     }
 
-    /// Runs a batch again, forward then backward, and names the value at which the loss or a gradient became NaN or infinite.
+    /// Runs a batch again, forward then backward, and names the value at which the loss or a gradient became NaN or
+    /// infinite.
     pub fn first_bad(&mut self, params: &[Tensor], batch: &Batch) -> Option<Bad> {
         with_engine!(self, engine => engine.first_bad(params, batch))
     }

@@ -236,7 +236,8 @@ impl Code {
         Ok(texts)
     }
 
-    /// Runs functions of one time step; where they fork, a crew does its part. They write every region but the fixed one.
+    /// Runs functions of one time step; where they fork, a crew does its part. They write every region but the fixed
+    /// one.
     pub(super) fn run<F: Number>(
         &self,
         walk: &Walk,
@@ -316,24 +317,24 @@ impl Code {
             )]
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the
             // callers assert: every position comes from an access that `graph::verify` has proved to
-            // lie inside its operand, in the program or in the `block` of its optimiser, gathered ones are cut to the size of their axis, and the slots
-            // of the layout lie inside the sizes. Kernels of products are given strides composed of such
-            // accesses, of sums without conditions, whose result lies in a slot that no factor shares; functions
-            // of whole arrays are given whole slots, and for second arguments room that the layout keeps for
-            // the longest. Under a mask only that is read which `vector::choose` has found to lie inside
-            // its operand whatever the condition says; `fuse` asks the same of every member of a loop, a roll is
-            // read inside its axis or inside a copy as long as the range of its number, and copies are made of positions
-            // inside their slots alone. Graphs are arranged anew by exchanging axes and by joining arrays, so that what
-            // was proved of an access holds of its image. Functions of `wide` keep to a frame of their own below the
-            // stack pointer and to registers that a caller saves. `products` keeps the descriptions where the code
-            // looks for them. Functions that write the fixed region, and no others,
-            // are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other
-            // region, and none is there. Direct calls touch slots of the same layout. Two
-            // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes: a
-            // function writes slots that no other writes, but for `Layout::second`, whose users `forks` puts in order,
-            // and an adjoint that is written where it has arrived is read by nobody else. Loads of `ahead` may lead
-            // outside: only functions of `wide` are given them, which fetch instead of loading, and one that `wide`
-            // cannot make is begun anew without them. `module` keeps the code mapped as long as `self` lives.
+            // lie inside its operand, in the program or in the `block` of its optimiser, gathered ones are cut to the
+            // size of their axis, and the slots of the layout lie inside the sizes. Kernels of products are given
+            // strides composed of such accesses, of sums without conditions, whose result lies in a slot that no
+            // factor shares; functions of whole arrays are given whole slots, and for second arguments room that the
+            // layout keeps for the longest. Under a mask only that is read which `vector::choose` has found to lie
+            // inside its operand whatever the condition says; `fuse` asks the same of every member of a loop, a roll
+            // is read inside its axis or inside a copy as long as the range of its number, and copies are made of
+            // positions inside their slots alone. Graphs are arranged anew by exchanging axes and by joining arrays,
+            // so that what was proved of an access holds of its image. Functions of `wide` keep to a frame of their
+            // own below the stack pointer and to registers that a caller saves. `products` keeps the descriptions
+            // where the code looks for them. Functions that write the fixed region, and no others, are entered by
+            // `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other region,
+            // and none is there. Direct calls touch slots of the same layout. Two threads are in here at once for the
+            // parts of a fork alone, of which neither needs what the other makes: a function writes slots that no
+            // other writes, but for `Layout::second`, whose users `forks` puts in order, and an adjoint that is
+            // written where it has arrived is read by nobody else. Loads of `ahead` may lead outside: only functions
+            // of `wide` are given them, which fetch instead of loading, and one that `wide` cannot make is begun anew
+            // without them. `module` keeps the code mapped as long as `self` lives.
             unsafe {
                 match entry {
                     Entry::Function(function) => function(memory),

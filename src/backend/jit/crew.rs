@@ -3,8 +3,8 @@
 //! In: two pieces of work that do not touch each other's memory. Out: both done. A part of a step takes about a
 //! microsecond, waking a thread takes fifty: so the second thread watches for work in a loop, and sleeps when none
 //! has come for a while. Who offers work does it himself if nobody has begun it by then, so that a second thread
-//! without a core to run on costs next to nothing, unless it loses the core in the middle of a part. Invariant: when [`Crew::both`] returns, nobody holds what it was
-//! given.
+//! without a core to run on costs next to nothing, unless it loses the core in the middle of a part. Invariant: when
+//! [`Crew::both`] returns, nobody holds what it was given.
 
 #![expect(
     unsafe_code,

@@ -15,8 +15,8 @@ use super::layout::Layout;
 use super::make::Task;
 use super::product::of_node;
 
-/// Terms of a sum of products that take about as long as telling a second thread of them and waiting for it: a quarter of
-/// a microsecond. A function of so many is worth a look, and a fork whose parts both take twice as long is made.
+/// Terms of a sum of products that take about as long as telling a second thread of them and waiting for it: a quarter
+/// of a microsecond. A function of so many is worth a look, and a fork whose parts both take twice as long is made.
 pub(super) const WORTH: u64 = 4096;
 
 /// How many times a sum's term a number of a whole array's elementary function takes.

@@ -2,9 +2,9 @@
 //!
 //! In: a graph and the roots asked for. Out: a phase for every node, and a slot for every value that is not computed
 //! where it is read. Invariants: what the backward sweep, the next step or a gradient that is computed in the end reads
-//! lies in the tape, or in the frame before, but for adjoints of states; slots of a region do not overlap, but for those
-//! of in-place plans and for adjoints that one loop reads and writes where they stand, whether or not their values live
-//! at one time: `forks` lets two threads write at once.
+//! lies in the tape, or in the frame before, but for adjoints of states; slots of a region do not overlap, but for
+//! those of in-place plans and for adjoints that one loop reads and writes where they stand, whether or not their
+//! values live at one time: `forks` lets two threads write at once.
 
 use std::collections::BTreeSet;
 
@@ -203,15 +203,15 @@ pub(super) fn layout(graph: &Graph, wanted: &Wanted, tiles: bool) -> Layout {
     };
     layout.hand_on(graph, &standing);
     layout.place(graph, (&held, &inside), &kept);
-    // So do the lines of the next frame.
+    // Arrays begin with a line of the cache; so does the next frame.
     layout.tape = whole_lines(layout.tape, layout.tape as u64);
     layout.look_back(graph);
     layout
 }
 
-/// Lays out a graph without time whose roots are written over the leaves that they follow: pairs of them lie one after the
-/// other in a frame, with that many numbers each. Only where one pass computes all of them point by point, so that a leaf
-/// is read before it is overwritten.
+/// Lays out a graph without time whose roots are written over the leaves that they follow: pairs of them lie one after
+/// the other in a frame, with that many numbers each. Only where one pass computes all of them point by point, so that
+/// a leaf is read before it is overwritten.
 pub(super) fn in_place(
     graph: &Graph,
     wanted: &Wanted,
@@ -432,7 +432,8 @@ fn rows(
     let mut rows: Vec<Option<usize>> = graph.ids().map(|id| row(graph, id)).collect();
     let members = loops.iter().flat_map(|one| &one.members);
     let fused: BTreeSet<NodeId> = members.map(|member| member.node).collect();
-    // What is a product may be none where the rows of one factor lie as they are, whose other factor then has none either.
+    // What is a product may be none where the rows of one factor lie as they are, whose other factor then has none
+    // either.
     loop {
         let apart = |id: NodeId| {
             let rows = rows[id.0 as usize];

@@ -75,8 +75,8 @@ pub fn ready(
     ready_sharing(program, precision, threads, WORTH)
 }
 
-/// The same, telling from which size on functions of a step are shared with a thread that has nothing else to do: about as
-/// many terms of a sum of products. Whatever the number, the results have the same bits.
+/// The same, telling from which size on functions of a step are shared with a thread that has nothing else to do:
+/// about as many terms of a sum of products. Whatever the number, the results have the same bits.
 ///
 /// # Errors
 /// As [`ready`].

@@ -1,8 +1,8 @@
 //! Arrays whose last axis goes round, copied so that it goes on at both ends.
 //!
 //! In: an access such as `(i - k) mod n`, where a loop stands. Out: a tuple from a copy in which neighbours lie side by
-//! side wherever the axis begins anew; all copies are made before the function does anything else. Invariant: the same numbers as
-//! reading them one by one.
+//! side wherever the axis begins anew; all copies are made before the function does anything else. Invariant: the same
+//! numbers as reading them one by one.
 
 use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
 

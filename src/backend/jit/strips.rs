@@ -79,8 +79,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
         });
     }
 
-    /// The axis of a join whose strips know their arm, and where it is cut: that of its vectors or, if it has none, the last
-    /// along which arms change.
+    /// The axis of a join whose strips know their arm, and where it is cut: that of its vectors or, if it has none,
+    /// the last along which arms change.
     fn cut(&self, id: NodeId, vector: Option<Vector>) -> (Option<Vector>, Vec<i64>) {
         let sizes = &self.graph.node(id).space.sizes;
         let operands = self.graph.operands(id);

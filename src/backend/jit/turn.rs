@@ -3,8 +3,8 @@
 //! In: a graph. Out: the same graph, in which the last two axes of some values have changed places. The rows of a
 //! memory of 128 words of 20 numbers are two and a half vectors, so that each row has an end, crosses lines of the
 //! cache, and folds along it leave a vector to be added up; its columns have none of that. Invariant: roots, leaves
-//! that come from outside and every number are as before; states keep their places between the steps, whichever way they
-//! lie.
+//! that come from outside and every number are as before; states keep their places between the steps, whichever way
+//! they lie.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -57,7 +57,7 @@ pub(in crate::backend) struct Product {
     pub(in crate::backend) out: [isize; 2],
     /// Whether the result is added to what stands there.
     pub(in crate::backend) add: bool,
-    /// What is done to the right factor first.
+    /// What is done to the factors first.
     pub(in crate::backend) pack: Pack,
 }
 
