@@ -1,6 +1,6 @@
 //! Running a program: the contract every backend fulfils.
 //!
-//! In: a [`Program`](crate::graph::Program), parameters and a [`Batch`]. Out: an [`Outcome`]. The
+//! In: a [`Program`], parameters and a [`Batch`]. Out: an [`Outcome`]. The
 //! backend owns the loops over time and samples. Invariant: the same program, precision, parameters,
 //! batch and wanted results give the same bits, for any number of threads.
 
