@@ -8,6 +8,7 @@ use crate::graph::{Array, Program};
 
 use super::block::block;
 use super::engine::MAX_CHUNKS;
+use super::learn::MOST_ROOMS;
 use super::phase::{wanted_of, wanted_of_init, wanted_of_step};
 use super::plan::{Plan, Size};
 
@@ -115,7 +116,7 @@ fn need<P: Plan>(program: &Program, step: Size, (steps, batch): (usize, usize)) 
         let (graph, numbers) = block(&update.graph);
         let mut size = P::size(&graph, &wanted_of(update));
         // Threads that share the blocks have a memory each.
-        let rooms = params.div_ceil(numbers.max(1) as u64).min(MAX_CHUNKS as u64);
+        let rooms = params.div_ceil(numbers.max(1) as u64).min(MOST_ROOMS as u64);
         size.work = size.work.saturating_mul(rooms);
         // Slots are held, and copied to be saved.
         size.work = size.work.saturating_add(elements(&update.slots).saturating_mul(2));

@@ -143,6 +143,7 @@ impl<P: Plan> Engine<P> {
     /// The plan for what is wanted, with these parameters in it.
     pub(super) fn ready(&mut self, params: &[Tensor], want: &Want) -> Ready<P> {
         let values: Vec<_> = params.iter().map(flat).collect();
+        // What the plans have seen last is no longer what is held.
         self.numbers.forget();
         self.ready_for(true, want, |param, first, out| {
             round(out, &values[param][first..first + out.len()])
@@ -228,9 +229,13 @@ impl<P: Plan> Engine<P> {
         if self.learned.contains(&true) { self.state_len } else { 0 }
     }
 
+    /// Refuses a batch that is none for the program, before anything is taken.
+    pub(super) fn demand(&self, batch: &Batch) {
+        batch.fits(&self.program).unwrap_or_else(|what| panic!("internal error: backend: {what}"));
+    }
+
     /// Lays a batch out.
     fn feed<'b>(&self, batch: &'b Batch) -> Fed<'b> {
-        batch.fits(&self.program).unwrap_or_else(|what| panic!("internal error: backend: {what}"));
         let inputs = batch.inputs.iter().zip(&self.program.inputs);
         let given = |at| batch.starts.get(at).and_then(Option::as_ref);
         Fed {
@@ -445,8 +450,7 @@ impl<P: Plan> Engine<P> {
 
 impl<P: Plan> Executable for Engine<P> {
     fn run(&mut self, params: &[Tensor], batch: &Batch, want: &Want) -> Outcome {
-        // What the plans have seen last is no longer what is held.
-        self.numbers.forget();
+        self.demand(batch);
         let ready = self.ready(params, want);
         self.run_ready(ready, batch, true)
     }

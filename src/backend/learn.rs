@@ -11,7 +11,7 @@ use crate::graph::{Array, Leaf, Update};
 use crate::tensor::Tensor;
 
 use super::block::block;
-use super::engine::{Engine, MAX_CHUNKS, Ready, alone, flat, once, tensor, widen};
+use super::engine::{Engine, Ready, alone, flat, once, tensor, widen};
 use super::float::{Float, round};
 use super::frames::Frames;
 use super::kernels::{Level, cut, finite, squares};
@@ -31,6 +31,9 @@ pub(super) struct Numbers<P: Plan> {
     /// The optimiser's memory of each thread.
     memories: Vec<Room<P>>,
 }
+
+/// The most threads that update parameters, each with a room of its own.
+pub(super) const MOST_ROOMS: usize = 16;
 
 /// What a thread needs to update a block.
 #[derive(Debug)]
@@ -194,7 +197,7 @@ impl<P: Plan> Engine<P> {
         let len = frames.len();
         let many = len >= FOR_THREADS;
         let parts = match many {
-            true => self.threads.min(MAX_CHUNKS),
+            true => self.threads.min(MOST_ROOMS),
             false => 1 + usize::from(helped.is_some()),
         };
         let blocks = len.div_ceil(rule.block).div_ceil(parts).max(1);
@@ -213,7 +216,9 @@ impl<P: Plan> Engine<P> {
         }
         let queue = Mutex::new(work_of);
         let next = || queue.lock().map_or(None, |mut queue| queue.next());
-        on_threads((), (1..parts).map(|_| ()), |()| std::iter::from_fn(next).for_each(work));
+        on_threads((), (1..len.div_ceil(stretch)).map(|_| ()), |()| {
+            std::iter::from_fn(next).for_each(work)
+        });
     }
 
     /// Parameters and slots as the optimiser takes them.
@@ -274,6 +279,7 @@ impl<P: Plan> Trainable for Engine<P> {
     }
 
     fn run_held(&mut self, batch: &Batch, want: &Want) -> Outcome {
+        self.demand(batch);
         let mut numbers = std::mem::take(&mut self.numbers);
         let outcome = self.run_with(&mut numbers, batch, want, true);
         self.numbers = numbers;
@@ -297,12 +303,12 @@ impl<P: Plan> Trainable for Engine<P> {
     }
 
     fn answer(&mut self, inputs: &[Tensor]) -> Tensor {
-        let Some(mut live) = self.live.take() else {
-            panic!("internal error: backend: no sequence was opened")
-        };
         let sizes = inputs.iter().map(Tensor::len);
         let fits = sizes.eq(self.program.inputs.iter().map(Array::len));
         assert!(fits, "internal error: backend: inputs of a step of other sizes");
+        let Some(mut live) = self.live.take() else {
+            panic!("internal error: backend: no sequence was opened")
+        };
         let answer = self.next(&mut live, inputs);
         self.live = Some(live);
         answer
@@ -310,6 +316,7 @@ impl<P: Plan> Trainable for Engine<P> {
 
     fn learn(&mut self, batch: &Batch, roots: &[String], advance: &Advance<'_>) -> Learned {
         assert!(!batch.lengths.is_empty(), "internal error: backend: nothing to learn from");
+        self.demand(batch);
         let mut numbers = std::mem::take(&mut self.numbers);
         let want = Want { roots: roots.to_vec(), gradients: true };
         let outcome = self.run_with(&mut numbers, batch, &want, false);

@@ -53,7 +53,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether it is one for a program; otherwise, what is wrong with it.
+    /// Whether it is one for a program. Inputs may be longer than the longest sequence.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn fits(&self, program: &Program) -> Result<(), String> {
         let (steps, samples) =
             (self.lengths.iter().copied().max().unwrap_or(0), self.lengths.len());
@@ -63,6 +66,7 @@ impl Batch {
         };
         each("inputs", self.inputs.len(), program.inputs.len())?;
         for (tensor, array) in self.inputs.iter().zip(&program.inputs) {
+            let steps = tensor.shape().first().map_or(steps, |own| steps.max(*own));
             let wanted = [&[steps, samples], &array.shape()[..]].concat();
             if tensor.shape() != wanted {
                 let (name, found) = (&array.path, tensor.shape());
@@ -303,5 +307,53 @@ impl Part {
     /// Its elements, to be written.
     pub(super) fn of_mut<F>(self, all: &mut [F]) -> &mut [F] {
         &mut all[self.offset..self.offset + self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Array, Path, Type};
+
+    fn array(name: &str, sizes: &[u32]) -> Array {
+        let path = Path(name.to_owned());
+        Array { path, sizes: sizes.to_vec(), axes: Vec::new(), ty: Type::Real }
+    }
+
+    #[test]
+    fn batches_of_other_programs_are_told_apart() {
+        let (inputs, states) = (vec![array("x", &[3])], vec![array("s", &[2]), array("t", &[])]);
+        let program = Program { inputs, states, ..Program::default() };
+        let zeros = |shape: &[usize]| Tensor::zeros(shape.to_vec());
+        let told = |lengths: &[usize], inputs: &[&[usize]], starts: &[Option<&[usize]>]| {
+            let inputs = inputs.iter().map(|shape| zeros(shape)).collect();
+            let starts = starts.iter().map(|start| start.map(zeros)).collect();
+            Batch { lengths: lengths.to_vec(), inputs, starts }.fits(&program).err()
+        };
+        for (lengths, inputs, starts) in [
+            (&[4, 2][..], &[4, 2, 3][..], &[][..]),
+            (&[4, 2], &[6, 2, 3], &[None, None]),
+            (&[4, 2], &[4, 2, 3], &[Some(&[2, 2][..]), Some(&[2])]),
+            (&[], &[0, 0, 3], &[]),
+        ] {
+            assert_eq!(told(lengths, &[inputs], starts), None);
+        }
+        for (lengths, inputs, starts, says) in [
+            (&[4, 2][..], &[][..], &[][..], "0 inputs, the program 1"),
+            (&[4, 2], &[&[3, 2, 3][..]], &[], "`x` of a batch is [3, 2, 3], not [4, 2, 3]"),
+            (&[4, 2], &[&[4, 1, 3]], &[], "`x` of a batch is [4, 1, 3], not [4, 2, 3]"),
+            (&[4, 2], &[&[4, 2, 1]], &[], "`x` of a batch is [4, 2, 1], not [4, 2, 3]"),
+            (&[4, 2], &[&[24]], &[], "`x` of a batch is [24], not"),
+            (&[4, 2], &[&[4, 2, 3]], &[None], "1 first states, the program 2"),
+            (
+                &[4, 2],
+                &[&[4, 2, 3]],
+                &[None, Some(&[2, 1][..])],
+                "`t` of a batch is [2, 1], not [2]",
+            ),
+        ] {
+            let told = told(lengths, inputs, starts).unwrap_or_default();
+            assert!(told.contains(says), "{told}");
+        }
     }
 }

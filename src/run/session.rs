@@ -138,6 +138,9 @@ impl Session {
     }
 
     /// Runs a batch with the current parameters.
+    ///
+    /// # Panics
+    /// Where the batch is not one for the program; see [`Batch::fits`].
     pub fn run(&mut self, batch: &Batch, want: &Want) -> Outcome {
         self.backend.run_held(batch, want)
     }
@@ -153,6 +156,9 @@ impl Session {
     }
 
     /// One step of training on a batch; frozen parameters stay. `roots` are told as by a run.
+    ///
+    /// # Panics
+    /// As [`Session::run`], and where the batch is empty.
     pub fn learn(
         &mut self,
         batch: &Batch,

@@ -22,6 +22,9 @@ impl<'s> Streaming<'s> {
 
     /// One step. `input` holds the numbers of the model's input, as `[1, 1, sizes..]`; the output has
     /// the same form.
+    ///
+    /// # Panics
+    /// Where the input has another size.
     #[must_use]
     pub fn step(&mut self, input: Tensor) -> Tensor {
         self.session.answer(&[input])

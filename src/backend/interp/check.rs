@@ -145,6 +145,7 @@ fn fixed<F: Float>(plan: &Interpreted<F>) -> Option<NodeId> {
 impl<F: Float> Engine<Interpreted<F>> {
     /// Runs a batch again and names the value that went bad.
     pub(super) fn first_bad(&mut self, params: &[Tensor], batch: &Batch) -> Option<Bad> {
+        self.demand(batch);
         let forward = self.search(params, batch, false);
         forward.or_else(|| self.search(params, batch, true))
     }

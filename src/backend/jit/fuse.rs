@@ -267,7 +267,7 @@ impl Search<'_> {
             Role::Column => node.space.when.is_empty() && row_major(&node.space.sizes)[cols] == 1,
         };
         let size = (scope[rows], scope[cols]);
-        let long = size.0 >= SHORT.0 && size.1 >= SHORT.1 && size.1.is_multiple_of(WHOLE);
+        let long = long(size);
         let large = u64::from(size.0) * u64::from(size.1) >= FEW;
         let weigh = Weigh { graph, held: &|id| self.held[id.0 as usize], cut: false };
         let fits = whole && long && large && beside <= MOST_BESIDE;
@@ -371,6 +371,19 @@ impl Search<'_> {
             }
         }
         order
+    }
+}
+
+/// Whether so many rows and columns are worth a loop.
+fn long((rows, cols): (u32, u32)) -> bool {
+    rows >= SHORT.0 && cols >= SHORT.1 && cols.is_multiple_of(WHOLE)
+}
+
+/// Whether an array is one that loops go through: it has rows and columns, and enough of them.
+pub(super) fn is_gone_through(sizes: &[u32]) -> bool {
+    match longer(sizes)[..] {
+        [rows, cols] => long((sizes[rows], sizes[cols])),
+        _ => false,
     }
 }
 

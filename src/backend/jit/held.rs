@@ -1,13 +1,15 @@
 //! Which values are held in memory, and which are computed wherever they are read.
 //!
 //! In: a graph, the roots asked for, phases. Out: a flag for every node. Invariant: what is not held is a
-//! number known beforehand, or scalar functions of values that are. A memory's erased part is an example: forward and
-//! backward make it anew from the memory, which both read anyway, so that it takes no room on the tape.
+//! number known beforehand, or scalar functions of values that are. What is erased of a memory is an example: forward
+//! and backward make it anew from the memory before, so that it takes no room on the tape beside that.
 
 use crate::backend::bytes::points;
 use crate::backend::phase::{Phase, Wanted};
 use crate::graph::{Graph, Index, Leaf, NodeId, Op, Read};
 use crate::op::{Scalar, scalar};
+
+use super::fuse::is_gone_through;
 
 /// The most functions computed in one place, one inside another.
 const MOST_DEEP: usize = 64;
@@ -16,10 +18,8 @@ const MOST_DEEP: usize = 64;
 #[derive(Clone, Copy, Debug, Default)]
 struct Readers {
     count: usize,
-    /// Points at which it is read, by the last reader seen.
-    points: u64,
     /// Points at which it is read, by the reader of most.
-    most: u64,
+    points: u64,
     /// Whether some reader reads it otherwise than along axes of its own.
     askew: bool,
     /// Whether some reader needs it in memory: a root, a whole-axis primitive, a gather.
@@ -67,18 +67,17 @@ fn cheap(graph: &Graph, (costs, depths): (&[Option<Cost>], &[usize]), id: NodeId
         if operand.access.0.iter().any(|index| matches!(index, Index::Value(_))) {
             return None;
         }
-        // What only stops gradients is the value itself, which a depth of 0 says is held.
-        let far = (function == scalar::STOP && depths[from.0 as usize] == 0)
-            || graph.node(from).space.points().saturating_mul(BROADCAST) <= node.space.points();
-        if far {
-            continue;
-        }
-        let plain = operand.access.is_identity(node.space.rank());
-        let inner = match depths[from.0 as usize] {
-            0 if plain && node.space.points() >= LARGE => {
-                Cost { functions: 0, instead: Some(from) }
-            }
-            _ => costs[from.0 as usize].filter(|inner| plain || inner.instead.is_none())?,
+        let (sizes, space) = (&node.space.sizes, &graph.node(from).space);
+        let plain = operand.access.is_identity(sizes.len()) && space.sizes == *sizes;
+        let held = depths[from.0 as usize] == 0;
+        let whole = held && plain && space.points() >= LARGE && is_gone_through(sizes);
+        // What only stops gradients is the value itself.
+        let far = (function == scalar::STOP && held)
+            || space.points().saturating_mul(BROADCAST) <= node.space.points();
+        let inner = match whole {
+            true => Cost { functions: 0, instead: Some(from) },
+            false if far => continue,
+            false => costs[from.0 as usize].filter(|inner| plain || inner.instead.is_none())?,
         };
         if cost.instead.is_some() && inner.instead.is_some() && cost.instead != inner.instead {
             return None;
@@ -108,8 +107,7 @@ pub(super) fn held(
             let apart = phases[from.0 as usize] != phases[id.0 as usize];
             let reader = &mut readers[from.0 as usize];
             reader.count += 1;
-            reader.points = points;
-            reader.most = points.max(reader.most);
+            reader.points = points.max(reader.points);
             reader.askew |= operand.access.0.iter().any(|index| index.as_axis().is_none());
             reader.memory |= opaque || gathered || number >= arity;
             reader.apart |= apart;
@@ -119,8 +117,7 @@ pub(super) fn held(
         let Some(Read { node, sizes, .. }) = graph.root(name) else { continue };
         let reader = &mut readers[node.0 as usize];
         reader.count += 1;
-        reader.points = points(sizes);
-        reader.most = reader.points.max(reader.most);
+        reader.points = points(sizes).max(reader.points);
         reader.memory |= !wanted.sums.contains_key(name);
         reader.apart |= phases[node.0 as usize] != Some(Phase::Backward);
     }
@@ -128,7 +125,7 @@ pub(super) fn held(
     let mut costs: Vec<Option<Cost>> = vec![None; graph.len()];
     let mut held = |id: NodeId| {
         let node = graph.node(id);
-        let Readers { count, points, most, askew, memory, apart } = readers[id.0 as usize];
+        let Readers { count, points, askew, memory, apart } = readers[id.0 as usize];
         let looped = matches!(phases[id.0 as usize], Some(Phase::Forward | Phase::Backward));
         let below = graph.operands(id).into_iter().map(|(from, _)| depths[from.0 as usize]).max();
         let depth = below.unwrap_or(0) + 1;
@@ -136,14 +133,16 @@ pub(super) fn held(
             Op::Leaf(Leaf::Const(_) | Leaf::Axis(_)) => memory,
             Op::Map(_) => {
                 let often = count != 1 || points > node.space.points();
-                let cheap = cheap(graph, (&costs, &depths), id).filter(|_| count > 0 && looped);
-                costs[id.0 as usize] = cheap.filter(|_| !memory);
+                let own = cheap(graph, (&costs, &depths), id).filter(|_| count > 0 && looped);
                 // What one phase alone reads may live in registers. What the other reads as well is written and read.
-                let near = most <= BROADCAST.saturating_mul(node.space.points()) && !askew;
-                let cheap = cheap.filter(|cost| cost.instead.is_none() || (apart && near));
+                let near = points <= BROADCAST.saturating_mul(node.space.points()) && !askew;
+                let stops = matches!(node.op, Op::Map(scalar::STOP));
+                let cheap = own.filter(|cost| cost.instead.is_none() || stops || (apart && near));
                 let again = apart || often;
                 let tiled = tiled(graph, id, tiles).is_some();
-                memory || tiled || depth > MOST_DEEP || (again && cheap.is_none())
+                let held = memory || tiled || depth > MOST_DEEP || (again && cheap.is_none());
+                costs[id.0 as usize] = own.filter(|_| !held);
+                held
             }
             Op::Leaf(_) | Op::Reduce { .. } | Op::Recur { .. } | Op::Join | Op::Opaque { .. } => {
                 true

@@ -262,7 +262,7 @@ impl Layout {
         let mut most = 0;
         for id in graph.ids().filter(|id| held[id.0 as usize]) {
             let at = id.0 as usize;
-            if inside[at] {
+            if inside[at] || self.phases[at].is_none() {
                 continue;
             }
             let points = graph.node(id).space.points();
@@ -440,11 +440,11 @@ fn rows(
             held[id.0 as usize].then(|| between(graph.node(id).space.sizes.clone(), rows))
         };
         let called = |id: NodeId| !fused.contains(&id) && of_node(graph, &apart, id).is_some();
-        let plain = plain(graph, wanted, (phases, held), &called);
+        let read = read_otherwise(graph, wanted, (phases, held), &called);
         let mut fewer = false;
-        for (rows, plain) in rows.iter_mut().zip(plain) {
-            fewer |= plain && rows.is_some();
-            *rows = rows.filter(|_| !plain);
+        for (apart, read) in rows.iter_mut().zip(read) {
+            fewer |= read && apart.is_some();
+            *apart = apart.filter(|_| !read);
         }
         if !fewer {
             return rows;
@@ -453,13 +453,13 @@ fn rows(
 }
 
 /// Which values others than kernels of products read.
-fn plain(
+fn read_otherwise(
     graph: &Graph,
     wanted: &Wanted,
     (phases, held): (&[Option<Phase>], &[bool]),
     called: &dyn Fn(NodeId) -> bool,
 ) -> Vec<bool> {
-    let mut plain = vec![false; graph.len()];
+    let mut otherwise = vec![false; graph.len()];
     let roots = wanted.forward.iter().chain(&wanted.backward).chain(wanted.sums.keys());
     let mut read: Vec<NodeId> =
         roots.filter_map(|name| graph.root(name)).map(|read| read.node).collect();
@@ -470,12 +470,12 @@ fn plain(
     }
     let mut seen = vec![false; graph.len()];
     while let Some(id) = read.pop() {
-        plain[id.0 as usize] = true;
+        otherwise[id.0 as usize] = true;
         if !held[id.0 as usize] && !std::mem::replace(&mut seen[id.0 as usize], true) {
             read.extend(graph.operands(id).into_iter().map(|(from, _)| from));
         }
     }
-    plain
+    otherwise
 }
 
 /// How far apart they would lie; nothing for what is no matrix of parameters, and for rows that are short or whole
