@@ -17,14 +17,18 @@ use crate::graph::text::parse;
 use crate::graph::{Leaf, Program};
 use crate::random::Stream;
 
-/// A matrix that fades and is written to, and is read along rows and columns; then what follows from it.
-const STEP: &str = "
+/// What steps begin with: a matrix, and two vectors that follow from the input.
+const LEAVES: &str = "
 %x[i:R] = input 0 -- x
 %s[i:R, j:R] = prev 0 -- s
 %u[i:R] = param 0 -- u
 %v[i:R] = param 1 -- v
 %g[i:R] = tanh(%x[i] * %u[i]) -- g
 %k[i:R] = tanh(%x[i] + %v[i]) -- k
+";
+
+/// A matrix that fades and is written to, and is read along rows and columns; then what follows from it.
+const STEP: &str = "
 %w[i:R, j:R] = (1 - 0.25 * %g[i] - 0.25 * %k[j]) * %s[i, j] + %g[i] * %k[j] -- w
 %t[i:R, j:R] = join { i < j: %w[i, j]; i == j: 0; i > j: %w[i, j] } -- t
 %r[i:R] = sum[j:R] %t[i, j] * %k[j] -- r
@@ -41,7 +45,7 @@ fn program(next: &str, rows: u32) -> Program {
     of_state(&format!("{STEP}{next}\n"), rows)
 }
 
-/// The program of a step with one matrix as its state, with so many rows and columns.
+/// The program of a step that goes on after [`LEAVES`], with one matrix as its state, with so many rows and columns.
 fn of_state(step: &str, rows: u32) -> Program {
     let parsed = |text: &str| parse(&text.replace('R', &rows.to_string())).unwrap();
     with_adjoints(Program {
@@ -49,7 +53,7 @@ fn of_state(step: &str, rows: u32) -> Program {
         inputs: vec![array("x", &[rows])],
         states: vec![array("s", &[rows, rows])],
         init: parsed("\n%c = 0.25 -- c\nstart/s[i:R, j:R] = %c\n"),
-        step: parsed(step),
+        step: parsed(&format!("{LEAVES}{step}")),
         update: None,
     })
 }
@@ -102,15 +106,9 @@ fn an_adjoint_stays_where_it_is_if_nobody_else_reads_it() {
 
 /// A matrix whose new part follows from it and vectors; the gradient of how much is written reads that part.
 const WRITTEN: &str = "
-%x[i:R] = input 0 -- x
-%s[i:R, j:R] = prev 0 -- s
-%u[i:R] = param 0 -- u
-%v[i:R] = param 1 -- v
-%a[i:R] = tanh(%x[i] * %u[i]) -- a
-%e[i:R] = tanh(%x[i] + %v[i]) -- e
-%d[i:R, j:R] = %a[j] - %s[i, j] * %e[j] -- d
-%w[i:R, j:R] = %s[i, j] + 0.25 * %a[i] * %d[i, j] -- w
-%q[i:R] = sum[j:R] %w[i, j] * %e[j] -- q
+%d[i:R, j:R] = %g[j] - %s[i, j] * %k[j] -- d
+%w[i:R, j:R] = %s[i, j] + 0.25 * %g[i] * %d[i, j] -- w
+%q[i:R] = sum[j:R] %w[i, j] * %k[j] -- q
 %loss = sum[i:R] %q[i] * %q[i] -- loss
 loss = %loss
 q[i:R] = %q[i]
