@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types}
 
 use crate::graph::Fold;
 
-use super::emit::{Emitter, Shape, flags};
+use super::emit::{Emitter, Shape};
 
 /// The most vectors that are folded at a time: as many as one has numbers.
 pub(super) const AT_ONCE: usize = 4;
@@ -46,11 +46,13 @@ impl Emitter<'_, '_> {
         if width <= self.narrow() {
             return parts[0];
         }
-        let (room, half) = (self.room(), width / 2);
-        self.store(room, 0, &parts);
-        let ty = self.float.by(half as u32).unwrap_or(self.float);
-        let second = (half as i64 * self.bytes()) as i32;
-        let [low, high] = [0, second].map(|at| self.to.ins().load(ty, flags(), room, at));
+        let little = MemFlagsData::new().with_endianness(Endianness::Little);
+        let ty = self.float.by(width as u32 / 2).unwrap_or(self.float);
+        let both = self.to.ins().bitcast(types::I128X2, little, parts[0]);
+        let [low, high] = [0, 1].map(|half: u8| {
+            let half = self.to.ins().extractlane(both, half);
+            self.to.ins().bitcast(ty, little, half)
+        });
         self.fold(fold, low, high)
     }
 

@@ -143,6 +143,8 @@ pub(super) enum Inst {
     Choose(Lanes),
     /// One number of four (d, a).
     Lane(u8),
+    /// The last four numbers of eight (d, a).
+    UpperHalf,
     /// Two numbers of each of two vectors of four (d, a, b).
     Mix(Mix),
     /// Goes on in the only successor.

@@ -62,11 +62,24 @@ impl<'f> Select<'f> {
         }
     }
 
-    /// A value that takes the place of another.
+    /// A value that takes the place of another: the lower half of a register is the register.
     pub(super) fn same(&self, value: Value) -> Value {
         match self.by(value) {
             Some((Opcode::Bitcast | Opcode::Ireduce, args)) => self.same(args[0]),
+            Some((Opcode::Extractlane, args)) if self.half(value) == Some(0) => self.same(args[0]),
             _ => value,
+        }
+    }
+
+    /// Which half of a vector of eight numbers a value is.
+    pub(super) fn half(&self, value: Value) -> Option<u8> {
+        match *self.data(self.made(value)?) {
+            InstructionData::BinaryImm8 { opcode: Opcode::Extractlane, arg, imm }
+                if self.ty(arg) == types::I128X2 =>
+            {
+                Some(imm)
+            }
+            _ => None,
         }
     }
 

@@ -48,7 +48,7 @@ fn lanes(ty: Type) -> Option<Lanes> {
         // A truth value is all bits of a number.
         (types::F32 | types::I8, 1) => Some(Lanes::One),
         // Mixed as bytes, never reckoned with as such.
-        (types::F32 | types::I32, 4) | (types::I8, 16) => Some(Lanes::Four),
+        (types::F32 | types::I32, 4) | (types::I8, 16) | (types::I128, 1) => Some(Lanes::Four),
         (types::F32 | types::I32, 8) => Some(Lanes::Eight),
         _ => None,
     }
@@ -112,7 +112,10 @@ impl<'f> Select<'f> {
 
     /// Lays out the function's own memory.
     fn stack(&mut self) -> Option<()> {
-        for (slot, data) in self.function.sized_stack_slots.iter() {
+        let used: FxHashSet<ir::StackSlot> =
+            self.insts().filter_map(|inst| self.slot(inst)).map(|(slot, _)| slot).collect();
+        let slots = self.function.sized_stack_slots.iter();
+        for (slot, data) in slots.filter(|(slot, _)| used.contains(slot)) {
             let first = self.body.stack.next_multiple_of(32);
             self.slots.insert(slot, i64::from(first));
             self.body.stack = first + data.size;
@@ -193,9 +196,15 @@ impl<'f> Select<'f> {
 
     /// Where in the function's own memory an address lies.
     pub(super) fn own(&self, value: Value) -> Option<i64> {
-        match *self.data(self.made(value)?) {
+        let (slot, offset) = self.slot(self.made(value)?)?;
+        Some(self.slots.get(&slot)? + offset)
+    }
+
+    /// A slot of the function's own memory whose address is made, and how far behind its start.
+    fn slot(&self, inst: ir::Inst) -> Option<(ir::StackSlot, i64)> {
+        match *self.data(inst) {
             InstructionData::StackAddr { stack_slot, offset, .. } => {
-                Some(self.slots.get(&stack_slot)? + i64::from(offset))
+                Some((stack_slot, offset.into()))
             }
             _ => None,
         }
@@ -352,6 +361,10 @@ impl<'f> Select<'f> {
             {
                 let arg = self.operand(arg);
                 self.body.push(Inst::Lane(imm), &[def, arg]);
+            }
+            InstructionData::BinaryImm8 { arg, .. } if self.half(value).is_some() => {
+                let arg = self.operand(arg);
+                self.body.push(Inst::UpperHalf, &[def, arg]);
             }
             InstructionData::Shuffle { args, imm, .. } => {
                 let bytes = self.function.dfg.immediates.get(imm)?.as_slice();
