@@ -22,6 +22,10 @@ use super::vector::PARTS;
 /// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
 const MOST_CARRIED: usize = 16;
 
+/// The most results that are carried in a wide vector for each of a step; of more, all of a step are added to one. What
+/// is read at each step needs registers too.
+const MOST_APART: usize = 2;
+
 /// The most points of a loop that goes down its columns: an array of them fits the first cache.
 const MOST_NEAR: u64 = 1 << 13;
 
@@ -173,17 +177,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let wide = self.along(fused, cols - rest, width);
         if rest == 0 || wide.width == width {
             let shape = self.along(fused, cols, width);
-            // Folds that would leave no registers for a second vector share theirs with it.
-            let second = shape.width > width && shape.parts == 1 && !self.goes_down(fused);
-            if second && cols.is_multiple_of(2 * shape.width) {
-                let shape = Shape { parts: 2, ..shape };
-                return vec![Strip {
-                    shape,
-                    sums: 1,
-                    cols: (0, cols as i64, shape.count() as i64),
-                }];
-            }
-            return vec![strip(shape, (0, cols as i64, shape.count() as i64))];
+            let widened = shape.width > width && !self.goes_down(fused);
+            let second = widened && shape.parts == 1 && cols.is_multiple_of(2 * shape.width);
+            let shape = if second { Shape { parts: 2, ..shape } } else { shape };
+            // Folds that would leave no registers for another vector share theirs with it.
+            let shared = second || (widened && self.carried(fused) > MOST_APART);
+            let sums = if shared { 1 } else { shape.parts };
+            return vec![Strip { shape, sums, cols: (0, cols as i64, shape.count() as i64) }];
         }
         let last = Shape { width, parts: rest / width, samples: false };
         let (cut, cols) = ((cols - rest) as i64, cols as i64);
@@ -236,8 +236,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// How the neighbours along that many columns lie in registers.
     fn along(&self, fused: &Fused, cols: usize, width: usize) -> Shape {
-        let carried: usize =
-            fused.members.iter().map(|member| self.results(fused, member).len()).sum();
+        let carried = self.carried(fused);
         let fits = |parts: &usize| {
             cols.is_multiple_of(parts * width) && parts * carried.max(1) <= MOST_CARRIED
         };
@@ -246,6 +245,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let parts = (1..=PARTS).rev().find(paired).or_else(|| (1..=PARTS).rev().find(fits));
         let shape = Shape { width, parts: parts.unwrap_or(1), samples: false };
         if self.wide { shape.widened() } else { shape }
+    }
+
+    /// How many results of folds are carried through a row.
+    fn carried(&self, fused: &Fused) -> usize {
+        fused.members.iter().map(|member| self.results(fused, member).len()).sum()
     }
 
     /// The results beside each other of a fold that stays in registers.
