@@ -112,17 +112,13 @@ number!(f32, 4, apply_single, kernels::single, true);
 // Functions in double precision have no vectors of ours.
 number!(f64, 8, apply::<f64>, kernels::double, false);
 
-/// Row, address of the first arguments, which the results replace, of the second, and how many.
-pub(super) type Tile = unsafe extern "C" fn(usize, *mut u8, *const u8, usize);
-
 /// Applies a function of one or two arguments to arrays of single precision.
 ///
 /// # Safety
 /// `count` numbers lie at `first` and, if the function takes two, at `second`; they do not overlap and
 /// nobody else knows of the first.
-#[expect(unsafe_code, reason = "called by machine code, with addresses inside the memory of a run")]
-pub(super) unsafe extern "C" fn tile(row: usize, first: *mut u8, second: *const u8, count: usize) {
-    let function = Scalar(row as u16);
+#[expect(unsafe_code, reason = "takes addresses inside the memory of a run")]
+pub(super) unsafe fn tile(function: Scalar, first: *mut u8, second: *const u8, count: usize) {
     // SAFETY: the caller's promise.
     let xs = unsafe { std::slice::from_raw_parts_mut(first.cast::<f32>(), count) };
     if function.row().takes.len() == 1 {
@@ -169,7 +165,10 @@ unsafe extern "C" fn apply_single(row: usize, args: *mut u8, n: usize) {
     // SAFETY: the caller's promise; the second arguments, if there are any, follow the first.
     unsafe {
         match few {
-            true => tile(row, args, args.wrapping_add(n * size_of::<f32>()), n),
+            true => {
+                let second = args.wrapping_add(n * size_of::<f32>());
+                tile(Scalar(row as u16), args, second, n);
+            }
             false => apply::<f32>(row, args, n),
         }
     }

@@ -22,6 +22,7 @@ use super::forks::{Fork, Walk};
 use super::layout::{Layout, layout};
 use super::make::{Listing, Made, Maker, Object, Task, machine, signature};
 use super::profile::Spent;
+use super::whole::Whole;
 
 /// The memory of a call; see [`Region`](super::layout::Region).
 pub(super) struct Regions<'a, F> {
@@ -81,7 +82,7 @@ impl Everybody {
 
 /// What is entered for a task.
 enum Entry {
-    Function(Function),
+    Function(Function, Option<Whole>),
     Direct(Direct),
 }
 
@@ -211,25 +212,28 @@ impl Code {
         let mut texts = Vec::new();
         let mut made = Vec::new();
         for (id, one) in ids.iter().zip(maker.all::<F>(&ids)?) {
-            match one {
-                Made::Function(Object { bytes, align, relocs, products, text }) => {
+            let fixed = match one {
+                Made::Function(Object { bytes, align, relocs, products, text }, whole) => {
                     module.define_function_bytes(*id, align, &bytes, &relocs).map_err(said)?;
                     self.products.extend(products);
                     texts.extend(text);
-                    made.push(None);
+                    made.push((None, whole));
+                    whole.is_none_or(|whole| whole.is_fixed())
                 }
                 Made::Direct(direct, text) => {
-                    assert!(!self.writes_fixed || direct.is_fixed(), "{SMALL}");
                     texts.extend(text);
-                    made.push(Some(direct));
+                    let fixed = direct.is_fixed();
+                    made.push((Some(direct), None));
+                    fixed
                 }
-            }
+            };
+            assert!(!self.writes_fixed || fixed, "{SMALL}");
         }
         module.finalize_definitions().map_err(said)?;
-        for (id, direct) in ids.into_iter().zip(made) {
+        for (id, (direct, whole)) in ids.into_iter().zip(made) {
             self.entries.push(match direct {
                 Some(direct) => Entry::Direct(direct),
-                None => Entry::Function(function(module.get_finalized_function(id))),
+                None => Entry::Function(function(module.get_finalized_function(id)), whole),
             });
         }
         self.module = Some(Mutex::new(module));
@@ -326,18 +330,23 @@ impl Code {
             // is read inside its axis or inside a copy as long as the range of its number, and copies are made of
             // positions inside their slots alone. Graphs are arranged anew by exchanging axes and by joining arrays,
             // so that what was proved of an access holds of its image. Functions of `wide` keep to a frame of their
-            // own below the stack pointer and to registers that a caller saves. `products` keeps the descriptions
-            // where the code looks for them. Functions that write the fixed region, and no others, are entered by
-            // `run_fixed`, which holds it alone: their operands are fixed too, so that they look at no other region,
-            // and none is there. Direct calls touch slots of the same layout. Two threads are in here at once for the
-            // parts of a fork alone, of which neither needs what the other makes: a function writes slots that no
-            // other writes, but for `Layout::second`, whose users `forks` puts in order, and an adjoint that is
-            // written where it has arrived is read by nobody else. Loads of `ahead` may lead outside: only functions
-            // of `wide` are given them, which fetch instead of loading, and one that `wide` cannot make is begun anew
-            // without them. `module` keeps the code mapped as long as `self` lives.
+            // own below the stack pointer and to registers that a caller saves, but for `rbp`, which they put back.
+            // `products` keeps the descriptions where the code looks for them. Functions that write the fixed region,
+            // and no others, are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that
+            // they look at no other region, and none is there. Direct calls touch slots of the same layout. Two
+            // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes:
+            // a function writes slots that no other writes, but for `Layout::second`, whose users `forks` puts in
+            // order, and an adjoint that is written where it has arrived is read by nobody else. Loads of `ahead` may
+            // lead outside: only functions of `wide` are given them, which fetch instead of loading, and one that
+            // `wide` cannot make is begun anew without them. `module` keeps the code mapped as long as `self` lives.
             unsafe {
                 match entry {
-                    Entry::Function(function) => function(memory),
+                    Entry::Function(function, whole) => {
+                        function(memory);
+                        if let Some(whole) = whole {
+                            whole.run(memory);
+                        }
+                    }
                     Entry::Direct(direct) => direct.run(memory),
                 }
             }

@@ -14,8 +14,8 @@ use crate::op::{Opaque, scalar};
 use super::call::call;
 use super::called::{Number, Order};
 use super::emit::{Coord, Emitter, Shape, row_major};
-use super::held::tiled;
 use super::vector::Vector;
+use super::whole::whole;
 
 /// One operand of a node, and the node it comes from.
 type Operands<'g> = Vec<(NodeId, &'g Operand)>;
@@ -23,12 +23,11 @@ type Operands<'g> = Vec<(NodeId, &'g Operand)>;
 impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a node.
     pub(super) fn node(&mut self, id: NodeId, vector: Option<Vector>) {
-        if let Some(function) = tiled(self.graph, id, self.layout.tiles)
-            && (self.slot(id).per_sample() || function.row().takes.len() == 1)
-        {
-            return self.tile(id, function, vector);
+        let extent = (self.samples, self.bytes() as usize);
+        match whole(self.graph, self.layout, extent, id) {
+            Some(_) => self.lay_arguments(id, vector),
+            None => self.loops(id, vector),
         }
-        self.loops(id, vector);
     }
 
     /// The loops of a node.

@@ -26,9 +26,9 @@ use crate::graph::{Graph, NodeId, Op, Read};
 use super::call::{Direct, call};
 use super::called::{Number, Pointers};
 use super::emit::{Emitter, Shape};
-use super::held::tiled;
 use super::layout::Layout;
 use super::vector::{PARTS, Vector, Work, choose};
+use super::whole::{Whole, whole};
 use super::wide;
 
 /// Fewer functions are made before a second thread has begun.
@@ -74,8 +74,8 @@ pub(super) struct Maker<'a> {
 
 /// What a task has become.
 pub(super) enum Made {
-    /// Machine code.
-    Function(Object),
+    /// Machine code, and what follows it.
+    Function(Object, Option<Whole>),
     /// A call of a kernel.
     Direct(Direct, Option<String>),
 }
@@ -182,7 +182,15 @@ impl Maker<'_> {
             let text = self.listing.map(|_| direct.told());
             return Ok(Made::Direct(direct, text));
         }
-        self.function::<F>((number, id), calls, rooms).map(Made::Function)
+        let mut object = self.function::<F>((number, id), calls, rooms)?;
+        let whole = match self.tasks[number] {
+            Task::Node(id) => whole(graph, layout, (samples, self.bytes as usize), id),
+            Task::Fused(_) | Task::Sum(..) => None,
+        };
+        if let (Some(text), Some(whole)) = (&mut object.text, &whole) {
+            text.push_str(&whole.told());
+        }
+        Ok(Made::Function(object, whole))
     }
 
     /// One function: with wide vectors, if it can be made so; one that `calls` others needs none.
@@ -299,11 +307,10 @@ impl Maker<'_> {
         })
     }
 
-    /// Whether a function calls one of whole arrays, or a primitive of whole axes.
+    /// Whether a function calls a primitive of whole axes.
     fn calls(&self, number: usize) -> bool {
-        let Maker { graph, layout, .. } = *self;
         let Task::Node(id) = self.tasks[number] else { return false };
-        tiled(graph, id, layout.tiles).is_some() || matches!(graph.node(id).op, Op::Opaque { .. })
+        matches!(self.graph.node(id).op, Op::Opaque { .. })
     }
 }
 

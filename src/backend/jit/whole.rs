@@ -1,23 +1,85 @@
 //! Nodes that kernels compute: functions of whole arrays, and sums of products.
 //!
-//! In: a node that is held in memory. Out: a function that lays out what a kernel needs and calls it.
+//! In: a node that is held in memory. Out: machine code that lays out what a kernel needs, and calls it if need be more
+//! than once; [`Whole`], a call that follows the code, so that the code calls nobody and may have wide vectors.
 //! Invariant: a kernel is given addresses inside the slots of its operands, and strides that stay there.
 
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 use crate::backend::kernels::Product;
-use crate::graph::NodeId;
+use crate::graph::{Graph, NodeId};
 use crate::op::Scalar;
 
 use super::call::Call;
-use super::called::{Tile, tile};
+use super::called::{Pointers, tile};
 use super::emit::{Coord, Emitter};
-use super::layout::Slot;
+use super::held::tiled;
+use super::layout::{Layout, Region, Slot};
 use super::vector::Vector;
 
+/// A function of a whole array, at a place known beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole {
+    function: Scalar,
+    /// Its arguments, which its values replace, and its second arguments, if it takes two: in which region, and how
+    /// many bytes from its start.
+    places: [(Region, usize); 2],
+    count: usize,
+}
+
+/// What follows the machine code of a node, if kernels compute its function for all of it at once.
+pub(super) fn whole(
+    graph: &Graph,
+    layout: &Layout,
+    (samples, bytes): (usize, usize),
+    id: NodeId,
+) -> Option<Whole> {
+    let function = tiled(graph, id, layout.tiles)?;
+    let own = layout.slot(id)?;
+    let two = function.row().takes.len() > 1;
+    // Room for second arguments is there where samples are.
+    if two && !own.per_sample() {
+        return None;
+    }
+    let second = if two { layout.second } else { own };
+    let place = |slot: Slot| (slot.region, slot.offset * slot.beside(samples) * bytes);
+    let count = graph.node(id).space.points() as usize * own.beside(samples);
+    Some(Whole { function, places: [own, second].map(place), count })
+}
+
+impl Whole {
+    /// Computes it.
+    ///
+    /// # Safety
+    /// The regions of its places are there, and as large as the plan that this was made from says; the arguments are
+    /// written, and nobody else looks at them.
+    #[expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
+    pub(super) unsafe fn run(&self, memory: &Pointers<*mut u8>) {
+        // SAFETY: the caller's promise; places are slots, or room that the layout keeps for the longest.
+        unsafe {
+            let [first, second] = self.places.map(|(region, at)| memory.of(region).add(at));
+            tile(self.function, first, second, self.count);
+        }
+    }
+
+    /// Whether it touches the fixed region alone, as what is computed once does.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.places.iter().all(|(region, _)| *region == Region::Fixed)
+    }
+
+    /// What it does, for people.
+    pub(super) fn told(&self) -> String {
+        let Whole { function, places: [(region, at), _], count } = self;
+        format!(
+            "then the kernel of {}: {count} numbers at {region:?}+{at:#x}\n",
+            function.row().name
+        )
+    }
+}
+
 impl<'a, 'g> Emitter<'a, 'g> {
-    /// A function of a whole array: its arguments are written where its value will stand.
-    pub(super) fn tile(&mut self, id: NodeId, function: Scalar, vector: Option<Vector>) {
+    /// The arguments of a function of a whole array: the first are written where its value will stand.
+    pub(super) fn lay_arguments(&mut self, id: NodeId, vector: Option<Vector>) {
         let slots = [self.slot(id), self.layout.second];
         self.points(id, vector, &mut |emitter, point| {
             let values = emitter.arguments(id, point);
@@ -25,12 +87,6 @@ impl<'a, 'g> Emitter<'a, 'g> {
                 emitter.store_in(*slot, id, point, value);
             }
         });
-        let [first, second] = slots.map(|slot| self.place_of(slot, Coord::constant(0)));
-        let second = if function.row().takes.len() == 2 { second } else { first };
-        let samples = slots[0].beside(self.samples) as i64;
-        let count = self.graph.node(id).space.points() as i64 * samples;
-        let (row, count) = (self.int(i64::from(function.0)), self.int(count));
-        self.call_address(tile as Tile as usize, &[row, first, second, count]);
     }
 
     /// The address of a position in a slot.

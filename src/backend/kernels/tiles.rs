@@ -10,6 +10,19 @@ use super::{Level, leveled};
 
 /// Numbers that are worth a vector, however many a level has room for.
 const WIDTH: usize = 8;
+/// So many are computed side by side: each step of a function waits for the one before it.
+const ABREAST: usize = 2 * WIDTH;
+
+/// A function of some numbers. Taken out of memory and put back together, they are written as one.
+macro_rules! each {
+    ($function:ident of $xs:expr) => {{
+        let mut own = $xs;
+        for x in &mut own {
+            *x = single::$function(*x);
+        }
+        own
+    }};
+}
 
 /// Functions of one argument, each applied to an array. The last numbers, if they fill no vector, are a vector together
 /// with those before them: one by one they would take as long each.
@@ -17,23 +30,23 @@ macro_rules! functions {
     ($($function:ident),*) => {$(
         leveled! {
             fn $function(xs: &mut [f32]) {
-                let all = xs.len();
-                if all < WIDTH {
+                let Some(last) = xs.last_chunk::<WIDTH>().copied() else {
                     for x in xs {
                         *x = single::$function(*x);
                     }
                     return;
+                };
+                let (abreast, rest) = xs.as_chunks_mut::<ABREAST>();
+                for some in abreast {
+                    *some = each!($function of *some);
                 }
-                let mut last = [0.0; WIDTH];
-                last.copy_from_slice(&xs[all - WIDTH..]);
-                for x in &mut xs[..all - all % WIDTH] {
-                    *x = single::$function(*x);
+                if let Some(some) = rest.first_chunk_mut::<WIDTH>() {
+                    *some = each!($function of *some);
                 }
-                if all % WIDTH > 0 {
-                    for x in &mut last {
-                        *x = single::$function(*x);
-                    }
-                    xs[all - WIDTH..].copy_from_slice(&last);
+                if xs.len() % WIDTH > 0
+                    && let Some(some) = xs.last_chunk_mut::<WIDTH>()
+                {
+                    *some = each!($function of last);
                 }
             }
         }
