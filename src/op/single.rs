@@ -123,8 +123,9 @@ pub fn softplus(x: f32) -> f32 {
     // What rounding 1 + small loses is given back by the quotient.
     let sum = 1.0 + small;
     let lost = sum - 1.0;
-    let exact = log(sum) * (small / lost);
-    let tail = if lost == 0.0 { small } else { exact };
+    // No number where nothing was kept.
+    let given = log(sum) * (small / lost);
+    let tail = if lost == 0.0 { small } else { given };
     let high = if x > 0.0 { x } else { 0.0 };
     if x.is_nan() { x } else { high + tail }
 }

@@ -7,9 +7,9 @@
 use crate::backend::kernels::{Product, Run, Strides};
 use crate::graph::{Affine, Axis, Graph, NodeId};
 
-use super::called::Pointers;
+use super::called::{Place, Pointers};
 use super::emit::row_major;
-use super::layout::{Layout, Region, Slot};
+use super::layout::{Layout, Slot};
 use super::product::{Pair, Roles, of_node, product, scope};
 
 /// A sum of products.
@@ -30,8 +30,8 @@ pub(super) struct Call {
 pub(super) struct Direct {
     run: Run,
     product: Product,
-    /// The result and the factors: in which region, and how many bytes from its start.
-    places: [(Region, usize); 3],
+    /// The result and the factors.
+    places: [Place; 3],
 }
 
 /// A node as calls of a kernel, if it is a sum of products.
@@ -118,11 +118,8 @@ impl Call {
         if !self.loops.is_empty() {
             return None;
         }
-        let samples = self.samples;
-        let places = self.places.map(|(slot, at)| {
-            let first = (slot.offset + at.offset as usize) * slot.beside(samples);
-            (slot.region, first * bytes)
-        });
+        let extent = (self.samples, bytes);
+        let places = self.places.map(|(slot, at)| Place::of(slot, at.offset as usize, extent));
         Some(Direct { run, product: self.product, places })
     }
 }
@@ -138,20 +135,23 @@ impl Direct {
         // SAFETY: the caller's promise; places lie inside slots, slots inside regions, and no slot of a result is
         // that of a factor, as `call` has asserted.
         unsafe {
-            let [out, left, right] = self.places.map(|(region, at)| memory.of(region).add(at));
+            let [out, left, right] = self.places.map(|place| place.find(memory));
             (self.run)(&raw const self.product, out, left, right);
         }
     }
 
-    /// Whether it touches the fixed region alone, as what is computed once does.
-    pub(super) fn is_fixed(&self) -> bool {
-        self.places.iter().all(|(region, _)| *region == Region::Fixed)
+    /// Whether it may be entered where the fixed region is written, and nothing else is there, or where that is only
+    /// read.
+    pub(super) fn fits(&self, writes_fixed: bool) -> bool {
+        let [out, factors @ ..] = self.places;
+        let found = !writes_fixed || factors.iter().all(|factor| factor.is_fixed());
+        found && out.is_fixed() == writes_fixed
     }
 
     /// What it does, for people.
     pub(super) fn told(&self) -> String {
         let Product { rows, cols, terms, turns, lanes, batch, .. } = self.product;
-        let [out, left, right] = self.places.map(|(region, at)| format!("{region:?}+{at:#x}"));
+        let [out, left, right] = self.places;
         format!(
             "calls the kernel of products: {out} = {left} * {right}, {rows} rows, {cols} columns, \
              {terms} terms, {turns} turns, {lanes} beside, {batch} times\n"

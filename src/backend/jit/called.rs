@@ -1,14 +1,16 @@
-//! What machine code calls: functions of the table without an instruction of their own, whole-axis
+//! What machine code calls, or is followed by: functions of the table without an instruction of their own, whole-axis
 //! primitives, and kernels.
 //!
 //! In: addresses in the memory of a run. Out: values written there. Invariant: functions are
 //! the interpreter's, so equal inputs give equal bits; sums of products may add in another order.
 
+use std::fmt;
+
 use crate::backend::float::{Float, MOST_ARGUMENTS};
 use crate::backend::kernels::{self, Level, Product, Run};
 use crate::op::{Opaque, Scalar, scalar};
 
-use super::layout::Region;
+use super::layout::{Region, Slot};
 
 /// The memory of a call, by its regions; see [`Region`].
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,42 @@ impl<P: Copy> Pointers<P> {
             Region::Arriving => self.arriving,
             Region::Leaving => self.leaving,
         }
+    }
+}
+
+/// A place in the memory of a call: in which region, and how many bytes from its start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    region: Region,
+    at: usize,
+}
+
+impl Place {
+    /// A position of a slot, which so many samples share, of numbers of so many bytes.
+    pub(super) fn of(slot: Slot, position: usize, (samples, bytes): (usize, usize)) -> Place {
+        let at = (slot.offset + position) * slot.beside(samples) * bytes;
+        Place { region: slot.region, at }
+    }
+
+    /// Whether it lies among what is the same for all steps and samples.
+    pub(super) fn is_fixed(self) -> bool {
+        self.region == Region::Fixed
+    }
+
+    /// Its address.
+    ///
+    /// # Safety
+    /// The region is there, and as large as the plan says from which the slot is.
+    #[expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
+    pub(super) unsafe fn find(self, memory: &Pointers<*mut u8>) -> *mut u8 {
+        // SAFETY: the caller's promise; slots lie inside regions.
+        unsafe { memory.of(self.region).add(self.at) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?}+{:#x}", self.region, self.at)
     }
 }
 

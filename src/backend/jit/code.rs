@@ -1,6 +1,7 @@
 //! Machine code: made once, run many times, freed in the end.
 //!
-//! In: what each function computes. Out: [`Code`], a list of functions, and of calls of kernels that need none.
+//! In: what each function computes. Out: [`Code`], a list of functions, some followed by a kernel, and of calls of
+//! kernels alone.
 //! Invariants: pages are written, then made executable, never both at once; a function touches nothing but the
 //! memory it is given.
 
@@ -22,7 +23,7 @@ use super::forks::{Fork, Walk};
 use super::layout::{Layout, layout};
 use super::make::{Listing, Made, Maker, Object, Task, machine, signature};
 use super::profile::Spent;
-use super::whole::Whole;
+use super::whole::Tile;
 
 /// The memory of a call; see [`Region`](super::layout::Region).
 pub(super) struct Regions<'a, F> {
@@ -82,7 +83,7 @@ impl Everybody {
 
 /// What is entered for a task.
 enum Entry {
-    Function(Function, Option<Whole>),
+    Function(Function, Option<Tile>),
     Direct(Direct),
 }
 
@@ -212,28 +213,28 @@ impl Code {
         let mut texts = Vec::new();
         let mut made = Vec::new();
         for (id, one) in ids.iter().zip(maker.all::<F>(&ids)?) {
-            let fixed = match one {
-                Made::Function(Object { bytes, align, relocs, products, text }, whole) => {
+            let fits = match one {
+                Made::Function(Object { bytes, align, relocs, products, text }, tile) => {
                     module.define_function_bytes(*id, align, &bytes, &relocs).map_err(said)?;
                     self.products.extend(products);
                     texts.extend(text);
-                    made.push((None, whole));
-                    whole.is_none_or(|whole| whole.is_fixed())
+                    made.push((None, tile));
+                    tile.is_none_or(|tile| tile.fits(self.writes_fixed))
                 }
                 Made::Direct(direct, text) => {
                     texts.extend(text);
-                    let fixed = direct.is_fixed();
+                    let fits = direct.fits(self.writes_fixed);
                     made.push((Some(direct), None));
-                    fixed
+                    fits
                 }
             };
-            assert!(!self.writes_fixed || fixed, "{SMALL}");
+            assert!(fits, "{SMALL}");
         }
         module.finalize_definitions().map_err(said)?;
-        for (id, (direct, whole)) in ids.into_iter().zip(made) {
+        for (id, (direct, tile)) in ids.into_iter().zip(made) {
             self.entries.push(match direct {
                 Some(direct) => Entry::Direct(direct),
-                None => Entry::Function(function(module.get_finalized_function(id)), whole),
+                None => Entry::Function(function(module.get_finalized_function(id)), tile),
             });
         }
         self.module = Some(Mutex::new(module));
@@ -317,7 +318,7 @@ impl Code {
             let entry = &self.entries[*at];
             #[expect(
                 unsafe_code,
-                reason = "the one place where machine code is entered, and kernels without any"
+                reason = "the one place where machine code is entered, and kernels by its side"
             )]
             // SAFETY: the functions touch only the regions they are given, inside the sizes that the
             // callers assert: every position comes from an access that `graph::verify` has proved to
@@ -333,7 +334,8 @@ impl Code {
             // own below the stack pointer and to registers that a caller saves, but for `rbp`, which they put back.
             // `products` keeps the descriptions where the code looks for them. Functions that write the fixed region,
             // and no others, are entered by `run_fixed`, which holds it alone: their operands are fixed too, so that
-            // they look at no other region, and none is there. Direct calls touch slots of the same layout. Two
+            // they look at no other region, and none is there. Direct calls touch slots of the same layout, and so do
+            // those that follow a function, whose arguments it has just written. Two
             // threads are in here at once for the parts of a fork alone, of which neither needs what the other makes:
             // a function writes slots that no other writes, but for `Layout::second`, whose users `forks` puts in
             // order, and an adjoint that is written where it has arrived is read by nobody else. Loads of `ahead` may
@@ -341,10 +343,10 @@ impl Code {
             // `wide` cannot make is begun anew without them. `module` keeps the code mapped as long as `self` lives.
             unsafe {
                 match entry {
-                    Entry::Function(function, whole) => {
+                    Entry::Function(function, tile) => {
                         function(memory);
-                        if let Some(whole) = whole {
-                            whole.run(memory);
+                        if let Some(tile) = tile {
+                            tile.run(memory);
                         }
                     }
                     Entry::Direct(direct) => direct.run(memory),

@@ -22,9 +22,9 @@ use super::vector::PARTS;
 /// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
 const MOST_CARRIED: usize = 16;
 
-/// The most results that are carried in a wide vector for each of a step; of more, all of a step are added to one. What
-/// is read at each step needs registers too.
-const MOST_APART: usize = 2;
+/// The most results of folds of which every wide vector of a step has a sum of its own; of more, all vectors of a step
+/// are added to one, for what is read at each step needs registers too.
+const MOST_UNSHARED: usize = 2;
 
 /// The most points of a loop that goes down its columns: an array of them fits the first cache.
 const MOST_NEAR: u64 = 1 << 13;
@@ -169,25 +169,36 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// into narrower ones.
     fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<Strip> {
         let cols = fused.cols as usize;
-        let strip = |shape: Shape, cols| Strip { shape, sums: shape.parts, cols };
         if self.samples > 1 {
-            return vec![strip(self.shape, (0, cols as i64, 1))];
+            return vec![self.part_of_row(fused, (self.shape, width), (0, cols as i64, 1))];
         }
         let rest = if self.wide && plain && cols > 2 * width { cols % (2 * width) } else { 0 };
         let wide = self.along(fused, cols - rest, width);
         if rest == 0 || wide.width == width {
             let shape = self.along(fused, cols, width);
-            let widened = shape.width > width && !self.goes_down(fused);
-            let second = widened && shape.parts == 1 && cols.is_multiple_of(2 * shape.width);
+            // Another vector needs no registers of its own for folds.
+            let second = shape.width > width && shape.parts == 1 && !self.goes_down(fused);
+            let second = second && cols.is_multiple_of(2 * shape.width);
             let shape = if second { Shape { parts: 2, ..shape } } else { shape };
-            // Folds that would leave no registers for another vector share theirs with it.
-            let shared = second || (widened && self.carried(fused) > MOST_APART);
-            let sums = if shared { 1 } else { shape.parts };
-            return vec![Strip { shape, sums, cols: (0, cols as i64, shape.count() as i64) }];
+            let cols = (0, cols as i64, shape.count() as i64);
+            return vec![self.part_of_row(fused, (shape, width), cols)];
         }
         let last = Shape { width, parts: rest / width, samples: false };
         let (cut, cols) = ((cols - rest) as i64, cols as i64);
-        vec![strip(wide, (0, cut, wide.count() as i64)), strip(last, (cut, cols, rest as i64))]
+        vec![
+            self.part_of_row(fused, (wide, width), (0, cut, wide.count() as i64)),
+            self.part_of_row(fused, (last, width), (cut, cols, rest as i64)),
+        ]
+    }
+
+    /// A part of a row, and how many sums each fold has there.
+    fn part_of_row(&self, fused: &Fused, (shape, width): (Shape, usize), cols: Columns) -> Strip {
+        let shared = shape.width > width && !shape.samples && !self.goes_down(fused);
+        let sums = match shared && self.carried(fused) > MOST_UNSHARED {
+            true => 1,
+            false => shape.parts,
+        };
+        Strip { shape, sums, cols }
     }
 
     /// A part of a row; a short one may be written out, so that its places are constants.

@@ -15,7 +15,6 @@ use super::call::call;
 use super::called::{Number, Order};
 use super::emit::{Coord, Emitter, Shape, row_major};
 use super::vector::Vector;
-use super::whole::whole;
 
 /// One operand of a node, and the node it comes from.
 type Operands<'g> = Vec<(NodeId, &'g Operand)>;
@@ -23,15 +22,6 @@ type Operands<'g> = Vec<(NodeId, &'g Operand)>;
 impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a node.
     pub(super) fn node(&mut self, id: NodeId, vector: Option<Vector>) {
-        let extent = (self.samples, self.bytes() as usize);
-        match whole(self.graph, self.layout, extent, id) {
-            Some(_) => self.lay_arguments(id, vector),
-            None => self.loops(id, vector),
-        }
-    }
-
-    /// The loops of a node.
-    fn loops(&mut self, id: NodeId, vector: Option<Vector>) {
         let (graph, layout) = (self.graph, self.layout);
         let node = graph.node(id);
         match &node.op {

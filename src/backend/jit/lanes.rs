@@ -48,6 +48,7 @@ impl Emitter<'_, '_> {
         }
         let little = MemFlagsData::new().with_endianness(Endianness::Little);
         let ty = self.float.by(width as u32 / 2).unwrap_or(self.float);
+        // Cranelift knows no halves of vectors, but numbers that are as long.
         let both = self.to.ins().bitcast(types::I128X2, little, parts[0]);
         let [low, high] = [0, 1].map(|half: u8| {
             let half = self.to.ins().extractlane(both, half);

@@ -28,7 +28,7 @@ use super::called::{Number, Pointers};
 use super::emit::{Emitter, Shape};
 use super::layout::Layout;
 use super::vector::{PARTS, Vector, Work, choose};
-use super::whole::{Whole, whole};
+use super::whole::{Tile, tile_of};
 use super::wide;
 
 /// Fewer functions are made before a second thread has begun.
@@ -75,7 +75,7 @@ pub(super) struct Maker<'a> {
 /// What a task has become.
 pub(super) enum Made {
     /// Machine code, and what follows it.
-    Function(Object, Option<Whole>),
+    Function(Object, Option<Tile>),
     /// A call of a kernel.
     Direct(Direct, Option<String>),
 }
@@ -183,14 +183,17 @@ impl Maker<'_> {
             return Ok(Made::Direct(direct, text));
         }
         let mut object = self.function::<F>((number, id), calls, rooms)?;
-        let whole = match self.tasks[number] {
-            Task::Node(id) => whole(graph, layout, (samples, self.bytes as usize), id),
-            Task::Fused(_) | Task::Sum(..) => None,
-        };
-        if let (Some(text), Some(whole)) = (&mut object.text, &whole) {
-            text.push_str(&whole.told());
+        let tile = self.tile(&self.tasks[number]);
+        if let (Some(text), Some(tile)) = (&mut object.text, &tile) {
+            text.push_str(&tile.told());
         }
-        Ok(Made::Function(object, whole))
+        Ok(Made::Function(object, tile))
+    }
+
+    /// The kernel that follows a function, which then does no more than write arguments.
+    fn tile(&self, task: &Task) -> Option<Tile> {
+        let Task::Node(id) = task else { return None };
+        tile_of(self.graph, self.layout, self.samples, *id)
     }
 
     /// One function: with wide vectors, if it can be made so; one that `calls` others needs none.
@@ -283,6 +286,7 @@ impl Maker<'_> {
             wide,
         };
         emitter.after_copies(|emitter| match task {
+            Task::Node(id) if self.tile(task).is_some() => emitter.lay_arguments(*id, vector),
             Task::Node(id) => emitter.node(*id, vector),
             Task::Fused(number) => emitter.fused(&layout.fused[*number], width),
             Task::Sum(read, offset) => emitter.sum(read, *offset, vector),

@@ -1,7 +1,7 @@
 //! Nodes that kernels compute: functions of whole arrays, and sums of products.
 //!
-//! In: a node that is held in memory. Out: machine code that lays out what a kernel needs, and calls it if need be more
-//! than once; [`Whole`], a call that follows the code, so that the code calls nobody and may have wide vectors.
+//! In: a node that is held in memory. Out: machine code that lays out arguments, and [`Tile`], a call of a kernel that
+//! follows it, so that the code calls nobody and may have wide vectors; machine code that loops over calls of products.
 //! Invariant: a kernel is given addresses inside the slots of its operands, and strides that stay there.
 
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -11,29 +11,25 @@ use crate::graph::{Graph, NodeId};
 use crate::op::Scalar;
 
 use super::call::Call;
-use super::called::{Pointers, tile};
+use super::called::{Place, Pointers, tile};
 use super::emit::{Coord, Emitter};
 use super::held::tiled;
-use super::layout::{Layout, Region, Slot};
+use super::layout::{Layout, Slot};
 use super::vector::Vector;
 
-/// A function of a whole array, at a place known beforehand.
+/// A function of a whole array of single precision, at a place known beforehand.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whole {
+pub(super) struct Tile {
     function: Scalar,
-    /// Its arguments, which its values replace, and its second arguments, if it takes two: in which region, and how
-    /// many bytes from its start.
-    places: [(Region, usize); 2],
+    /// Its arguments, which its values replace.
+    first: Place,
+    /// Its second arguments, if it takes two.
+    second: Option<Place>,
     count: usize,
 }
 
-/// What follows the machine code of a node, if kernels compute its function for all of it at once.
-pub(super) fn whole(
-    graph: &Graph,
-    layout: &Layout,
-    (samples, bytes): (usize, usize),
-    id: NodeId,
-) -> Option<Whole> {
+/// What follows the machine code of a node, if a kernel computes its function for all of it at once.
+pub(super) fn tile_of(graph: &Graph, layout: &Layout, samples: usize, id: NodeId) -> Option<Tile> {
     let function = tiled(graph, id, layout.tiles)?;
     let own = layout.slot(id)?;
     let two = function.row().takes.len() > 1;
@@ -41,13 +37,12 @@ pub(super) fn whole(
     if two && !own.per_sample() {
         return None;
     }
-    let second = if two { layout.second } else { own };
-    let place = |slot: Slot| (slot.region, slot.offset * slot.beside(samples) * bytes);
+    let place = |slot: Slot| Place::of(slot, 0, (samples, size_of::<f32>()));
     let count = graph.node(id).space.points() as usize * own.beside(samples);
-    Some(Whole { function, places: [own, second].map(place), count })
+    Some(Tile { function, first: place(own), second: two.then(|| place(layout.second)), count })
 }
 
-impl Whole {
+impl Tile {
     /// Computes it.
     ///
     /// # Safety
@@ -55,25 +50,26 @@ impl Whole {
     /// written, and nobody else looks at them.
     #[expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
     pub(super) unsafe fn run(&self, memory: &Pointers<*mut u8>) {
-        // SAFETY: the caller's promise; places are slots, or room that the layout keeps for the longest.
+        let Tile { function, first, second, count } = *self;
+        // SAFETY: the caller's promise; places are slots, or room of its own that the layout keeps for the longest, so
+        // that they hold as many numbers and do not overlap.
         unsafe {
-            let [first, second] = self.places.map(|(region, at)| memory.of(region).add(at));
-            tile(self.function, first, second, self.count);
+            let second = second.map_or(std::ptr::null(), |second| second.find(memory).cast_const());
+            tile(function, first.find(memory), second, count);
         }
     }
 
-    /// Whether it touches the fixed region alone, as what is computed once does.
-    pub(super) fn is_fixed(&self) -> bool {
-        self.places.iter().all(|(region, _)| *region == Region::Fixed)
+    /// Whether it may be entered where the fixed region is written, and nothing else is there, or where that is only
+    /// read.
+    pub(super) fn fits(&self, writes_fixed: bool) -> bool {
+        self.first.is_fixed() == writes_fixed && !(writes_fixed && self.second.is_some())
     }
 
     /// What it does, for people.
     pub(super) fn told(&self) -> String {
-        let Whole { function, places: [(region, at), _], count } = self;
-        format!(
-            "then the kernel of {}: {count} numbers at {region:?}+{at:#x}\n",
-            function.row().name
-        )
+        let Tile { function, first, second, count } = self;
+        let second = second.map_or(String::new(), |second| format!(" and {second}"));
+        format!("then the kernel of {}: {count} numbers at {first}{second}\n", function.row().name)
     }
 }
 

@@ -22,23 +22,41 @@ fn walk(text: &str, roots: &[&str], worth: u64) -> Walk {
     Walk::shared(&turned.graph, &layout, (tasks, 0..tasks.len()), worth)
 }
 
-/// Two threads may write at once: nothing that is held shares a place with anything else.
+/// Functions of two arrays, and of one.
+const POWERS: &str = "
+%x[i:4096] = input 0 -- x
+%y[i:4096] = input 1 -- y
+%p[i:4096] = pow(%x[i], %y[i]) -- p
+%q[i:4096] = pow(%y[i], %x[i]) -- q
+%r[i:4096] = exp(%x[i]) -- r
+%s[i:4096] = exp(%y[i]) -- s
+p[i:4096] = %p[i]
+q[i:4096] = %q[i]
+r[i:4096] = %r[i]
+s[i:4096] = %s[i]
+";
+
+/// Two threads may write at once: nothing that is held, and no room for second arguments, shares a place with anything
+/// else.
 #[test]
 fn places_of_values_do_not_overlap() {
-    let graph = super::program(20, 36).step;
-    let forward = graph.roots.iter().map(|(path, _)| path.0.clone()).collect();
-    let wanted = Wanted { forward, ..Wanted::default() };
-    let graph = arranged(&graph).graph;
-    let layout = layout(&graph, &wanted, true);
-    for region in [Region::Fixed, Region::Tape, Region::Work] {
-        let held = graph.ids().filter_map(|id| Some((id, layout.slot(id)?)));
-        let held = held.filter(|(_, slot)| slot.region == region);
-        let mut places: Vec<(usize, usize)> = held
-            .map(|(id, slot)| (slot.offset, slot.offset + graph.node(id).space.points() as usize))
-            .collect();
-        places.sort_unstable();
-        assert!(places.len() > 10 || region != Region::Work, "{places:?}");
-        assert!(places.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{places:?}");
+    for (graph, second) in [(super::program(20, 36).step, 0), (parse(POWERS).unwrap(), 4096)] {
+        let forward = graph.roots.iter().map(|(path, _)| path.0.clone()).collect();
+        let wanted = Wanted { forward, ..Wanted::default() };
+        let graph = arranged(&graph).graph;
+        let layout = layout(&graph, &wanted, true);
+        for region in [Region::Fixed, Region::Tape, Region::Work] {
+            let held = graph
+                .ids()
+                .filter_map(|id| Some((layout.slot(id)?, graph.node(id).space.points() as usize)));
+            let held = held.chain([(layout.second, second)]);
+            let held = held.filter(|(slot, _)| slot.region == region);
+            let mut places: Vec<(usize, usize)> =
+                held.map(|(slot, len)| (slot.offset, slot.offset + len)).collect();
+            places.sort_unstable();
+            assert!(places.len() > 4 || region != Region::Work, "{places:?}");
+            assert!(places.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{places:?}");
+        }
     }
 }
 
@@ -76,19 +94,7 @@ fn what_is_not_worth_it_is_left_to_one_thread() {
 
 #[test]
 fn functions_of_two_arrays_that_use_the_same_room_follow_each_other() {
-    let text = "
-%x[i:4096] = input 0 -- x
-%y[i:4096] = input 1 -- y
-%p[i:4096] = pow(%x[i], %y[i]) -- p
-%q[i:4096] = pow(%y[i], %x[i]) -- q
-%r[i:4096] = exp(%x[i]) -- r
-%s[i:4096] = exp(%y[i]) -- s
-p[i:4096] = %p[i]
-q[i:4096] = %q[i]
-r[i:4096] = %r[i]
-s[i:4096] = %s[i]
-";
-    let walk = walk(text, &["p", "q", "r", "s"], 1);
+    let walk = walk(POWERS, &["p", "q", "r", "s"], 1);
     // Otherwise p would be run beside q, and r beside s.
     assert_eq!(walk.order, [0, 1, 3, 2], "{walk:?}");
     assert_eq!(walk.forks, [Fork { own: 1..3, other: 3..4 }]);

@@ -216,18 +216,34 @@ times[i:R] = %times[i]
 known[i:R] = %known[i]
 ";
 
+/// The program of some of the folds, with so many columns.
+fn some_folds(names: &[&str], cols: u32) -> Program {
+    let kept = |line: &&str| {
+        let name = line.trim_start_matches('%').split('[').next().unwrap_or_default();
+        ["", "a", "k"].contains(&name) || names.contains(&name)
+    };
+    let text = FOLDS.lines().filter(kept).collect::<Vec<_>>().join("\n") + "\n";
+    let text = text.replace(":R", ":40").replace(":C", &format!(":{cols}"));
+    program_of(&text, vec![array("a", &[40, cols]), array("k", &[3, cols])])
+}
+
 #[test]
 fn results_of_several_folds_go_where_they_belong() {
     let mut stream = Stream::new(11, &["folds"], &[]);
-    for (cols, masked) in
-        [(8, false), (16, false), (20, false), (36, false), (20, true), (64, true)]
-    {
-        let lines = FOLDS.lines().filter(|line| masked || !line.contains("known"));
-        let text = lines.collect::<Vec<_>>().join("\n");
-        let text = text.replace(":R", ":40").replace(":C", &format!(":{cols}"));
-        let program = program_of(&text, vec![array("a", &[40, cols]), array("k", &[3, cols])]);
-        let mut roots = ["most", "least", "sum", "whole", "times"].map(str::to_owned).to_vec();
-        roots.extend(masked.then(|| "known".to_owned()));
+    let plain = ["most", "least", "sum", "whole", "times"];
+    let masked = [&plain[..], &["known"]].concat();
+    // Ten and nine results, which leave vectors no registers; three and four, of which vectors share some; and two.
+    let all: [(&[&str], &[u32]); 6] = [
+        (&plain, &[8, 16, 20, 36]),
+        (&masked, &[20, 64]),
+        (&["most"], &[16, 36, 48]),
+        (&["most", "times"], &[16, 36, 64]),
+        (&["least", "known"], &[16, 36, 48]),
+        (&["least"], &[16, 36]),
+    ];
+    for (names, cols) in all.iter().flat_map(|(names, all)| all.iter().map(move |c| (*names, *c))) {
+        let program = some_folds(names, cols);
+        let roots = names.iter().map(|name| (*name).to_owned()).collect();
         let want = Want { roots, gradients: false };
         for samples in [1, 9] {
             let inputs = inputs(&program, &mut stream, samples);
@@ -235,14 +251,23 @@ fn results_of_several_folds_go_where_they_belong() {
             let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
             for precision in [Precision::F32, Precision::F64] {
                 let got = ready(&program, precision, 1).unwrap().run(&[], &batch, &want).roots;
-                compare(
-                    &wanted,
-                    &got,
-                    &format!("{cols} columns, {samples} samples, {precision:?}"),
-                );
+                let what = format!("{names:?} of {cols} columns, {samples} samples, {precision:?}");
+                compare(&wanted, &got, &what);
             }
         }
     }
+}
+
+#[test]
+fn halves_of_sums_meet_in_registers() {
+    let text = "
+%a[i:40, j:48] = input 0 -- a
+%y[i:40] = prod[j:48] %a[i, j] * %a[i, j] + 0.5 -- y
+y[i:40] = %y[i]
+";
+    let program = program_of(text, vec![array("a", &[40, 48])]);
+    let shown = super::list(&program, super::Listing::Asm, 1).unwrap();
+    assert_eq!(shown.contains("  UpperHalf"), super::wide::can(), "{shown}");
 }
 
 /// A matrix that products alone read, forward and backward, and one that is read otherwise too.
@@ -354,4 +379,50 @@ fn products_without_loops_around_them_need_no_machine_code() {
     }
     let shown = super::list(&program, super::Listing::Asm, 1).unwrap();
     assert_eq!(shown.matches("calls the kernel of products").count(), 3, "{shown}");
+}
+
+#[test]
+fn kernels_of_whole_arrays_follow_what_lays_out_their_arguments() {
+    let text = "
+%u[i:20] = param 0 -- u
+%x[i:20] = input 0 -- x
+%s[i:20] = sigmoid(%u[i]) -- s
+%e[i:20] = pow(%s[i], %u[i]) -- e
+%t[i:20] = tanh(%x[i] * %s[i]) -- t
+%p[i:20] = pow(%s[i], %x[i] + %e[i]) -- p
+%y[i:20] = %t[i] + %p[i] -- y
+%loss = sum[i:20] %y[i] -- loss
+loss = %loss
+y[i:20] = %y[i]
+";
+    let params_of = vec![array("u", &[20])];
+    let program = Program { params: params_of, ..program_of(text, vec![array("x", &[20])]) };
+    let mut stream = Stream::new(13, &["follow"], &[]);
+    let params = [Tensor::from_shape_simple_fn(vec![20], || stream.normal())];
+    let want = Want { roots: vec!["y".to_owned()], gradients: false };
+    for samples in [1, 3, 16] {
+        let inputs = inputs(&program, &mut stream, samples);
+        let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+        let wanted = Interp::new(&program, Precision::F64, 1).run(&params, &batch, &want).roots;
+        for precision in [Precision::F32, Precision::F64] {
+            let got = ready(&program, precision, 1).unwrap().run(&params, &batch, &want).roots;
+            compare(&wanted, &got, &format!("{samples} samples, {precision:?}"));
+        }
+    }
+    for samples in [1, 16] {
+        let shown = super::list(&program, super::Listing::Asm, samples).unwrap();
+        let follows = |function: &str, region: &str| {
+            let kernel = format!("then the kernel of {function}: {} numbers at {region}+", {
+                if region == "Fixed" { 20 } else { 20 * samples }
+            });
+            shown.matches(&kernel).count()
+        };
+        assert_eq!(follows("sigmoid", "Fixed"), 1, "{shown}");
+        assert_eq!(follows("tanh", "Work") + follows("tanh", "Tape"), 1, "{shown}");
+        // Of parameters alone there is no room for second arguments.
+        assert_eq!(follows("pow", "Fixed"), 0, "{shown}");
+        assert_eq!(follows("pow", "Work") + follows("pow", "Tape"), 1, "{shown}");
+        // The kernel reads eight at a time what was written eight at a time.
+        assert_eq!(shown.contains("Store(Eight"), super::wide::can(), "{shown}");
+    }
 }

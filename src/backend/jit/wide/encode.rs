@@ -17,6 +17,11 @@ const STACK: u8 = 4;
 /// Bytes of a slot for what registers do not hold.
 const SLOT: i32 = super::SLOT as i32;
 
+/// Bytes of a page of memory.
+const PAGE: i32 = 4096;
+/// Bytes of a line of the cache.
+const LINE: i32 = 64;
+
 /// Where a source lies: a register, or memory with its registers.
 #[derive(Clone, Copy)]
 enum Place {
@@ -57,10 +62,8 @@ struct Writer<'a> {
     frame: i32,
 }
 
-/// Machine code for a body.
-pub(super) fn encode(body: &Body, output: &Output) -> Vec<u8> {
-    let slots = output.num_spillslots as i32 * SLOT;
-    let frame = body.stack as i32 + slots;
+/// Machine code for a body that keeps so many bytes of memory.
+pub(super) fn encode(body: &Body, output: &Output, frame: i32) -> Vec<u8> {
     let mut writer =
         Writer { body, bytes: Vec::new(), starts: Vec::new(), fixes: Vec::new(), frame };
     writer.enter();
@@ -100,14 +103,32 @@ fn register(at: Allocation) -> u8 {
 }
 
 impl Writer<'_> {
-    /// Takes memory of its own, if there is any: at the start of a line of the cache, so that no vector lies in two.
+    /// Takes memory of its own, if there is any: at the start of a line of the cache, so that no vector that registers do
+    /// not hold lies in two; and page by page, or it might begin beyond the page that guards the end of the stack.
     fn enter(&mut self) {
-        if self.frame > 0 {
-            // push rbp; mov rbp, rsp; sub rsp, imm32; and rsp, -64
-            self.bytes.extend([0x55, 0x48, 0x89, 0xe5, 0x48, 0x81, 0xec]);
-            self.bytes.extend(self.frame.to_le_bytes());
-            self.bytes.extend([0x48, 0x83, 0xe4, 0xc0]);
+        if self.frame == 0 {
+            return;
         }
+        // push rbp; mov rbp, rsp
+        self.bytes.extend([0x55, 0x48, 0x89, 0xe5]);
+        let mut rest = self.frame;
+        while rest > PAGE - LINE {
+            self.below(PAGE);
+            // test [rsp], rsp
+            self.bytes.extend([0x48, 0x85, 0x24, 0x24]);
+            rest -= PAGE;
+        }
+        if rest > 0 {
+            self.below(rest);
+        }
+        // and rsp, -64
+        self.bytes.extend([0x48, 0x83, 0xe4, -LINE as u8]);
+    }
+
+    fn below(&mut self, by: i32) {
+        // sub rsp, imm32
+        self.bytes.extend([0x48, 0x81, 0xec]);
+        self.bytes.extend(by.to_le_bytes());
     }
 
     fn leave(&mut self) {
@@ -460,6 +481,25 @@ mod tests {
         let left = [0x48, 0x89, 0xec, 0x5d, 0xc5, 0xf8, 0x77, 0xc3];
         assert_eq!(bytes(288), ([&entered[..], &[0xc0]].concat(), left.to_vec()));
         assert_eq!(bytes(0), (Vec::new(), left[4..].to_vec()));
+        // Every page but the last is touched on the way.
+        let touches = |frame| {
+            bytes(frame).0.windows(4).filter(|code| **code == [0x48, 0x85, 0x24, 0x24]).count()
+        };
+        assert_eq!([4032, 4033, 4096, 8128, 8129, 1 << 17].map(touches), [0, 1, 1, 1, 2, 32]);
+    }
+
+    #[test]
+    fn halves_are_taken_from_whatever_registers() {
+        let bytes = |registers: [usize; 2]| {
+            let (body, output) = (Body::default(), Output::default());
+            let mut writer = writer(&body, 0);
+            let at = registers.map(|at| Allocation::reg(PReg::new(at, RegClass::Float)));
+            writer.inst(Inst::UpperHalf, &at, Block::new(0), &output);
+            writer.bytes
+        };
+        // vextractf128 xmm1, ymm2, 1; xmm9, ymm10
+        assert_eq!(bytes([1, 2]), [0xc4, 0xe3, 0x7d, 0x19, 0xd1, 1]);
+        assert_eq!(bytes([9, 10]), [0xc4, 0x43, 0x7d, 0x19, 0xd1, 1]);
     }
 
     /// Nothing else would tell that another address is fetched.

@@ -39,7 +39,7 @@ pub(super) fn knows(function: &Function) -> bool {
     all.all(|inst| function.dfg.insts[inst].opcode() != Opcode::FcvtToUintSat)
 }
 
-/// The registers that a function may change as it likes.
+/// The registers that a function may change as it likes; `rbp`, which it puts back, holds where its memory ends.
 fn machine() -> MachineEnv {
     let set = |numbers: &[usize], class| {
         let mut set = PRegSet::empty();
@@ -59,8 +59,8 @@ fn machine() -> MachineEnv {
     }
 }
 
-/// A function with its registers.
-fn allocated(function: &Function) -> Option<(inst::Body, Output)> {
+/// A function with its registers, and how many bytes of memory it keeps.
+fn allocated(function: &Function) -> Option<(inst::Body, Output, usize)> {
     let body = select::Select::body(function)?;
     let options = RegallocOptions {
         verbose_log: false,
@@ -75,21 +75,24 @@ fn allocated(function: &Function) -> Option<(inst::Body, Output)> {
             return None;
         }
     };
-    Some((body, output))
+    let frame = body.stack as usize + SLOT * output.num_spillslots;
+    (frame <= MOST_FRAME).then_some((body, output, frame))
 }
 
 /// The bytes of a function, whose instructions are put in the order in which they will run.
 pub(super) fn compile(function: &mut Function) -> Option<Vec<u8>> {
     early::early(function);
-    let (body, output) = allocated(function)?;
-    let frame = body.stack as usize + SLOT * output.num_spillslots;
-    (frame <= MOST_FRAME).then(|| encode::encode(&body, &output))
+    let (body, output, frame) = allocated(function)?;
+    Some(encode::encode(&body, &output, frame as i32))
 }
 
 /// The instructions of a function, for people: what each does, then its registers, the result first.
 pub(super) fn listing(function: &Function) -> Option<String> {
-    let (body, output) = allocated(function)?;
-    let mut text = String::new();
+    let (body, output, frame) = allocated(function)?;
+    let mut text = match frame {
+        0 => String::new(),
+        some => format!("{some} bytes of its own\n"),
+    };
     for block in 0..body.blocks.len() {
         let block = Block::new(block);
         let _ = writeln!(text, "block{}:", block.index());

@@ -48,7 +48,9 @@ fn lanes(ty: Type) -> Option<Lanes> {
         // A truth value is all bits of a number.
         (types::F32 | types::I8, 1) => Some(Lanes::One),
         // Mixed as bytes, never reckoned with as such.
-        (types::F32 | types::I32, 4) | (types::I8, 16) | (types::I128, 1) => Some(Lanes::Four),
+        (types::F32 | types::I32, 4) | (types::I8, 16) => Some(Lanes::Four),
+        // Half of a vector of eight, taken out and then seen as four numbers.
+        (types::I128, 1) => Some(Lanes::Four),
         (types::F32 | types::I32, 8) => Some(Lanes::Eight),
         _ => None,
     }
@@ -331,8 +333,12 @@ impl<'f> Select<'f> {
     fn real(&mut self, inst: ir::Inst, value: Value, lanes: Lanes) -> Option<()> {
         let def = Operand::reg_def(self.register(value));
         let args = self.function.dfg.inst_args(inst);
-        let mixed = matches!(self.data(inst), InstructionData::Shuffle { .. });
-        if self.ty(value) == types::I8X16 && !mixed {
+        let known = match self.ty(value) {
+            types::I8X16 => matches!(self.data(inst), InstructionData::Shuffle { .. }),
+            types::I128 => self.half(value) == Some(1),
+            _ => true,
+        };
+        if !known {
             return None;
         }
         match *self.data(inst) {
@@ -356,15 +362,15 @@ impl<'f> Select<'f> {
                 self.body.push(Inst::Load(lanes, mem), &[def]);
             }
             InstructionData::Unary { opcode, arg } => self.unary(opcode, arg, (def, lanes))?,
-            InstructionData::BinaryImm8 { opcode: Opcode::Extractlane, arg, imm }
-                if self.ty(arg) == types::F32X4 =>
-            {
+            InstructionData::BinaryImm8 { opcode: Opcode::Extractlane, arg, imm } => {
+                let inst = match self.ty(arg) {
+                    types::F32X4 => Inst::Lane(imm),
+                    // The lower half is the register itself.
+                    types::I128X2 => Inst::UpperHalf,
+                    _ => return None,
+                };
                 let arg = self.operand(arg);
-                self.body.push(Inst::Lane(imm), &[def, arg]);
-            }
-            InstructionData::BinaryImm8 { arg, .. } if self.half(value).is_some() => {
-                let arg = self.operand(arg);
-                self.body.push(Inst::UpperHalf, &[def, arg]);
+                self.body.push(inst, &[def, arg]);
             }
             InstructionData::Shuffle { args, imm, .. } => {
                 let bytes = self.function.dfg.immediates.get(imm)?.as_slice();
