@@ -103,8 +103,8 @@ fn register(at: Allocation) -> u8 {
 }
 
 impl Writer<'_> {
-    /// Takes memory of its own, if there is any: at the start of a line of the cache, so that no vector that registers do
-    /// not hold lies in two; and page by page, or it might begin beyond the page that guards the end of the stack.
+    /// Takes memory of its own, if there is any: at the start of a line of the cache, so that no vector that registers
+    /// do not hold lies in two; and page by page, or it might begin beyond the page that guards the end of the stack.
     fn enter(&mut self) {
         if self.frame == 0 {
             return;
