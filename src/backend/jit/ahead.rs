@@ -8,13 +8,12 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
 
 use crate::graph::NodeId;
 
+use super::aligned::LINE;
 use super::emit::{Coord, Emitter};
 use super::layout::Slot;
 
 /// Bytes between what is read and what is asked for.
 const AHEAD: i64 = 4096;
-/// Bytes that are fetched at once.
-const LINE: usize = 64;
 /// Arrays of fewer numbers stay near the core from one pass to the next.
 const FAR: u64 = 1 << 15;
 

@@ -6,7 +6,9 @@
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a line of the cache.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
+/// Bytes of a page of memory.
+pub(super) const PAGE: usize = 4096;
 
 /// Numbers in a line, of the smallest kind.
 const NUMBERS: usize = LINE / 4;
@@ -61,7 +63,6 @@ const LARGE: usize = 4 << 20;
 /// the system's choice; one whose smallest pages are longer than those here does nothing.
 #[cfg(target_os = "linux")]
 fn in_large_pages<F>(all: &[F]) {
-    const PAGE: usize = 4096;
     let bytes = size_of_val(all);
     if bytes < LARGE {
         return;

@@ -10,17 +10,14 @@
 
 use regalloc2::{Allocation, Block, Edit, InstOrEdit, Output, RegClass};
 
+use crate::backend::jit::aligned::{LINE, PAGE};
+
 use super::inst::{Base, Body, Inst, Lanes, Math, Mem, Mix, Source, When};
 
 /// The stack pointer.
 const STACK: u8 = 4;
 /// Bytes of a slot for what registers do not hold.
 const SLOT: i32 = super::SLOT as i32;
-
-/// Bytes of a page of memory.
-const PAGE: i32 = 4096;
-/// Bytes of a line of the cache.
-const LINE: i32 = 64;
 
 /// Where a source lies: a register, or memory with its registers.
 #[derive(Clone, Copy)]
@@ -111,18 +108,18 @@ impl Writer<'_> {
         }
         // push rbp; mov rbp, rsp
         self.bytes.extend([0x55, 0x48, 0x89, 0xe5]);
-        let mut rest = self.frame;
-        while rest > PAGE - LINE {
-            self.below(PAGE);
+        let (mut rest, line, page) = (self.frame, LINE as i32, PAGE as i32);
+        while rest > page - line {
+            self.below(page);
             // test [rsp], rsp
             self.bytes.extend([0x48, 0x85, 0x24, 0x24]);
-            rest -= PAGE;
+            rest -= page;
         }
         if rest > 0 {
             self.below(rest);
         }
         // and rsp, -64
-        self.bytes.extend([0x48, 0x83, 0xe4, -LINE as u8]);
+        self.bytes.extend([0x48, 0x83, 0xe4, -line as u8]);
     }
 
     fn below(&mut self, by: i32) {
