@@ -249,7 +249,10 @@ macro_rules! panels {
                     let mut sums = [[zero(); C]; R];
                     for r in 0..R {
                         // The result is added to last; it may come from far.
-                        (0..C).for_each(|c| ask(own.out.wrapping_offset(times(r, product.out[0])).wrapping_add(c * ACROSS)));
+                        let to = own.out.wrapping_offset(times(r, product.out[0]));
+                        (0..C).for_each(|c| ask(to.wrapping_add(c * ACROSS)));
+                        // Its rows begin anywhere in a line.
+                        ask(to.wrapping_add(C * ACROSS - 1));
                     }
                     for _ in 0..terms {
                         let mut factors = [zero(); C];

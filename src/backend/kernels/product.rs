@@ -2,7 +2,8 @@
 //!
 //! In: a description and three addresses. Out: `out[r, c] (+)= sum over t, k of left[r, k, t] * right[c, k, t]`.
 //! Invariant: which order the terms are added in follows from the description alone: ascending; where both
-//! factors lie side by side along the terms, in 16, 8 or 4 lanes; where both are laid out anew, in blocks.
+//! factors lie side by side along the terms, in 16, 8 or 4 lanes; where both are laid out anew, or the left one
+//! lies side by side along many rows, in blocks.
 
 #![expect(unsafe_code, reason = "kernels take addresses of the memory of a run")]
 

@@ -170,6 +170,34 @@ fn factors_laid_out_in_blocks_give_the_sums_that_plain_loops_give() {
 }
 
 #[test]
+fn terms_taken_in_blocks_give_the_sums_that_plain_loops_give() {
+    let mut stream = Stream::new(9, &["kernels"], &[]);
+    for (rows, cols) in [(7, 16), (8, 20), (9, 3), (9, 8), (20, 16), (33, 70)] {
+        for (terms, add) in [(128, false), (129, true), (129, false), (300, true), (300, false)] {
+            let [r, c] = [rows as isize, cols as isize];
+            let left = Strides { place: 1, term: r + 2, turn: 0 };
+            let right = Strides { place: 1, term: c, turn: 0 };
+            let one = Product {
+                rows,
+                cols,
+                terms,
+                turns: 1,
+                lanes: 1,
+                left,
+                right,
+                add,
+                ..Product::default()
+            };
+            check(
+                &mut stream,
+                &Product { batch: 2, steps: [r * c, 1, 2], out: [c, 1], ..one },
+                false,
+            );
+        }
+    }
+}
+
+#[test]
 fn a_sum_without_terms_is_zero() {
     let empty = Product {
         rows: 9,

@@ -86,6 +86,12 @@ macro_rules! shaped {
 /// How many terms ahead a row of a matrix that is read once is asked for.
 const AHEAD: isize = 4;
 
+/// The most terms of a block where each has a line of its own in a factor that is read again and again: these lines
+/// and 16 columns of the other factor are half of the nearest cache.
+const BLOCK: usize = 128;
+/// The most rows of a tile, at any level.
+const HIGHEST: usize = 8;
+
 /// Asks for a line of the cache before it is read. A matrix that is read once a call comes from the second cache or
 /// beyond, in pieces too short for the machine to see where the next one is.
 #[inline(always)]
@@ -127,7 +133,7 @@ macro_rules! kernels {
                 V, WIDTH, add, load, load_some, mul_add, splat, store, store_some, sums, zero,
             };
             use super::super::product::{Arrays, Product};
-            use super::{AHEAD, ask, shares, step_ahead, times};
+            use super::{AHEAD, BLOCK, HIGHEST, ask, shares, step_ahead, times};
 
             /// # Safety
             /// As for [`run`](super::super::product::run).
@@ -199,8 +205,29 @@ macro_rules! kernels {
                 }
             }
 
+            /// Where rows lie side by side each term has a line of its own, which the next tile needs again: terms
+            /// are taken in blocks whose lines stay in the nearest cache.
             #[target_feature(enable = $features)]
             unsafe fn spread(product: &Product, at: Arrays<f32>) {
+                let Product { rows, terms, left, right, add, .. } = *product;
+                if left.place != 1 || rows <= HIGHEST || terms <= BLOCK {
+                    // SAFETY: the caller's promise.
+                    return unsafe { spread_tiles(product, at) };
+                }
+                for (first, terms) in shares(terms, BLOCK) {
+                    let part = Product { terms, add: add || first > 0, ..*product };
+                    let at = Arrays {
+                        left: at.left.wrapping_offset(times(first, left.term)),
+                        right: at.right.wrapping_offset(times(first, right.term)),
+                        ..at
+                    };
+                    // SAFETY: the caller's promise.
+                    unsafe { spread_tiles(&part, at) };
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn spread_tiles(product: &Product, at: Arrays<f32>) {
                 let broad = match product.rows {
                     1 => $one,
                     2 => $two,
@@ -241,7 +268,9 @@ macro_rules! kernels {
                     let mut term = 0;
                     let mut right = at.right.add(col);
                     let mut sums = [[zero(); C]; R];
-                    let mut next = first.wrapping_offset(times(R, by.place));
+                    // Where rows lie side by side a tile ends in a line that this one need not have met.
+                    let reach = if by.place == 1 { 2 * R - 1 } else { R };
+                    let mut next = first.wrapping_offset(times(reach, by.place));
                     let ahead = step_ahead(R, by, product.terms);
                     for _ in 0..product.terms {
                         if R > 1 && WIDTH == 16 {
