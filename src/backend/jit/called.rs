@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::backend::float::{Float, MOST_ARGUMENTS};
-use crate::backend::kernels::{self, Level, Product, Run};
+use crate::backend::kernels::{self, Arrays, Level, Product, Run};
 use crate::op::{Opaque, Scalar, scalar};
 
 use super::layout::{Region, Slot};
@@ -111,6 +111,14 @@ pub(super) trait Number: Float {
 
     /// Computes sums of products: the result, the factors.
     fn product(product: &Product, out: &mut [Self], left: &[Self], right: &[Self]);
+
+    /// Computes sums of products that read their right factor [alike](Product::reads_like): for each the place of its
+    /// result and its left factor.
+    fn products(all: &[(Product, usize, &[Self])], out: &mut [Self], right: &[Self]) {
+        for (product, to, left) in all {
+            Self::product(product, &mut out[*to..], left, right);
+        }
+    }
 }
 
 /// Row, address of the arguments, numbers in each.
@@ -120,7 +128,7 @@ pub(super) type Apply = unsafe extern "C" fn(usize, *mut u8, usize);
 pub(super) type Order = unsafe extern "C" fn(*const u8, usize, usize, *mut u8, usize, usize, usize);
 
 macro_rules! number {
-    ($float:ty, $bytes:literal, $apply:path, $product:path, $tiles:literal) => {
+    ($float:ty, $bytes:literal, $apply:path, $product:path, $tiles:literal $(, $sharing:path)?) => {
         impl Number for $float {
             const BYTES: i64 = $bytes;
             const APPLY: Apply = $apply;
@@ -142,11 +150,29 @@ macro_rules! number {
                     );
                 }
             }
+
+            $(fn products(all: &[(Product, usize, &[Self])], out: &mut [Self], right: &[Self]) {
+                let (first, room) = (out.as_mut_ptr(), out.len());
+                let mut list = Vec::with_capacity(all.len());
+                for (product, to, left) in all {
+                    let fits = product.fits([room.saturating_sub(*to), left.len(), right.len()]);
+                    assert!(fits, "internal error: jit: a product outside its arrays");
+                    let alike = product.reads_like(&all[0].0);
+                    assert!(alike, "internal error: jit: products that do not share a factor");
+                    let out = first.wrapping_add(*to);
+                    list.push((*product, Arrays { out, left: left.as_ptr(), right: right.as_ptr() }));
+                }
+                #[expect(unsafe_code, reason = "kernels take addresses")]
+                // SAFETY: all that each product leads to lies inside the arrays; they share their factor.
+                unsafe {
+                    $sharing(Level::here(), &list);
+                }
+            })?
         }
     };
 }
 
-number!(f32, 4, apply_single, kernels::single, true);
+number!(f32, 4, apply_single, kernels::single, true, kernels::sharing);
 // Functions in double precision have no vectors of ours.
 number!(f64, 8, apply::<f64>, kernels::double, false);
 

@@ -19,7 +19,7 @@ use super::code::{Code, Group, Regions};
 use super::crew::Help;
 use super::forks::Walk;
 use super::fuse::Step;
-use super::late::{Late, add_all, late, middle};
+use super::late::{Late, add_all, late};
 use super::layout::{Layout, Region, Slot, in_place, layout};
 use super::make::Task;
 use super::roots::Copy;
@@ -184,7 +184,7 @@ impl<F: Number> Compiled<F> {
         let fixed_tasks = [constants, params].concat();
         let group = Group { samples: 1, writes_fixed: true };
         let fixed_code = timed(CODE, || Code::new::<F>(&graph, &layout, &fixed_tasks, group));
-        let late = late(&graph, &layout, wanted);
+        let (late, middle) = late(&graph, &layout, wanted);
         let turn = forward.len();
         let tasks = [forward, backward].concat();
         let mut plan = Compiled {
@@ -195,7 +195,7 @@ impl<F: Number> Compiled<F> {
             fixed_tasks,
             forward: Schedule { feeds: forward_feeds, walk: Walk::alone(0..turn) },
             backward: Schedule { feeds: backward_feeds, walk: Walk::alone(turn..tasks.len()) },
-            middle: middle(&late),
+            middle,
             late,
             tasks,
             codes: BTreeMap::new(),

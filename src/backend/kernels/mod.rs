@@ -59,7 +59,7 @@ macro_rules! leveled {
 use leveled;
 
 pub(super) use learning::{cut, finite, squares};
-pub(super) use product::{Pack, Product, Run, Strides, double, single};
+pub(super) use product::{Arrays, Pack, Product, Run, Strides, double, sharing, single};
 pub(super) use tiles::{one, two};
 
 /// What the processor can do.

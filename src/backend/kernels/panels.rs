@@ -170,15 +170,24 @@ macro_rules! panels {
             /// As for [`run`](super::super::product::run).
             #[target_feature(enable = $features)]
             pub(in crate::backend::kernels) unsafe fn batch(product: &Product, at: Arrays<f32>) {
+                for one in 0..product.batch {
+                    // SAFETY: the caller's promise.
+                    unsafe { shared(&[(*product, at.later(one, product.steps))]) };
+                }
+            }
+
+            /// Products that read their right factor [alike](Product::reads_like).
+            ///
+            /// # Safety
+            /// As for [`run`](super::super::product::run), for each of them.
+            #[target_feature(enable = $features)]
+            pub(in crate::backend::kernels) unsafe fn shared(all: &[(Product, Arrays<f32>)]) {
+                let Some((Product { terms, turns, .. }, _)) = all.first() else { return };
                 let mut room = ROOM.take();
                 room.resize(TERMS * (COLS + DOWN * PANELS), 0.0);
-                for one in 0..product.batch {
-                    let at = at.later(one, product.steps);
-                    for (first, terms) in blocks(product.terms * product.turns) {
-                        let add = product.add || first > 0;
-                        // SAFETY: the caller's promise; the room holds a block.
-                        unsafe { block(&Product { add, ..*product }, at, (first, terms), &mut room) };
-                    }
+                for of in blocks(terms * turns) {
+                    // SAFETY: the caller's promise; the room holds a block.
+                    unsafe { block(all, of, &mut room) };
                 }
                 ROOM.set(room);
             }
@@ -186,25 +195,30 @@ macro_rules! panels {
             /// Some of the terms.
             #[target_feature(enable = $features)]
             unsafe fn block(
-                product: &Product,
-                at: Arrays<f32>,
+                all: &[(Product, Arrays<f32>)],
                 (first, terms): (usize, usize),
                 room: &mut [f32],
             ) {
                 let (right, left) = room.split_at_mut(TERMS * COLS);
-                let part = |from, by| Part { from, by, turn: product.terms, first, terms };
-                let (a, b) = (part(at.left, product.left), part(at.right, product.right));
-                for (panel, panels) in shares(product.cols.div_ceil(ACROSS), COLS / ACROSS) {
-                    let live = |panel| (panel * ACROSS, ACROSS.min(product.cols - panel * ACROSS));
+                let part = |from, by, turn| Part { from, by, turn, first, terms };
+                let Some((one, at)) = all.first() else { return };
+                let (cols, b) = (one.cols, part(at.right, one.right, one.terms));
+                for (panel, panels) in shares(cols.div_ceil(ACROSS), COLS / ACROSS) {
+                    let live = |panel| (panel * ACROSS, ACROSS.min(cols - panel * ACROSS));
                     // SAFETY: the caller's promise; the room holds the panels.
                     unsafe { b.lay::<ACROSS>((panel..panel + panels).map(live), right) };
-                    for (row, rows) in shares(product.rows, $high * PANELS) {
-                        let own = shares(rows, $high).map(|(down, height)| (row + down, height));
-                        // SAFETY: the caller's promise; the room holds the panels.
-                        unsafe { a.lay::<DOWN>(own, left) };
-                        let laid = Arrays { out: at.out, left: left.as_ptr(), right: right.as_ptr() };
-                        // SAFETY: the caller's promise; the panels are laid out.
-                        unsafe { tiles(product, laid, terms, (row, rows), (panel, panels)) };
+                    for (product, at) in all {
+                        let product = Product { add: product.add || first > 0, ..*product };
+                        let a = part(at.left, product.left, product.terms);
+                        for (row, rows) in shares(product.rows, $high * PANELS) {
+                            let own = shares(rows, $high).map(|(down, height)| (row + down, height));
+                            // SAFETY: the caller's promise; the room holds the panels.
+                            unsafe { a.lay::<DOWN>(own, left) };
+                            let laid =
+                                Arrays { out: at.out, left: left.as_ptr(), right: right.as_ptr() };
+                            // SAFETY: the caller's promise; the panels are laid out.
+                            unsafe { tiles(&product, laid, terms, (row, rows), (panel, panels)) };
+                        }
                     }
                 }
             }

@@ -160,6 +160,16 @@ impl Product {
             && self.rows * self.cols >= uses * (self.rows + self.cols)
     }
 
+    /// Whether a product and another, of the same right factor, read all of it in the same way once both are laid out
+    /// anew.
+    pub(in crate::backend) fn reads_like(&self, other: &Product) -> bool {
+        let of = |product: &Product| {
+            let Product { cols, terms, turns, lanes, batch, right, pack, .. } = *product;
+            (cols, terms, turns, lanes, batch, right, pack)
+        };
+        self.pack == Pack::Both && self.batch == 1 && of(self) == of(other)
+    }
+
     /// The same with the right factor laid out anew, if that pays.
     fn packed(self) -> Option<Product> {
         let fits = self.lanes == 1 && self.turns == 1 && self.left.term == 1;
@@ -186,6 +196,27 @@ pub(in crate::backend) unsafe extern "C" fn single(
     }
 }
 
+/// Computes products of `f32` that read their right factor [alike](Product::reads_like), which is laid out once for all.
+///
+/// # Safety
+/// As for [`single`], for each of them; all have the same right factor.
+pub(in crate::backend) unsafe fn sharing(level: super::Level, all: &[(Product, Arrays<f32>)]) {
+    // SAFETY: the caller's promise; a level is only found where its features are.
+    unsafe {
+        match level {
+            super::Level::Plain => {
+                for (product, at) in all {
+                    each(product, *at, |at| plain(product, at));
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            super::Level::Avx2 => super::panels::pair::shared(all),
+            #[cfg(target_arch = "x86_64")]
+            super::Level::Avx512 => super::panels::sixteen::shared(all),
+        }
+    }
+}
+
 /// Computes a product of `f64`.
 ///
 /// # Safety
@@ -205,10 +236,10 @@ pub(in crate::backend) unsafe extern "C" fn double(
 
 /// Addresses of the first numbers.
 #[derive(Clone, Copy)]
-pub(super) struct Arrays<F> {
-    pub(super) out: *mut F,
-    pub(super) left: *const F,
-    pub(super) right: *const F,
+pub(in crate::backend) struct Arrays<F> {
+    pub(in crate::backend) out: *mut F,
+    pub(in crate::backend) left: *const F,
+    pub(in crate::backend) right: *const F,
 }
 
 /// Chooses the code for a level.

@@ -1,4 +1,4 @@
-use super::product::{Arrays, Product, Strides, plain, run};
+use super::product::{Arrays, Product, Strides, plain, run, sharing};
 use super::*;
 use crate::op::scalar;
 use crate::random::Stream;
@@ -166,6 +166,34 @@ fn factors_laid_out_in_blocks_give_the_sums_that_plain_loops_give() {
     let mut stream = Stream::new(8, &["kernels"], &[]);
     for product in laid_out(&mut stream) {
         check(&mut stream, &product, false);
+    }
+}
+
+#[test]
+#[expect(unsafe_code, reason = "gives kernels arrays of the size they need")]
+fn products_that_share_a_factor_have_the_bits_of_each_alone() {
+    let mut stream = Stream::new(10, &["kernels"], &[]);
+    for one in laid_out(&mut stream) {
+        let one = Product { batch: 1, ..one };
+        let right = draw(&mut stream, reach(&one, one.cols, one.right, 2));
+        let all = [one.rows, 3, 130].map(|rows| Product { rows, add: rows != 3, ..one });
+        let lefts = all.map(|own| draw(&mut stream, reach(&own, own.rows, own.left, 1)));
+        let befores = all.map(|own| draw(&mut stream, own.rows * own.out[0] as usize));
+        for level in levels() {
+            let mut alone = befores.clone();
+            let mut shared = befores.clone();
+            let mut list = Vec::new();
+            for (number, own) in all.iter().enumerate() {
+                let (left, right) = (lefts[number].as_ptr(), right.as_ptr());
+                // SAFETY: the arrays are as long as the products reach.
+                unsafe { run(level, own, Arrays { out: alone[number].as_mut_ptr(), left, right }) };
+                list.push((*own, Arrays { out: shared[number].as_mut_ptr(), left, right }));
+            }
+            assert!(list.iter().all(|(own, _)| own.reads_like(&one)));
+            // SAFETY: as above.
+            unsafe { sharing(level, &list) };
+            assert!(alone != befores && alone == shared, "{level:?} {one:?}");
+        }
     }
 }
 
