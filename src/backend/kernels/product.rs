@@ -196,10 +196,10 @@ pub(in crate::backend) unsafe extern "C" fn single(
     }
 }
 
-/// Computes products of `f32` that read their right factor [alike](Product::reads_like), which is laid out once for all.
+/// Computes products of `f32` that read the same right factor [alike](Product::reads_like): it is laid out once.
 ///
 /// # Safety
-/// As for [`single`], for each of them; all have the same right factor.
+/// As for [`single`], for each of them; the machine has the level.
 pub(in crate::backend) unsafe fn sharing(level: super::Level, all: &[(Product, Arrays<f32>)]) {
     // SAFETY: the caller's promise; a level is only found where its features are.
     unsafe {
