@@ -12,7 +12,7 @@ use crate::agree::same_outcome;
 use crate::support::{model_of_text, program};
 
 /// What a model shows, and the model.
-const MODELS: [(&str, &str); 6] = [
+const MODELS: [(&str, &str); 7] = [
     (
         "a factor that is the adjoint of a state, which arrives from the step after",
         "state s[4] = 0\n emit u[4] from x\n s = u\n emit y[3] from prev s",
@@ -33,6 +33,10 @@ const MODELS: [(&str, &str); 6] = [
          b[i] = 0.9 * prev a[i]\n emit y[3] from cat(a, b)",
     ),
     ("a family of weights", "param W[2, 3, 5]\n y[i] = sum[n, j] W[n, i, j] * x[j]"),
+    (
+        "weights that take the same input, large enough for it to be laid out for both",
+        "emit u[20] from x\n h[j] = tanh(u[j])\n emit a[16], b[24] from h\n emit y[3] from cat(a, b)",
+    ),
 ];
 
 fn spec(body: &str) -> String {

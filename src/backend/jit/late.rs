@@ -16,7 +16,7 @@ use super::layout::{Layout, Region, Slot};
 use super::product::{Roles, Sum, product};
 use super::profile::Spent;
 
-/// Gradients that have a factor in common.
+/// Gradients of which neighbours have a factor in common.
 #[derive(Debug)]
 pub(super) struct Late {
     all: Vec<Gradient>,
@@ -80,6 +80,7 @@ fn gradients(graph: &Graph, layout: &Layout, wanted: &Wanted) -> Vec<Gradient> {
     all
 }
 
+/// Where two threads part them.
 fn middle(all: &[Gradient]) -> (usize, usize) {
     let parts = |at: &usize| all[*at].offset > all[at - 1].offset;
     let each: Vec<u64> = all.iter().map(|gradient| points(&gradient.sizes)).collect();
@@ -95,11 +96,12 @@ fn middle(all: &[Gradient]) -> (usize, usize) {
 fn together(all: Vec<Gradient>) -> Vec<Late> {
     let mut groups: Vec<Late> = Vec::new();
     for gradient in all {
-        let from = gradient.sum.pair.each_ref().map(|factor| factor.from);
+        let arrays = gradient.sum.pair.each_ref().map(|factor| factor.from);
         let meets = |group: &&mut Late| {
-            let alike =
-                |own: &Gradient| own.sum.pair.iter().any(|factor| from.contains(&factor.from));
-            group.all.iter().all(alike)
+            let last = group.all.last();
+            last.is_some_and(|last| {
+                last.sum.pair.iter().any(|factor| arrays.contains(&factor.from))
+            })
         };
         match groups.last_mut().filter(meets) {
             Some(group) => group.all.push(gradient),
