@@ -1,7 +1,7 @@
 //! Loops, positions, loads and stores, as Cranelift instructions.
 //!
 //! In: points whose coordinates are values of the function being made. Out: instructions. A value at
-//! a point is a tuple of vectors: either the samples of a group, or neighbours along one axis.
+//! a point is a tuple of vectors: the samples of a group, at one place or at neighbours, or neighbours along one axis.
 //! Invariants: every position is that of a verified access, and a gathered one is cut to the size of
 //! its axis.
 
@@ -28,8 +28,8 @@ pub(super) struct Shape {
     pub(super) width: usize,
     /// Vectors in a tuple.
     pub(super) parts: usize,
-    /// Whether the numbers of a tuple belong to one sample each; otherwise they are neighbours along
-    /// an axis.
+    /// Whether the numbers of a tuple belong to all samples of a group, at one place after the other; otherwise they are
+    /// neighbours along an axis.
     pub(super) samples: bool,
 }
 
@@ -429,6 +429,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     pub(super) fn load(&mut self, slot: Slot, position: Position) -> Vec<Value> {
         let Position { common, each } = position;
+        if self.several() {
+            debug_assert!(each.is_none(), "jit: a gather in a fused loop");
+            return self.load_several(slot, common);
+        }
         let step = match (self.shape.samples, slot.per_sample()) {
             (true, true) => 1,
             (true, false) => 0,

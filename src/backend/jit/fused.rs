@@ -26,6 +26,9 @@ const MOST_CARRIED: usize = 16;
 /// are added to one, for what is read at each step needs registers too.
 const MOST_UNSHARED: usize = 2;
 
+/// The most wide vectors of samples side by side at a step.
+const MOST_PAIRS: usize = 2;
+
 /// The most points of a loop that goes down its columns: an array of them fits the first cache.
 const MOST_NEAR: u64 = 1 << 13;
 
@@ -170,7 +173,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
     fn strips(&self, fused: &Fused, (width, plain): (usize, bool)) -> Vec<Strip> {
         let cols = fused.cols as usize;
         if self.samples > 1 {
-            return vec![self.part_of_row(fused, (self.shape, width), (0, cols as i64, 1))];
+            // Wide vectors are two of four numbers.
+            let most = MOST_CARRIED / 2 / self.carried(fused).max(1);
+            let shape = self.pairs(cols, most.min(MOST_PAIRS));
+            let by = (shape.count() / self.samples) as i64;
+            return vec![self.part_of_row(fused, (shape, width), (0, cols as i64, by))];
         }
         let rest = if self.wide && plain && cols > 2 * width { cols % (2 * width) } else { 0 };
         let wide = self.along(fused, cols - rest, width);
@@ -224,7 +231,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// Whether steps that are clear of a diagonal are worth a loop of their own.
     fn worth(&self, (first, end, by): Columns) -> bool {
-        first == 0 && !self.shape.samples && by > 1 && by.count_ones() == 1 && end / by > 2
+        first == 0 && by > 1 && by.count_ones() == 1 && end / by > 2
     }
 
     /// Whether rows of a loop may be written out: not where conditions ask for masks of their own at each step.
@@ -380,7 +387,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let parts = &carried[own.clone()];
             self.shape = *shape;
             if shape.samples {
-                return parts.to_vec();
+                return if self.several() {
+                    vec![self.narrowed(fold, parts)]
+                } else {
+                    parts.to_vec()
+                };
             }
             if *parts == start[own] {
                 continue;

@@ -110,9 +110,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let first = self.to.ins().splat(vector, first);
         let zero = self.to.ins().iconst(int, 0);
         let zero = self.to.ins().splat(vector, zero);
+        let beside = self.beside();
         let masks = (0..parts).map(|part| {
-            let ahead =
-                (0..width).map(|lane| coord.add + (part * width + lane) as i64 * coord.step);
+            let place = |lane: usize| ((part * width + lane) / beside) as i64;
+            let ahead = (0..width).map(|lane| coord.add + place(lane) * coord.step);
             let bytes: Vec<u8> = match int {
                 types::I32 => ahead.flat_map(|step| (step as i32).to_le_bytes()).collect(),
                 _ => ahead.flat_map(i64::to_le_bytes).collect(),
@@ -127,8 +128,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// A mask known beforehand, for the numbers of a vector from one of a tuple on.
     fn settled(&mut self, compare: IntCC, coord: Coord, first: usize) -> Value {
+        let beside = self.beside();
         let holds = |lane: usize| {
-            let at = coord.add + (first + lane) as i64 * coord.step;
+            let at = coord.add + ((first + lane) / beside) as i64 * coord.step;
             if compare == IntCC::Equal {
                 at == 0
             } else if compare == IntCC::NotEqual {

@@ -14,6 +14,7 @@
 mod ahead;
 mod aligned;
 mod apart;
+mod beside;
 mod call;
 mod called;
 mod clear;

@@ -84,10 +84,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// A coordinate as a number.
     pub(super) fn place(&mut self, coord: Coord) -> Vec<Value> {
-        let count = self.shape.count();
+        let (count, beside) = (self.shape.count(), self.beside());
         let mut numbers = Vec::with_capacity(count);
         for number in 0..count {
-            let at = Coord { add: coord.add + number as i64 * coord.step, ..coord };
+            let at = Coord { add: coord.add + (number / beside) as i64 * coord.step, ..coord };
             let at = self.coord(at);
             numbers.push(self.to.ins().fcvt_from_sint(self.float, at));
             if coord.step == 0 {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod forks;
+mod pairs;
 mod places;
 mod sequences;
 
@@ -153,14 +154,17 @@ fn loops_go_around_a_diagonal_wherever_it_lies() {
             &text,
             vec![array("a", &[rows, cols]), array("v", &[rows]), array("w", &[cols])],
         );
-        let inputs = inputs(&program, &mut stream, 1);
-        let batch = Batch { lengths: vec![1], inputs, starts: Vec::new() };
         let roots = ["m", "row", "col", "most"].map(str::to_owned).to_vec();
         let want = Want { roots, gradients: false };
-        let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
-        for precision in [Precision::F32, Precision::F64] {
-            let got = ready(&program, precision, 1).unwrap().run(&[], &batch, &want).roots;
-            compare(&wanted, &got, &format!("{left} = {right}, {rows} x {cols}, {precision:?}"));
+        for samples in [1, 8] {
+            let inputs = inputs(&program, &mut stream, samples);
+            let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+            let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
+            for precision in [Precision::F32, Precision::F64] {
+                let got = ready(&program, precision, 1).unwrap().run(&[], &batch, &want).roots;
+                let what = format!("{left} = {right}, {rows} x {cols}, {samples}, {precision:?}");
+                compare(&wanted, &got, &what);
+            }
         }
     }
 }
@@ -189,12 +193,14 @@ fn folds_that_share_a_sum_ask_every_term_for_its_condition() {
         let text = text.replace(":R", ":70").replace(":C", ":64");
         let program =
             program_of(&text, vec![array("a", &[70, 64]), array("w", &[64]), array("q", &[4, 2])]);
-        let inputs = inputs(&program, &mut stream, 1);
-        let batch = Batch { lengths: vec![1], inputs, starts: Vec::new() };
-        let want = Want { roots: roots.map(str::to_owned).to_vec(), gradients: false };
-        let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
-        let got = ready(&program, Precision::F32, 1).unwrap().run(&[], &batch, &want).roots;
-        compare(&wanted, &got, left_out);
+        for samples in [1, 8] {
+            let inputs = inputs(&program, &mut stream, samples);
+            let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
+            let want = Want { roots: roots.map(str::to_owned).to_vec(), gradients: false };
+            let wanted = Interp::new(&program, Precision::F64, 1).run(&[], &batch, &want).roots;
+            let got = ready(&program, Precision::F32, 1).unwrap().run(&[], &batch, &want).roots;
+            compare(&wanted, &got, &format!("{left_out}, {samples} samples"));
+        }
     }
 }
 

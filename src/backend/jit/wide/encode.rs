@@ -314,6 +314,18 @@ impl Writer<'_> {
                 let place = Self::memory(mem, &at[1..]);
                 self.vex((X66, X0F38, 0x18), lanes, (reg(0), 0), place, None);
             }
+            Inst::LoadTwice(mem) => {
+                let place = Self::memory(mem, &at[1..]);
+                self.vex((X66, X0F38, 0x1a), Lanes::Eight, (reg(0), 0), place, None);
+            }
+            Inst::Twice => {
+                let vex = (X66, X0F3A, 0x18);
+                self.vex(vex, Lanes::Eight, (reg(0), reg(1)), register_of(1), Some(1));
+            }
+            Inst::PutUpper => {
+                let vex = (X66, X0F3A, 0x18);
+                self.vex(vex, Lanes::Eight, (reg(0), reg(1)), register_of(2), Some(1));
+            }
             Inst::Each(lanes) => {
                 let place = Place::Register(reg(1));
                 self.vex((X66, X0F38, 0x18), lanes, (reg(0), 0), place, None);
@@ -497,6 +509,25 @@ mod tests {
         // vextractf128 xmm1, ymm2, 1; xmm9, ymm10
         assert_eq!(bytes([1, 2]), [0xc4, 0xe3, 0x7d, 0x19, 0xd1, 1]);
         assert_eq!(bytes([9, 10]), [0xc4, 0x43, 0x7d, 0x19, 0xd1, 1]);
+    }
+
+    #[test]
+    fn four_numbers_are_put_into_either_half() {
+        let bytes = |inst: Inst, registers: &[(usize, RegClass)]| {
+            let (body, output) = (Body::default(), Output::default());
+            let mut writer = writer(&body, 0);
+            let at = registers.iter().map(|(at, class)| Allocation::reg(PReg::new(*at, *class)));
+            writer.inst(inst, &at.collect::<Vec<_>>(), Block::new(0), &output);
+            writer.bytes
+        };
+        let [real, whole] = [RegClass::Float, RegClass::Int].map(|class| move |at| (at, class));
+        let load = Inst::LoadTwice(Mem { base: Base::Register, index: None, offset: 64 });
+        // vbroadcastf128 ymm1, [rdi + 64]
+        assert_eq!(bytes(load, &[real(1), whole(7)]), [0xc4, 0xe2, 0x7d, 0x1a, 0x4f, 0x40]);
+        // vinsertf128 ymm1, ymm2, xmm2, 1; ymm9, ymm2, xmm11, 1
+        assert_eq!(bytes(Inst::Twice, &[real(1), real(2)]), [0xc4, 0xe3, 0x6d, 0x18, 0xca, 1]);
+        let put = bytes(Inst::PutUpper, &[real(9), real(2), real(11)]);
+        assert_eq!(put, [0xc4, 0x43, 0x6d, 0x18, 0xcb, 1]);
     }
 
     /// Nothing else would tell that another address is fetched.

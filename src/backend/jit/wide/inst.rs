@@ -127,6 +127,12 @@ pub(super) enum Inst {
     Fetch(Mem),
     /// Numbers to memory (a, base, index).
     Store(Lanes, Mem),
+    /// Four numbers from memory, twice (d, base, index).
+    LoadTwice(Mem),
+    /// Four numbers, twice (d, a).
+    Twice,
+    /// The last four numbers from elsewhere (d, a, b).
+    PutUpper,
     /// One number, everywhere (d, a).
     Each(Lanes),
     /// A whole number of 32 bits, everywhere (d, a).

@@ -119,9 +119,8 @@ impl<'f> Select<'f> {
                 match opcode {
                     Opcode::Load => {
                         let value = self.function.dfg.first_result(inst);
-                        if self.uses.get(&value) == Some(&1)
-                            && self.ty(value).lane_type() == types::F32
-                        {
+                        let real = matches!(self.ty(value).lane_type(), types::F32 | types::I128);
+                        if self.uses.get(&value) == Some(&1) && real {
                             loaded.insert(value, written);
                         }
                     }

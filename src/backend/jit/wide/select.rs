@@ -49,9 +49,9 @@ fn lanes(ty: Type) -> Option<Lanes> {
         (types::F32 | types::I8, 1) => Some(Lanes::One),
         // Mixed as bytes, never reckoned with as such.
         (types::F32 | types::I32, 4) | (types::I8, 16) => Some(Lanes::Four),
-        // Half of a vector of eight, taken out and then seen as four numbers.
+        // Half of a vector of eight, seen as four numbers.
         (types::I128, 1) => Some(Lanes::Four),
-        (types::F32 | types::I32, 8) => Some(Lanes::Eight),
+        (types::F32 | types::I32, 8) | (types::I128, 2) => Some(Lanes::Eight),
         _ => None,
     }
 }
@@ -335,7 +335,10 @@ impl<'f> Select<'f> {
         let args = self.function.dfg.inst_args(inst);
         let known = match self.ty(value) {
             types::I8X16 => matches!(self.data(inst), InstructionData::Shuffle { .. }),
-            types::I128 => self.half(value) == Some(1),
+            types::I128 => {
+                let loaded = matches!(self.data(inst), InstructionData::Load { .. });
+                loaded || self.half(value) == Some(1)
+            }
             _ => true,
         };
         if !known {
@@ -343,7 +346,7 @@ impl<'f> Select<'f> {
         }
         match *self.data(inst) {
             InstructionData::Load { arg, offset, .. }
-                if self.ty(value).lane_type() == types::F32 =>
+                if matches!(self.ty(value).lane_type(), types::F32 | types::I128) =>
             {
                 if !self.folded.contains(&value) {
                     let (mem, operands) = self.memory(arg, offset.into())?;
@@ -371,6 +374,12 @@ impl<'f> Select<'f> {
                 };
                 let arg = self.operand(arg);
                 self.body.push(inst, &[def, arg]);
+            }
+            InstructionData::TernaryImm8 { opcode: Opcode::Insertlane, args, imm: 1 }
+                if self.ty(value) == types::I128X2 =>
+            {
+                let [a, b] = args.map(|arg| self.operand(arg));
+                self.body.push(Inst::PutUpper, &[def, a, b]);
             }
             InstructionData::Shuffle { args, imm, .. } => {
                 let bytes = self.function.dfg.immediates.get(imm)?.as_slice();
@@ -419,6 +428,15 @@ impl<'f> Select<'f> {
                 } else {
                     let arg = self.operand(arg);
                     self.body.push(Inst::Each(lanes), &[def, arg]);
+                }
+            }
+            Opcode::Splat if self.ty(arg) == types::I128 => {
+                if self.folded.contains(&arg) {
+                    let (mem, operands) = self.loads(arg)?;
+                    self.body.push(Inst::LoadTwice(mem), &[&[def], &operands[..]].concat());
+                } else {
+                    let arg = self.operand(arg);
+                    self.body.push(Inst::Twice, &[def, arg]);
                 }
             }
             Opcode::Splat if self.ty(arg) == types::I32 => {
