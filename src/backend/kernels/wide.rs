@@ -216,11 +216,7 @@ macro_rules! kernels {
                 }
                 for (first, terms) in shares(terms, BLOCK) {
                     let part = Product { terms, add: add || first > 0, ..*product };
-                    let at = Arrays {
-                        left: at.left.wrapping_offset(times(first, left.term)),
-                        right: at.right.wrapping_offset(times(first, right.term)),
-                        ..at
-                    };
+                    let at = at.later(first, [0, left.term, right.term]);
                     // SAFETY: the caller's promise.
                     unsafe { spread_tiles(&part, at) };
                 }
