@@ -28,14 +28,28 @@ impl Dice {
 
 struct Growth {
     dice: Dice,
+    /// Rows and columns of a matrix whose sizes come up again and again; nothing, if all axes are short.
+    long: Option<[u32; 2]>,
     builder: Builder,
     origin: Origin,
 }
 
-/// A valid random graph.
+/// A valid random graph, whose axes have at most five places.
 pub(crate) fn random_graph(seed: u64, equations: usize) -> Graph {
-    let mut growth =
-        Growth { dice: Dice(seed), builder: Builder::new(), origin: Origin::default() };
+    grown(Dice(seed), equations, None)
+}
+
+/// A valid random graph, most of whose axes are long enough for loops over several values, and for products that are
+/// laid out anew.
+pub(crate) fn random_large_graph(seed: u64, equations: usize) -> Graph {
+    let mut dice = Dice(seed);
+    let sizes = [8, 12, 16, 20, 24, 32, 36, 40];
+    let long = [(); 2].map(|()| sizes[dice.roll(sizes.len())]);
+    grown(dice, equations, Some(long))
+}
+
+fn grown(dice: Dice, equations: usize, long: Option<[u32; 2]>) -> Graph {
+    let mut growth = Growth { dice, long, builder: Builder::new(), origin: Origin::default() };
     growth.leaves();
     for _ in 0..equations {
         growth.equation();
@@ -61,7 +75,20 @@ struct Table {
 
 impl Growth {
     fn sizes(&mut self, most: usize) -> Vec<u32> {
-        (0..self.dice.roll(most + 1)).map(|_| 1 + self.dice.roll(5) as u32).collect()
+        let mut sizes: Vec<u32> = (0..self.dice.roll(most + 1)).map(|_| self.size(5)).collect();
+        // Two long ones are enough for a loop; more would take long.
+        for size in sizes.iter_mut().filter(|size| **size > 5).skip(2) {
+            *size = 2;
+        }
+        sizes
+    }
+
+    /// A size of at most so many places, or a long one.
+    fn size(&mut self, most: usize) -> u32 {
+        match self.long {
+            Some(long) if self.dice.chance(80) => long[self.dice.roll(2)],
+            Some(_) | None => 1 + self.dice.roll(most) as u32,
+        }
     }
 
     fn new_origin(&mut self, rank: usize) {
@@ -79,7 +106,11 @@ impl Growth {
     fn leaves(&mut self) {
         for number in 0..3 {
             for leaf in [Leaf::Input(number), Leaf::Param(number), Leaf::Prev(number)] {
-                let sizes = self.sizes(3);
+                let sizes = match (self.long, number) {
+                    (Some(long), 0) => long.to_vec(),
+                    (Some(long), 1) => vec![long[self.dice.roll(2)]],
+                    (Some(_), _) | (None, _) => self.sizes(3),
+                };
                 self.new_origin(sizes.len());
                 self.builder.leaf(leaf, &sizes, Type::Real, self.origin.clone());
             }
@@ -188,7 +219,57 @@ impl Growth {
         self.builder.add(op, space, ty, table.bases, self.origin.clone())
     }
 
+    /// A real node of these sizes that exists everywhere.
+    fn pick_sized(&mut self, sizes: &[u32]) -> Option<NodeId> {
+        let graph = self.builder.graph();
+        let fits = |id: &NodeId| {
+            let node = graph.node(*id);
+            node.ty == Type::Real && node.space.when.is_empty() && node.space.sizes == sizes
+        };
+        let list: Vec<NodeId> = graph.ids().filter(fits).collect();
+        if list.is_empty() { None } else { Some(list[self.dice.roll(list.len())]) }
+    }
+
+    /// A matrix times a vector that goes along its rows or its columns: their product, or a matrix.
+    fn dense(&mut self, long: [u32; 2]) {
+        let along = self.dice.roll(2);
+        let (matrix, vector) = (self.pick_sized(&long), self.pick_sized(&[long[along]]));
+        let Some((matrix, vector)) = matrix.zip(vector) else { return };
+        // The axis of the vector comes last.
+        let place = |axis: usize| Index::axis(usize::from(axis == along));
+        let read =
+            |port, access| Operand { port: Port(port), access: Access(access), when: Vec::new() };
+        let bases = vec![
+            (matrix, read(0, vec![place(0), place(1)])),
+            (vector, read(1, vec![Index::axis(1)])),
+        ];
+        let sizes = vec![long[1 - along], long[along]];
+        let function = [scalar::MUL, scalar::MUL, scalar::ADD, scalar::MAX][self.dice.roll(4)];
+        self.new_origin(2);
+        let table = Table { bases, indices: Vec::new() };
+        let product = self.add(Op::Map(function), Space::of(sizes.clone()), Type::Real, table);
+        let folds = self.dice.chance(60);
+        self.new_origin(2);
+        let access =
+            if folds { vec![Index::axis(0), Index::axis(1)] } else { vec![place(0), place(1)] };
+        let bases = vec![(product, read(0, access))];
+        let table = Table { bases, indices: Vec::new() };
+        let (op, sizes) = match folds {
+            true => (
+                Op::Reduce { fold: Fold::Sum, over: vec![sizes[1]], when: Vec::new() },
+                vec![sizes[0]],
+            ),
+            false => (Op::Map(scalar::TANH), long.to_vec()),
+        };
+        self.add(op, Space::of(sizes), Type::Real, table);
+    }
+
     fn equation(&mut self) {
+        if let Some(long) = self.long
+            && self.dice.chance(60)
+        {
+            return self.dense(long);
+        }
         let sizes = self.sizes(3);
         self.new_origin(sizes.len());
         match self.dice.roll(8) {
@@ -223,7 +304,7 @@ impl Growth {
     }
 
     fn reduce(&mut self, sizes: &[u32]) {
-        let over = [1 + self.dice.roll(4) as u32, 1 + self.dice.roll(3) as u32];
+        let over = [self.size(4), 1 + self.dice.roll(3) as u32];
         let over = over[..1 + self.dice.roll(2)].to_vec();
         let scope: Vec<u32> = sizes.iter().chain(&over).copied().collect();
         self.new_origin(scope.len());
