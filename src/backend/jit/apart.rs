@@ -44,6 +44,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         (sizes, point): (&[u32], &[Coord]),
     ) -> Option<Vec<Value>> {
         let at = access.0.iter().position(|index| turns(index, point))?;
+        assert!(!self.several(), "internal error: jit: a roll in a fused loop of a group");
         let Index::Digit { of: number, radix, .. } = &access.0[at] else { return None };
         let by = row_major(of)[at];
         let others = access.0.iter().zip(row_major(of)).enumerate();

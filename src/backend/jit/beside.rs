@@ -4,18 +4,18 @@
 //! at neighbours along a row. Invariant: number `n` of a tuple belongs to sample `n mod samples` of neighbour
 //! `n div samples`, so that what lies side by side in memory does so in registers too.
 
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-use super::emit::{Coord, Emitter, Shape, flags};
+use super::emit::{Coord, Emitter, Shape, flags, little};
 use super::layout::Slot;
 
 /// Samples of a group that fill half of a wide vector.
 const HALF: usize = 4;
 
 impl Emitter<'_, '_> {
-    /// How many numbers of a tuple belong to one place.
-    pub(super) fn beside(&self) -> usize {
-        if self.shape.samples { self.samples } else { 1 }
+    /// How many places a number of a tuple is ahead of the first.
+    pub(super) fn places_ahead(&self, number: usize) -> i64 {
+        (number / if self.shape.samples { self.samples } else { 1 }) as i64
     }
 
     /// Whether a tuple of samples goes over several places.
@@ -38,10 +38,9 @@ impl Emitter<'_, '_> {
     /// The numbers of all samples at several places.
     pub(super) fn load_several(&mut self, slot: Slot, at: Coord) -> Vec<Value> {
         let (base, offset) = self.address(slot, at);
-        match (slot.per_sample(), at.step) {
-            (true, 1) => return self.load_step(base, offset, 1),
-            (false, 0) => return self.load_step(base, offset, 0),
-            (true | false, _) => {}
+        if at.step == i64::from(slot.per_sample()) {
+            // All lie side by side, or there is one for all.
+            return self.load_step(base, offset, at.step);
         }
         let step = at.step * slot.beside(self.samples) as i64 * self.bytes();
         let ahead = |neighbour: usize| offset + (neighbour as i64 * step) as i32;
@@ -74,9 +73,4 @@ impl Emitter<'_, '_> {
     fn eight(&mut self, halves: Value) -> Value {
         self.to.ins().bitcast(types::F32X8, little(), halves)
     }
-}
-
-/// The order of bytes where a vector is seen as another.
-fn little() -> MemFlagsData {
-    MemFlagsData::new().with_endianness(Endianness::Little)
 }

@@ -7,7 +7,8 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    BlockArg, InstBuilder, MemFlagsData, StackSlot, Type, Value, immediates::Offset32, types,
+    BlockArg, Endianness, InstBuilder, MemFlagsData, StackSlot, Type, Value, immediates::Offset32,
+    types,
 };
 use cranelift_frontend::FunctionBuilder;
 
@@ -50,7 +51,7 @@ impl Shape {
     }
 }
 
-/// A coordinate: `base + add`, growing by `step` from one number of a tuple to the next.
+/// A coordinate: `base + add`, growing by `step` from one place of a tuple to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Coord {
     pub(super) base: Option<Value>,
@@ -116,6 +117,11 @@ pub(super) type Body<'b, 'a, 'g> =
 /// Flags of every access but those of `ahead`: inside the memory of a run, aligned to one number.
 pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
+}
+
+/// The order of bytes where a vector is seen as another.
+pub(super) fn little() -> MemFlagsData {
+    MemFlagsData::new().with_endianness(Endianness::Little)
 }
 
 impl<'a, 'g> Emitter<'a, 'g> {
@@ -430,7 +436,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
     pub(super) fn load(&mut self, slot: Slot, position: Position) -> Vec<Value> {
         let Position { common, each } = position;
         if self.several() {
-            debug_assert!(each.is_none(), "jit: a gather in a fused loop");
+            assert!(each.is_none(), "internal error: jit: a gather in a fused loop");
             return self.load_several(slot, common);
         }
         let step = match (self.shape.samples, slot.per_sample()) {

@@ -26,8 +26,8 @@ const MOST_CARRIED: usize = 16;
 /// are added to one, for what is read at each step needs registers too.
 const MOST_UNSHARED: usize = 2;
 
-/// The most wide vectors of samples side by side at a step.
-const MOST_PAIRS: usize = 2;
+/// The most wide vectors of samples side by side at a step: a function's own memory holds as many.
+const MOST_PAIRS: usize = PARTS / 2;
 
 /// The most points of a loop that goes down its columns: an array of them fits the first cache.
 const MOST_NEAR: u64 = 1 << 13;

@@ -110,9 +110,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let first = self.to.ins().splat(vector, first);
         let zero = self.to.ins().iconst(int, 0);
         let zero = self.to.ins().splat(vector, zero);
-        let beside = self.beside();
         let masks = (0..parts).map(|part| {
-            let place = |lane: usize| ((part * width + lane) / beside) as i64;
+            let place = |lane: usize| self.places_ahead(part * width + lane);
             let ahead = (0..width).map(|lane| coord.add + place(lane) * coord.step);
             let bytes: Vec<u8> = match int {
                 types::I32 => ahead.flat_map(|step| (step as i32).to_le_bytes()).collect(),
@@ -128,9 +127,8 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// A mask known beforehand, for the numbers of a vector from one of a tuple on.
     fn settled(&mut self, compare: IntCC, coord: Coord, first: usize) -> Value {
-        let beside = self.beside();
         let holds = |lane: usize| {
-            let at = coord.add + ((first + lane) / beside) as i64 * coord.step;
+            let at = coord.add + self.places_ahead(first + lane) * coord.step;
             if compare == IntCC::Equal {
                 at == 0
             } else if compare == IntCC::NotEqual {

@@ -3,11 +3,11 @@
 //! In: vectors of sums. Out: a number for each. Invariant: the same tree for every vector: its upper half onto its
 //! lower, until one number is left; whether several are folded at a time changes no bit.
 
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use crate::graph::Fold;
 
-use super::emit::{Emitter, Shape};
+use super::emit::{Emitter, Shape, little};
 
 /// The most vectors that are folded at a time: as many as one has numbers.
 pub(super) const AT_ONCE: usize = 4;
@@ -46,13 +46,12 @@ impl Emitter<'_, '_> {
         if width <= self.narrow() {
             return parts[0];
         }
-        let little = MemFlagsData::new().with_endianness(Endianness::Little);
         let ty = self.float.by(width as u32 / 2).unwrap_or(self.float);
         // Cranelift knows no halves of vectors, but numbers that are as long.
-        let both = self.to.ins().bitcast(types::I128X2, little, parts[0]);
+        let both = self.to.ins().bitcast(types::I128X2, little(), parts[0]);
         let [low, high] = [0, 1].map(|half: u8| {
             let half = self.to.ins().extractlane(both, half);
-            self.to.ins().bitcast(ty, little, half)
+            self.to.ins().bitcast(ty, little(), half)
         });
         self.fold(fold, low, high)
     }
@@ -99,13 +98,12 @@ impl Emitter<'_, '_> {
 
     /// Two vectors, mixed in two ways, the one folded with the other.
     fn folded(&mut self, fold: Fold, pair: [Value; 2], ways: [[u8; 16]; 2]) -> Value {
-        let little = MemFlagsData::new().with_endianness(Endianness::Little);
         let numbers = self.to.func.dfg.value_type(pair[0]);
-        let [a, b] = pair.map(|value| self.to.ins().bitcast(types::I8X16, little, value));
+        let [a, b] = pair.map(|value| self.to.ins().bitcast(types::I8X16, little(), value));
         let [low, high] = ways.map(|way| {
             let way = self.to.func.dfg.immediates.push(way.to_vec().into());
             let mixed = self.to.ins().shuffle(a, b, way);
-            self.to.ins().bitcast(numbers, little, mixed)
+            self.to.ins().bitcast(numbers, little(), mixed)
         });
         self.fold(fold, low, high)
     }

@@ -5,10 +5,10 @@
 //! computed where they are read. Sums of products and functions of whole arrays are left to kernels, and
 //! gradients of weights are computed once all steps are done. Values over the same two axes share a
 //! loop. Samples of equal length run together in groups, side by side in
-//! memory and in vectors; a lone sample uses vectors along the axes of its values. Threads that a batch leaves
-//! nothing else to do run parts of a step. Invariants: the
+//! memory and in vectors; a lone sample uses vectors along the axes of its values, and four samples share them with
+//! neighbours. Threads that a batch leaves nothing else to do run parts of a step. Invariants: the
 //! same program, precision, parameters, batch and wanted results give the same bits, whatever the number of
-//! threads (other results may be computed elsewhere, and a lone sample's sums added in another order);
+//! threads (other results may be computed elsewhere, and sums of fewer than eight samples added in another order);
 //! given equal inputs, scalar functions have the bits that the interpreter gives them.
 
 mod ahead;

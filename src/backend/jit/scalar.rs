@@ -5,16 +5,14 @@
 //! nothing here.
 
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{
-    InstBuilder, InstructionData, MemFlagsData, Opcode, Signature, Value, types,
-};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Signature, Value, types};
 
 use crate::graph::{Access, Leaf, NodeId, Op, Rel};
 use crate::op::{Scalar, scalar};
 
 use super::apart::turns;
 use super::called::{Apply, Number};
-use super::emit::{Coord, Emitter};
+use super::emit::{Coord, Emitter, little};
 use super::vector::through;
 use crate::backend::float::MOST_ARGUMENTS;
 
@@ -82,12 +80,13 @@ impl<'a, 'g> Emitter<'a, 'g> {
         values.map(|(from, operand)| self.read(*from, &operand.access, reader, &operands)).collect()
     }
 
-    /// A coordinate as a number.
+    /// A coordinate as a number. No wide code makes one of a whole number yet: functions that do have narrow vectors.
     pub(super) fn place(&mut self, coord: Coord) -> Vec<Value> {
-        let (count, beside) = (self.shape.count(), self.beside());
+        let count = self.shape.count();
         let mut numbers = Vec::with_capacity(count);
         for number in 0..count {
-            let at = Coord { add: coord.add + (number / beside) as i64 * coord.step, ..coord };
+            let add = coord.add + self.places_ahead(number) * coord.step;
+            let at = Coord { add, ..coord };
             let at = self.coord(at);
             numbers.push(self.to.ins().fcvt_from_sint(self.float, at));
             if coord.step == 0 {
@@ -115,8 +114,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if part.lane_count() == 1 {
             return self.to.ins().select(mask, yes, no);
         }
-        let little = MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
-        let mask = self.to.ins().bitcast(part, little, mask);
+        let mask = self.to.ins().bitcast(part, little(), mask);
         self.to.ins().bitselect(mask, yes, no)
     }
 

@@ -5,15 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
-use super::{array, compare, inputs};
-use crate::backend::interp::Interp;
-use crate::backend::jit::{Listing, list, ready, wide};
-use crate::backend::{Batch, Executable, Precision, Want};
+use super::sequences::{agree, of};
+use super::{array, inputs};
+use crate::backend::Batch;
+use crate::backend::jit::{Listing, list, wide};
 use crate::compile::with_adjoints;
 use crate::graph::Program;
 use crate::graph::text::parse;
 use crate::random::Stream;
-use crate::tensor::Tensor;
 
 const GRAPH: &str = "
 %a[i:R, j:C] = input 0 -- a
@@ -25,8 +24,9 @@ const GRAPH: &str = "
 %x[j:C]: permutation(C) = axis j -- x
 %m[i:R, j:C] = join { i == j + 1: %p[i]; i != j + 1: %a[i, j] * %v[i] - %g[i, j] } -- m
 %far[i:R, j:C] = %m[i, j] * %s[j, 1] + %t[j, 2] * %p[i] -- far
+%back[i:R, j:C] = %a[i, j] * %s[C1 - j, 0] - %t[C1 - j, 1] * %v[i] -- back
 %near[i:R, j:C] = max(%far[i, j], %a[i, j]) * 0.5 - select(%x[j] == 5, %v[i], 0.25) -- near
-%row[i:R] = sum[j:C | i != j + 1] %near[i, j] * %t[j, 0] -- row
+%row[i:R] = sum[j:C | i != j + 1] %near[i, j] * %t[j, 0] + %back[i, j] -- row
 %most[i:R] = max[j:C] %far[i, j] -- most
 %col[j:C] = sum[i:R] %near[i, j] * %v[i] -- col
 %below[j:C] = sum[i:R | i < j] %m[i, j] * %s[j, 0] -- below
@@ -37,15 +37,12 @@ const GRAPH: &str = "
 %loss = %e + %f -- loss
 loss = %loss
 near[i:R, j:C] = %near[i, j]
-row[i:R] = %row[i]
-most[i:R] = %most[i]
-col[j:C] = %col[j]
-below[j:C] = %below[j]
 ";
 
 fn program(rows: u32, cols: u32) -> Program {
     let text = GRAPH.replace(":R", &format!(":{rows}")).replace(":C", &format!(":{cols}"));
     let text = text.replace("(C)", &format!("({cols})"));
+    let text = text.replace("C1", &(cols - 1).to_string());
     with_adjoints(Program {
         params: vec![array("g", &[rows, cols]), array("p", &[rows]), array("t", &[cols, 3])],
         inputs: vec![array("a", &[rows, cols]), array("v", &[rows]), array("s", &[cols, 2])],
@@ -59,35 +56,12 @@ fn four_samples_at_two_places_are_each_what_they_are_alone() {
     let mut stream = Stream::new(12, &["pairs"], &[]);
     for (rows, cols) in [(40, 16), (20, 36), (33, 8), (16, 64)] {
         let program = program(rows, cols);
-        let values: Vec<Tensor> = (program.params.iter())
-            .map(|array| {
-                Tensor::from_shape_simple_fn(array.shape(), || {
-                    f64::from(stream.whole(0, 400) as u16) / 256.0 - 0.75
-                })
-            })
-            .collect();
-        let roots = ["near", "row", "most", "col", "below"].map(str::to_owned).to_vec();
-        let want = Want { roots, gradients: true };
+        let params = of(&program.params, &mut stream);
         for samples in [8, 9, 13] {
-            let batch = Batch {
-                lengths: vec![1; samples],
-                inputs: inputs(&program, &mut stream, samples),
-                starts: Vec::new(),
-            };
-            let wanted = Interp::new(&program, Precision::F64, 1).run(&values, &batch, &want);
-            let got = ready(&program, Precision::F32, 1).unwrap().run(&values, &batch, &want);
+            let inputs = inputs(&program, &mut stream, samples);
+            let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
             let what = format!("{rows} x {cols}, {samples} samples");
-            compare(&wanted.roots, &got.roots, &what);
-            let [wanted, got] = [wanted, got].map(|outcome| outcome.gradients.unwrap());
-            let [wanted, got] = [wanted, got].map(|all| [all.params, all.inputs].concat());
-            assert_eq!(wanted.len(), got.len());
-            for (at, (wanted, got)) in wanted.iter().zip(&got).enumerate() {
-                let largest = wanted.iter().fold(1.0, |most: f64, value| most.max(value.abs()));
-                for (wanted, got) in wanted.iter().zip(got) {
-                    let apart = (wanted - got).abs();
-                    assert!(apart < 1e-4 * largest, "{what}, gradient {at}: {wanted}, {got}");
-                }
-            }
+            agree(&program, &params, &batch, "near", &what);
         }
     }
 }
@@ -97,6 +71,12 @@ fn two_places_share_a_vector_where_vectors_are_wide() {
     let program = program(40, 16);
     for (samples, pairs) in [(4, wide::can()), (8, false)] {
         let shown = list(&program, Listing::Asm, samples).unwrap();
+        let loops: Vec<&str> = shown.split(" one pass over ").skip(1).collect();
+        assert!(loops.len() > 1, "{shown}");
+        for code in loops {
+            let code = code.split("\n\n").next().unwrap_or_default();
+            assert_eq!(code.contains("(Eight, "), wide::can(), "{samples} samples: {code}");
+        }
         for inst in ["LoadTwice", "PutUpper"] {
             assert_eq!(shown.contains(&format!("  {inst}")), pairs, "{samples}: {inst}\n{shown}");
         }

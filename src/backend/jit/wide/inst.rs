@@ -123,12 +123,12 @@ pub(super) enum Inst {
     Load(Lanes, Mem),
     /// One number from memory, everywhere (d, base, index).
     LoadEach(Lanes, Mem),
+    /// Four numbers from memory, twice (d, base, index).
+    LoadTwice(Mem),
     /// Fetches what lies at an address, or nothing where there is no memory (base, index).
     Fetch(Mem),
     /// Numbers to memory (a, base, index).
     Store(Lanes, Mem),
-    /// Four numbers from memory, twice (d, base, index).
-    LoadTwice(Mem),
     /// Four numbers, twice (d, a).
     Twice,
     /// The last four numbers from elsewhere (d, a, b).
