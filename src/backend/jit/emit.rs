@@ -29,8 +29,8 @@ pub(super) struct Shape {
     pub(super) width: usize,
     /// Vectors in a tuple.
     pub(super) parts: usize,
-    /// Whether the numbers of a tuple belong to all samples of a group, at one place after the other; otherwise they are
-    /// neighbours along an axis.
+    /// Whether the numbers of a tuple belong to all samples of a group, at one place after the other; otherwise they
+    /// are neighbours along an axis.
     pub(super) samples: bool,
 }
 
