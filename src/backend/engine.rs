@@ -350,7 +350,9 @@ impl<P: Plan> Engine<P> {
         batch: &Batch,
         tensors: bool,
     ) -> Outcome {
-        let groups = groups(&batch.lengths, P::GROUPS, ready.plan.together());
+        // Whatever the limit of memory: numbers are the same with and without.
+        let kept = |steps| if ready.gradients { steps } else { PASSING };
+        let groups = groups(&batch.lengths, P::GROUPS, |steps| ready.plan.together(kept(steps)));
         groups.iter().for_each(|group| ready.plan.prepare(group.samples));
         let mut memories = std::mem::take(&mut self.memories);
         let mut shares = std::mem::take(&mut self.shares);

@@ -146,8 +146,8 @@ pub(super) trait Plan: Debug + Sync + Sized {
     /// What a plan of the graph will take.
     fn size(graph: &Graph, wanted: &Wanted) -> Size;
 
-    /// The most samples that it runs together; more would need more memory than is near.
-    fn together(&self) -> usize;
+    /// The most samples that it runs together for that many steps; more would need more memory than is near.
+    fn together(&self, steps: usize) -> usize;
 
     /// Kernels of a time step, forward and backward.
     fn kernels(&self) -> usize;

@@ -70,13 +70,19 @@ pub(super) struct Group {
 }
 
 /// Cuts a batch into groups of consecutive samples of equal length, of sizes listed largest first. No
-/// group holds more than half of such a run, so that two threads find work, or more than are run together.
-pub(super) fn groups(lengths: &[usize], sizes: &[usize], together: usize) -> Vec<Group> {
+/// group holds more than half of such a run, so that two threads find work, or more than are run together for
+/// that many steps.
+pub(super) fn groups(
+    lengths: &[usize],
+    sizes: &[usize],
+    together: impl Fn(usize) -> usize,
+) -> Vec<Group> {
     let mut all = Vec::new();
     let mut first = 0;
     while first < lengths.len() {
-        let alike = lengths[first..].iter().take_while(|len| **len == lengths[first]).count();
-        let (end, most) = (first + alike, together.min(alike / 2));
+        let steps = lengths[first];
+        let alike = lengths[first..].iter().take_while(|len| **len == steps).count();
+        let (end, most) = (first + alike, together(steps).min(alike / 2));
         while first < end {
             let fits = |size: &usize| *size <= most && *size <= end - first;
             let samples = sizes.iter().copied().find(fits).unwrap_or(1);
@@ -469,14 +475,15 @@ mod tests {
     #[test]
     fn groups_hold_samples_of_one_length() {
         let sizes = |lengths: &[usize]| -> Vec<(usize, usize)> {
-            let all = groups(lengths, &[16, 8, 4, 1], 100);
+            let all = groups(lengths, &[16, 8, 4, 1], |_| 100);
             all.into_iter().map(|group| (group.first, group.samples)).collect()
         };
         assert_eq!(sizes(&[5; 45]), [(0, 16), (16, 16), (32, 8), (40, 4), (44, 1)]);
         assert_eq!(sizes(&[5; 8]), [(0, 4), (4, 4)]);
         assert_eq!(sizes(&[3, 3, 2, 3]), [(0, 1), (1, 1), (2, 1), (3, 1)]);
         assert!(sizes(&[]).is_empty());
-        assert_eq!(groups(&[2; 3], &[1], 100).len(), 3);
-        assert_eq!(groups(&[2; 16], &[16, 8, 4, 1], 5).len(), 4);
+        assert_eq!(groups(&[2; 3], &[1], |_| 100).len(), 3);
+        assert_eq!(groups(&[2; 16], &[16, 8, 4, 1], |_| 5).len(), 4);
+        assert_eq!(groups(&[[2; 8], [9; 8]].concat(), &[4, 1], |steps| 10 / steps).len(), 2 + 8);
     }
 }

@@ -270,7 +270,7 @@ impl<F: Float> Plan for Interpreted<F> {
         super::bytes::size(graph, wanted)
     }
 
-    fn together(&self) -> usize {
+    fn together(&self, _: usize) -> usize {
         1
     }
 

@@ -61,6 +61,12 @@ impl Slot {
 /// Numbers of an array, of all samples together, that a second cache holds beside others.
 const NEAR: u64 = 1 << 16;
 
+/// Numbers of a group's tape of which a third cache holds two: 16 MiB in single precision.
+const FAR: u64 = 1 << 22;
+
+/// The fewest samples that a group is made smaller to: they still fill a vector.
+const FEWEST: u64 = 8;
+
 /// Numbers of a sample's tape over whose steps gradients are added up at once: 32 MiB in single precision. More
 /// makes the sums no faster, and how few steps can be kept depends on it.
 const BLOCK: usize = 1 << 23;
@@ -125,6 +131,16 @@ impl Layout {
         let sizes = graph.ids().filter(|id| self.slot(*id).is_some_and(Slot::per_sample));
         let largest = sizes.map(|id| graph.node(id).space.points()).max().unwrap_or(1);
         (NEAR / largest.max(1)).max(1) as usize
+    }
+
+    /// The most samples whose tapes of that many steps lie in the third cache beside those of another thread. Where
+    /// it does not hold those of [`FEWEST`], fewer samples would win nothing: as many as there are.
+    pub(super) fn within(&self, steps: usize) -> usize {
+        let each = (self.tape as u64).saturating_mul(steps as u64).max(1);
+        match FAR / each {
+            0..FEWEST => usize::MAX,
+            samples => samples as usize,
+        }
     }
 
     /// Steps that gradients are added up over at once; see [`Plan`](crate::backend::plan::Plan).

@@ -344,8 +344,8 @@ impl<F: Number> Plan for Compiled<F> {
         Size { fixed, tape, work: work.saturating_add(tape), tables: 0, together, block }
     }
 
-    fn together(&self) -> usize {
-        self.layout.together(&self.graph)
+    fn together(&self, steps: usize) -> usize {
+        self.layout.together(&self.graph).min(self.layout.within(steps))
     }
 
     fn kernels(&self) -> usize {
