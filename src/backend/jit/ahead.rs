@@ -1,8 +1,9 @@
 //! Memory that a pass over a large array comes to soon.
 //!
-//! In: what a fused loop reads or writes where it stands. Out: an instruction that fetches what lies a page further on.
-//! The machine follows streams by itself, but each anew from page to page, and a pass over rows and columns has one
-//! for every array. Invariant: nothing is read by it that the function sees, so that it may lead behind the end.
+//! In: what a fused loop reads or writes where it stands. Out: an instruction that fetches what lies two pages further
+//! on. The machine follows streams by itself, but each anew from page to page, and a pass over rows and columns has one
+//! for every array. What is fetched goes to the second cache: the first holds what all rows read again, which would be
+//! driven out. Invariant: nothing is read by it that the function sees, so that it may lead behind the end.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
 
@@ -12,8 +13,8 @@ use super::aligned::LINE;
 use super::emit::{Coord, Emitter};
 use super::layout::Slot;
 
-/// Bytes between what is read and what is asked for.
-const AHEAD: i64 = 4096;
+/// Bytes between what is read and what is asked for: two pages, or memory takes longer than what lies between.
+const AHEAD: i64 = 8192;
 /// Arrays of fewer numbers stay near the core from one pass to the next.
 const FAR: u64 = 1 << 15;
 

@@ -275,7 +275,7 @@ impl Writer<'_> {
                 self.bytes.extend(mask.to_le_bytes());
             }
             Inst::LoadWhole(mem) => self.whole(&[0x8b], reg(0), Self::memory(mem, &at[1..]), 0),
-            Inst::Fetch(mem) => self.whole(&[0x0f, 0x18], 1, Self::memory(mem, at), 0),
+            Inst::Fetch(mem) => self.whole(&[0x0f, 0x18], 2, Self::memory(mem, at), 0),
             Inst::Select(when) => {
                 self.whole(&[0x3b], reg(3), Place::Register(reg(4)), 0);
                 self.whole(&[0x0f, 0x40 | when as u8], reg(0), Place::Register(reg(2)), 0);
@@ -541,9 +541,9 @@ mod tests {
             writer.inst(inst, &at.collect::<Vec<_>>(), Block::new(0), &output);
             writer.bytes
         };
-        // prefetcht0 [r9 + 4 r10 + 4096]; [rdi + 64]; [r12 - 8]
-        assert_eq!(bytes(Some(2), 4096, &[9, 10]), [0x4b, 0x0f, 0x18, 0x8c, 0x91, 0, 0x10, 0, 0]);
-        assert_eq!(bytes(None, 64, &[7]), [0x48, 0x0f, 0x18, 0x4f, 0x40]);
-        assert_eq!(bytes(None, -8, &[12]), [0x49, 0x0f, 0x18, 0x4c, 0x24, 0xf8]);
+        // prefetcht1 [r9 + 4 r10 + 4096]; [rdi + 64]; [r12 - 8]
+        assert_eq!(bytes(Some(2), 4096, &[9, 10]), [0x4b, 0x0f, 0x18, 0x94, 0x91, 0, 0x10, 0, 0]);
+        assert_eq!(bytes(None, 64, &[7]), [0x48, 0x0f, 0x18, 0x57, 0x40]);
+        assert_eq!(bytes(None, -8, &[12]), [0x49, 0x0f, 0x18, 0x54, 0x24, 0xf8]);
     }
 }

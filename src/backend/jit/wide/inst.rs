@@ -125,7 +125,7 @@ pub(super) enum Inst {
     LoadEach(Lanes, Mem),
     /// Four numbers from memory, twice (d, base, index).
     LoadTwice(Mem),
-    /// Fetches what lies at an address, or nothing where there is no memory (base, index).
+    /// Fetches what lies at an address into the second cache, or nothing where there is no memory (base, index).
     Fetch(Mem),
     /// Numbers to memory (a, base, index).
     Store(Lanes, Mem),
