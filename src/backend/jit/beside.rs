@@ -1,8 +1,8 @@
 //! Samples of a group, at some places one after the other, in one tuple.
 //!
-//! In: a group of fewer samples than a wide vector has numbers, where a fused loop stands. Out: tuples of all samples
-//! at neighbours along a row. Invariant: number `n` of a tuple belongs to sample `n mod samples` of neighbour
-//! `n div samples`, so that what lies side by side in memory does so in registers too.
+//! In: a group of as many samples as a wide vector has numbers, or half as many, where a fused loop stands. Out:
+//! tuples of all samples at neighbours along a row. Invariant: number `n` of a tuple belongs to sample `n mod samples`
+//! of neighbour `n div samples`, so that what lies side by side in memory does so in registers too.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -11,6 +11,8 @@ use super::layout::Slot;
 
 /// Samples of a group that fill half of a wide vector.
 const HALF: usize = 4;
+/// Samples of a group that fill one.
+const FULL: usize = 2 * HALF;
 
 impl Emitter<'_, '_> {
     /// How many places a number of a tuple is ahead of the first.
@@ -23,15 +25,17 @@ impl Emitter<'_, '_> {
         self.shape.samples && self.shape.count() > self.samples
     }
 
-    /// How the samples of a group lie in registers in a loop along so many neighbours: two of these share each of at
-    /// most so many wide vectors, if their samples fill them.
-    pub(super) fn pairs(&self, cols: usize, most: usize) -> Shape {
-        let paired = |parts: &usize| cols.is_multiple_of(2 * parts);
-        match (1..=most.max(1)).rev().find(paired) {
-            Some(parts) if self.wide && self.samples == HALF => {
-                Shape { width: 2 * HALF, parts, samples: true }
-            }
-            _ => self.shape,
+    /// How the samples of a group lie in registers in a loop along so many neighbours: those at some of these share at
+    /// most so many wide vectors, if they fill them.
+    pub(super) fn neighbours(&self, cols: usize, most: usize) -> Shape {
+        if !self.wide || (self.samples != HALF && self.samples != FULL) {
+            return self.shape;
+        }
+        let places = |parts: usize| parts * FULL / self.samples;
+        let fits = |parts: &usize| cols.is_multiple_of(places(*parts));
+        match (1..=most.max(1)).rev().find(fits) {
+            Some(parts) => Shape { width: FULL, parts, samples: true },
+            None => self.shape,
         }
     }
 
@@ -45,22 +49,38 @@ impl Emitter<'_, '_> {
         let step = at.step * slot.beside(self.samples) as i64 * self.bytes();
         let ahead = |neighbour: usize| offset + (neighbour as i64 * step) as i32;
         if at.step == 0 {
-            let one = self.samples_at(slot, base, ahead(0));
-            let twice = self.to.ins().splat(types::I128X2, one);
-            let vector = self.eight(twice);
+            let vector = self.places_of([(slot, base, offset); 2]);
             return vec![vector; self.shape.parts];
         }
+        let places = FULL / self.samples;
         let parts = (0..self.shape.parts).map(|part| {
-            let [low, high] =
-                [0, 1].map(|half| self.samples_at(slot, base, ahead(2 * part + half)));
-            let both = self.to.ins().splat(types::I128X2, low);
-            let both = self.to.ins().insertlane(both, high, 1);
-            self.eight(both)
+            let place = |half: usize| (slot, base, ahead(part * places + half));
+            self.places_of([place(0), place(places - 1)])
         });
         parts.collect()
     }
 
-    /// The numbers of all samples at one place, as a number that is as long.
+    /// A wide vector of all samples at two places, or at the first, if they fill it.
+    fn places_of(&mut self, [(slot, base, offset), second]: [(Slot, Value, i32); 2]) -> Value {
+        if self.samples == FULL {
+            if slot.per_sample() {
+                return self.to.ins().load(types::F32X8, flags(), base, offset);
+            }
+            let number = self.to.ins().load(types::F32, flags(), base, offset);
+            return self.to.ins().splat(types::F32X8, number);
+        }
+        let low = self.samples_at(slot, base, offset);
+        let both = self.to.ins().splat(types::I128X2, low);
+        if second == (slot, base, offset) {
+            return self.eight(both);
+        }
+        let (slot, base, offset) = second;
+        let high = self.samples_at(slot, base, offset);
+        let both = self.to.ins().insertlane(both, high, 1);
+        self.eight(both)
+    }
+
+    /// The numbers of four samples at one place, as a number that is as long.
     fn samples_at(&mut self, slot: Slot, base: Value, offset: i32) -> Value {
         if slot.per_sample() {
             return self.to.ins().load(types::I128, flags(), base, offset);

@@ -175,7 +175,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if self.samples > 1 {
             // Wide vectors are two of four numbers.
             let most = MOST_CARRIED / 2 / self.carried(fused).max(1);
-            let shape = self.pairs(cols, most.min(MOST_PAIRS));
+            let shape = self.neighbours(cols, most.min(MOST_PAIRS));
             let by = (shape.count() / self.samples) as i64;
             return vec![self.part_of_row(fused, (shape, width), (0, cols as i64, by))];
         }
@@ -387,10 +387,11 @@ impl<'a, 'g> Emitter<'a, 'g> {
             let parts = &carried[own.clone()];
             self.shape = *shape;
             if shape.samples {
-                return if self.several() {
-                    vec![self.narrowed(fold, parts)]
-                } else {
-                    parts.to_vec()
+                return match self.several() {
+                    // Samples that do not fill a wide vector share it with those of another place.
+                    true if shape.width > self.samples => vec![self.narrowed(fold, parts)],
+                    true => vec![self.vector_of(fold, parts)],
+                    false => parts.to_vec(),
                 };
             }
             if *parts == start[own] {

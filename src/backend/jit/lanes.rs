@@ -35,6 +35,23 @@ impl Emitter<'_, '_> {
     /// All numbers of a tuple folded into one vector, of the narrow kind: halves of the tuple first, then those
     /// of a wide vector.
     pub(super) fn narrowed(&mut self, fold: Fold, parts: &[Value]) -> Value {
+        let vector = self.vector_of(fold, parts);
+        let width = self.shape.width;
+        if width <= self.narrow() {
+            return vector;
+        }
+        let ty = self.float.by(width as u32 / 2).unwrap_or(self.float);
+        // Cranelift knows no halves of vectors, but numbers that are as long.
+        let both = self.to.ins().bitcast(types::I128X2, little(), vector);
+        let [low, high] = [0, 1].map(|half: u8| {
+            let half = self.to.ins().extractlane(both, half);
+            self.to.ins().bitcast(ty, little(), half)
+        });
+        self.fold(fold, low, high)
+    }
+
+    /// The vectors of a tuple folded into one, halves of the tuple first.
+    pub(super) fn vector_of(&mut self, fold: Fold, parts: &[Value]) -> Value {
         let mut parts = parts.to_vec();
         while parts.len() > 1 {
             let half = parts.len().div_ceil(2);
@@ -42,18 +59,7 @@ impl Emitter<'_, '_> {
             let folded = self.fold_all(fold, &parts[..upper.len()], &upper);
             parts[..upper.len()].copy_from_slice(&folded);
         }
-        let width = self.shape.width;
-        if width <= self.narrow() {
-            return parts[0];
-        }
-        let ty = self.float.by(width as u32 / 2).unwrap_or(self.float);
-        // Cranelift knows no halves of vectors, but numbers that are as long.
-        let both = self.to.ins().bitcast(types::I128X2, little(), parts[0]);
-        let [low, high] = [0, 1].map(|half: u8| {
-            let half = self.to.ins().extractlane(both, half);
-            self.to.ins().bitcast(ty, little(), half)
-        });
-        self.fold(fold, low, high)
+        parts[0]
     }
 
     /// Numbers in a vector of the narrow kind.

@@ -1,4 +1,4 @@
-//! Loops of groups of four samples, two places of which share a vector.
+//! Loops of groups of four samples, two places of which share a vector, and of eight, which fill one.
 //!
 //! In: a graph in which everything lies in another way: for each sample and for all, at every place, at one, and
 //! apart. Invariant: values and gradients are those of the interpreter, up to the rounding of single precision.
@@ -52,12 +52,12 @@ fn program(rows: u32, cols: u32) -> Program {
 }
 
 #[test]
-fn four_samples_at_two_places_are_each_what_they_are_alone() {
+fn samples_at_some_places_are_each_what_they_are_alone() {
     let mut stream = Stream::new(12, &["pairs"], &[]);
     for (rows, cols) in [(40, 16), (20, 36), (33, 8), (16, 64)] {
         let program = program(rows, cols);
         let params = of(&program.params, &mut stream);
-        for samples in [8, 9, 13] {
+        for samples in [8, 9, 13, 16, 21] {
             let inputs = inputs(&program, &mut stream, samples);
             let batch = Batch { lengths: vec![1; samples], inputs, starts: Vec::new() };
             let what = format!("{rows} x {cols}, {samples} samples");
@@ -80,5 +80,8 @@ fn two_places_share_a_vector_where_vectors_are_wide() {
         for inst in ["LoadTwice", "PutUpper"] {
             assert_eq!(shown.contains(&format!("  {inst}")), pairs, "{samples}: {inst}\n{shown}");
         }
+        // Either way a step is two places.
+        let two = shown.contains("  Address(Mem { base: Register, index: None, offset: 2 })");
+        assert_eq!(two, wide::can(), "{samples} samples: {shown}");
     }
 }
