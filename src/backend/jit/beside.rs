@@ -6,7 +6,7 @@
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-use super::emit::{Coord, Emitter, Shape, flags, little};
+use super::emit::{Coord, Emitter, Shape, little};
 use super::layout::Slot;
 
 /// Samples of a group that fill half of a wide vector.
@@ -64,9 +64,9 @@ impl Emitter<'_, '_> {
     fn places_of(&mut self, [(slot, base, offset), second]: [(Slot, Value, i32); 2]) -> Value {
         if self.samples == FULL {
             if slot.per_sample() {
-                return self.to.ins().load(types::F32X8, flags(), base, offset);
+                return self.to.ins().load(types::F32X8, self.loads, base, offset);
             }
-            let number = self.to.ins().load(types::F32, flags(), base, offset);
+            let number = self.to.ins().load(types::F32, self.loads, base, offset);
             return self.to.ins().splat(types::F32X8, number);
         }
         let low = self.samples_at(slot, base, offset);
@@ -83,9 +83,9 @@ impl Emitter<'_, '_> {
     /// The numbers of four samples at one place, as a number that is as long.
     fn samples_at(&mut self, slot: Slot, base: Value, offset: i32) -> Value {
         if slot.per_sample() {
-            return self.to.ins().load(types::I128, flags(), base, offset);
+            return self.to.ins().load(types::I128, self.loads, base, offset);
         }
-        let number = self.to.ins().load(types::F32, flags(), base, offset);
+        let number = self.to.ins().load(types::F32, self.loads, base, offset);
         let four = self.to.ins().splat(types::F32X4, number);
         self.to.ins().bitcast(types::I128, little(), four)
     }

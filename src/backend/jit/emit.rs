@@ -21,6 +21,7 @@ use super::called::Pointers;
 use super::clear::Clear;
 use super::layout::{Layout, Slot};
 use super::rings::Ring;
+use super::still::Row;
 
 /// How a value lies in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,10 @@ pub(super) struct Emitter<'a, 'g> {
     pub(super) known_arm: Option<(usize, i64)>,
     /// What the step of a fused loop that is being made is clear of.
     pub(super) clear: Option<Clear>,
+    /// Flags of what is loaded.
+    pub(super) loads: MemFlagsData,
+    /// The row that a fused loop goes through.
+    pub(super) row: Option<Row>,
     /// Whether vectors may hold eight numbers.
     pub(super) wide: bool,
 }
@@ -401,7 +406,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         if position.each.is_none() {
             self.ask_ahead(from, slot, position.common);
         }
-        self.load(slot, position)
+        self.load_still(slot, position, (access, reader.1))
     }
 
     /// The address of the first number of a slot, and by how many numbers neighbours of a value are
@@ -466,11 +471,12 @@ impl<'a, 'g> Emitter<'a, 'g> {
         let ahead = |number: usize| offset + (number as i64 * step * bytes) as i32;
         match step {
             0 => {
-                let number = self.to.ins().load(self.float, flags(), base, offset);
+                let number = self.to.ins().load(self.float, self.loads, base, offset);
                 self.splat(number)
             }
             1 => (0..parts)
-                .map(|at| self.to.ins().load(part, flags(), base, Offset32::new(ahead(at * width))))
+                .map(|at| ahead(at * width))
+                .map(|at| self.to.ins().load(part, self.loads, base, Offset32::new(at)))
                 .collect(),
             _ => {
                 let numbers = (0..width * parts)

@@ -17,6 +17,7 @@ use super::clear::Diagonal;
 use super::emit::{Body, Coord, Emitter, Shape};
 use super::fuse::{Fused, Member, Role};
 use super::lanes::AT_ONCE;
+use super::still::Row;
 use super::vector::PARTS;
 
 /// The most vectors of four numbers that folds carry through a row; more would not stay in registers.
@@ -77,6 +78,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
     /// The body of the function of a loop; `width` is that of a vector.
     pub(super) fn fused(&mut self, fused: &Fused, width: usize) {
         let plain = self.shape;
+        // Where more is folded, what stands still would have no registers.
+        let few = self.carried(fused) <= MOST_UNSHARED;
+        self.row = few.then(|| Row::new(fused, self.layout));
         let written = self.plain(fused);
         let diagonal = self.diagonal(fused);
         let strips = self.strips(fused, (width, written));
@@ -86,6 +90,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
             self.row_by_row(fused, &strips, (written, diagonal));
         }
         self.shape = plain;
+        self.row = None;
     }
 
     /// One row after the other; folds over rows are added up in memory.
@@ -161,6 +166,9 @@ impl<'a, 'g> Emitter<'a, 'g> {
 
     /// Where the loop stands, if a lone sample goes through it.
     fn stand_at(&mut self, fused: &Fused, place: &[Coord]) {
+        if let Some(row) = &mut self.row {
+            row.column = place[1].base;
+        }
         if self.samples == 1 {
             let copies = self.stand.take().map_or(Vec::new(), |stand| stand.copies);
             let place = [place[0], place[1]];

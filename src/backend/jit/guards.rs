@@ -57,7 +57,10 @@ impl<'a, 'g> Emitter<'a, 'g> {
             types.iter().map(|ty| self.to.append_block_param(exit, *ty)).collect();
         self.to.ins().brif(holds, inside, &[], exit, &args(&carried));
         self.to.switch_to_block(inside);
+        // Nothing that is loaded here may be loaded before a loop, whether or not the conditions hold.
+        let row = self.row.take();
         let results = self.masked(&apart, point, carried, body);
+        self.row = row;
         self.to.ins().jump(exit, &args(&results));
         self.to.switch_to_block(exit);
         after

@@ -25,7 +25,7 @@ use crate::graph::{Graph, NodeId, Op, Read};
 
 use super::call::{Direct, call};
 use super::called::{Number, Pointers};
-use super::emit::{Emitter, Shape};
+use super::emit::{Emitter, Shape, flags};
 use super::layout::Layout;
 use super::vector::{PARTS, Vector, Work, choose};
 use super::whole::{Tile, tile_of};
@@ -283,6 +283,8 @@ impl Maker<'_> {
             rings: Vec::new(),
             known_arm: None,
             clear: None,
+            loads: flags(),
+            row: None,
             wide,
         };
         emitter.after_copies(|emitter| match task {

@@ -39,6 +39,7 @@ mod rings;
 mod roots;
 mod scalar;
 mod stack;
+mod still;
 mod strips;
 #[cfg(test)]
 mod tests;

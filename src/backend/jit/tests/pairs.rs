@@ -85,3 +85,36 @@ fn two_places_share_a_vector_where_vectors_are_wide() {
         assert_eq!(two, wide::can(), "{samples} samples: {shown}");
     }
 }
+
+/// What a row reads at every column is loaded once, unless a condition says whether it may be read.
+#[test]
+fn what_stands_still_is_loaded_before_a_row() {
+    let first_pass = |row: &str| {
+        let text = format!(
+            "
+%a[i:24, j:128] = input 0 -- a
+%v[i:24] = input 1 -- v
+%m[i:24, j:128] = join {{ i < 1: %a[i, j]; i >= 1: %a[i, j] * %v[i - 1] }} -- m
+%row[i:24] = sum[j:128] {row} -- row
+%col[j:128] = sum[i:24] %m[i, j] -- col
+%e = sum[i:24] %row[i] * %row[i] -- e
+%f = sum[j:128] %col[j] * %col[j] -- f
+%loss = %e + %f -- loss
+loss = %loss
+"
+        );
+        let program = with_adjoints(Program {
+            inputs: vec![array("a", &[24, 128]), array("v", &[24])],
+            step: parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")),
+            ..Program::default()
+        });
+        let shown = list(&program, Listing::Clif, 1).unwrap();
+        let pass =
+            shown.split(" one pass over ").nth(1).and_then(|code| code.split("\n}\n").next());
+        pass.unwrap_or_else(|| panic!("{shown}")).to_owned()
+    };
+    let still = first_pass("%m[i, j] * %v[i]");
+    assert!(still.contains("can_move"), "{still}");
+    let guarded = first_pass("%m[i, j]");
+    assert!(guarded.contains("load") && !guarded.contains("can_move"), "{guarded}");
+}
