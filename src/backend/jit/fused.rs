@@ -164,7 +164,7 @@ impl<'a, 'g> Emitter<'a, 'g> {
         }
     }
 
-    /// Where the loop stands, if a lone sample goes through it.
+    /// Where the loop stands: the column, and all of it if a lone sample goes through it.
     fn stand_at(&mut self, fused: &Fused, place: &[Coord]) {
         if let Some(row) = &mut self.row {
             row.column = place[1].base;
